@@ -1,0 +1,48 @@
+# The commands the README names. Everything is installed into .venv; nothing else on the machine changes.
+.PHONY: demo serve test lint bench image image-test demo-bundle clean
+
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+PORT ?= 9000
+UV := $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes
+
+demo: $(VENV)/.runtime
+	$(PY) -m app.demo
+
+serve: $(VENV)/.runtime
+	$(PY) -m app serve --host 0.0.0.0 --port $(PORT)
+
+test: $(VENV)/.dev
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(VENV)/.dev
+	$(PY) -m benchmarks $(ARGS)
+
+demo-bundle: $(VENV)/.dev
+	$(PY) -m tools.demo
+
+image:
+	docker build -t whisperx-asr-api .
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(PY):
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name one with: make PYTHON=/path/to/python" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install python3-venv (Debian, Ubuntu)"; rm -rf $(VENV); exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+
+$(VENV)/.runtime: requirements.lock requirements-setup.lock | $(PY)
+	@echo "Installing the packages of requirements.lock into $(VENV) (about 4 GB to download the first time)"
+	@$(UV) -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@$(UV) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,244 @@
+"""Every way a request can fail, as one tree of exceptions that know nothing of HTTP.
+
+AsrError
+├── BadRequest              the caller can fix it
+│   ├── BadParameter            a value that is not allowed
+│   ├── ParameterConflict       two values that contradict each other
+│   ├── UnknownModel            a model name outside the catalogue
+│   ├── EmptyUpload             no bytes
+│   ├── AudioUnreadable         not decodable as audio
+│   └── NoAudioTrack            a readable file without sound
+├── UploadTooLarge          more bytes than the operator allows
+├── AudioTooLong            more minutes than the operator allows
+├── UploadStalled           the client stopped sending
+├── Unauthorized            no or wrong key
+├── ClientLeft              the client closed the connection
+├── Unavailable             try again later: carries retry_after_seconds
+│   ├── ServiceBusy             the queue is full
+│   ├── ServiceDraining         the process is stopping
+│   ├── QueueTimeout            waited too long for a slot
+│   ├── ModelUnavailable        a model cannot be loaded now
+│   ├── StorageFull             no room for the upload
+│   └── OutOfMemory             the device ran out of memory on every fallback
+├── DeadlineExceeded        the work took longer than the operator allows
+└── EngineFailed            an engine broke in a way nobody foresaw
+"""
+
+from collections.abc import Sequence
+
+
+class AsrError(Exception):
+    """Base of all failures that are reported to a client; `code` is stable and machine-readable."""
+
+    code = "internal_error"
+
+
+class BadRequest(AsrError):
+    """The request cannot be carried out as sent; the message says what to change."""
+
+    code = "bad_request"
+
+
+class BadParameter(BadRequest):
+    """A parameter has a value that is not allowed."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, parameter: str, value: object, allowed: str) -> None:
+        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+        super().__init__(f"{parameter}: {shown} is not allowed; use {allowed}")
+        self.parameter = parameter
+        self.value = value
+        self.allowed = allowed
+
+
+class ParameterConflict(BadRequest):
+    """Two parameters, or the same one in two places, contradict each other."""
+
+    code = "conflicting_parameters"
+
+    def __init__(self, parameter: str, explanation: str) -> None:
+        super().__init__(f"{parameter}: {explanation}")
+        self.parameter = parameter
+
+
+class UnknownModel(BadRequest):
+    """A model name that the catalogue does not hold."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        shown = name if len(name) <= 80 else name[:77] + "..."
+        super().__init__(f"model not found: {shown!r}; use one of {', '.join(known)}")
+        self.name = name
+        self.known = tuple(known)
+
+
+class EmptyUpload(BadRequest):
+    """The upload holds no bytes."""
+
+    code = "empty_file"
+
+    def __init__(self) -> None:
+        super().__init__("audio_file: the file is empty; send a recording")
+
+
+class AudioUnreadable(BadRequest):
+    """The upload is not audio that can be decoded."""
+
+    code = "invalid_audio"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"failed to decode audio: {reason}")
+        self.reason = reason
+
+
+class NoAudioTrack(BadRequest):
+    """The upload is a media file without any audio track."""
+
+    code = "no_audio_track"
+
+    def __init__(self) -> None:
+        super().__init__("failed to decode audio: the file has no audio track")
+
+
+class UploadTooLarge(AsrError):
+    """The body is larger than MAX_FILE_SIZE_MB."""
+
+    code = "file_too_large"
+
+    def __init__(self, limit_mb: float) -> None:
+        super().__init__(f"file too large: the limit is {limit_mb:g} MB (MAX_FILE_SIZE_MB)")
+        self.limit_mb = limit_mb
+
+
+class AudioTooLong(AsrError):
+    """The recording is longer than MAX_DURATION_MINUTES."""
+
+    code = "audio_too_long"
+
+    def __init__(self, limit_minutes: float) -> None:
+        super().__init__(f"audio too long: the limit is {limit_minutes:g} minutes (MAX_DURATION_MINUTES)")
+        self.limit_minutes = limit_minutes
+
+
+class UploadStalled(AsrError):
+    """No byte arrived for the time the operator allows."""
+
+    code = "upload_stalled"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"upload stalled: no data for {seconds:g} seconds")
+        self.seconds = seconds
+
+
+class Unauthorized(AsrError):
+    """The request carries no valid key; nothing more is said."""
+
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__("unauthorized")
+
+
+class ClientLeft(AsrError):
+    """The client closed the connection before the answer was ready."""
+
+    code = "client_closed_request"
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
+
+
+class Unavailable(AsrError):
+    """The service cannot do it now but may later."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ServiceBusy(Unavailable):
+    """All slots are taken and the queue is full."""
+
+    code = "busy"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("the service is busy and its queue is full; try again later", retry_after_seconds)
+
+
+class ServiceDraining(Unavailable):
+    """The process is stopping and takes no new work."""
+
+    code = "draining"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("the service is shutting down; try again later", retry_after_seconds)
+
+
+class QueueTimeout(Unavailable):
+    """The request waited longer than QUEUE_TIMEOUT for a slot."""
+
+    code = "queue_timeout"
+
+    def __init__(self, seconds: float, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"no slot became free within {seconds:g} seconds (QUEUE_TIMEOUT); try again later",
+            retry_after_seconds,
+        )
+        self.seconds = seconds
+
+
+class ModelUnavailable(Unavailable):
+    """A model of the catalogue cannot be loaded at present."""
+
+    code = "model_unavailable"
+
+    def __init__(self, model: str, reason: str, retry_after_seconds: int) -> None:
+        super().__init__(f"model {model} is not available: {reason}", retry_after_seconds)
+        self.model = model
+        self.reason = reason
+
+
+class StorageFull(Unavailable):
+    """There is no room on disk for the upload."""
+
+    code = "storage_full"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("no space left to store the upload; try again later", retry_after_seconds)
+
+
+class OutOfMemory(Unavailable):
+    """A stage ran out of device memory at every batch size and fallback allowed."""
+
+    code = "out_of_memory"
+
+    def __init__(self, stage: str, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"out of memory while running {stage}; use a smaller model or BATCH_SIZE, or try again later",
+            retry_after_seconds,
+        )
+        self.stage = stage
+
+
+class DeadlineExceeded(AsrError):
+    """The work took longer than REQUEST_TIMEOUT."""
+
+    code = "timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request took longer than {seconds:g} seconds (REQUEST_TIMEOUT)")
+        self.seconds = seconds
+
+
+class EngineFailed(AsrError):
+    """An engine raised something unforeseen; the cause is chained and only logged."""
+
+    code = "engine_failed"
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"{stage} failed")
+        self.stage = stage

@@ -1,0 +1,114 @@
+"""Everything an operator can set, read once from the environment (and a .env file) into one frozen value."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The operator's choices; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=False,
+    )
+
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    port: int = Field(9000, ge=0, le=65535)
+    """Port to listen on; 0 picks a free one."""
+
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where models run; auto takes the GPU when one is usable."""
+    compute_type: str | None = None
+    """CTranslate2 number format of Whisper: float16, int8_float16, int8, float32, ...; unset: float16 on GPU, int8 on CPU."""
+    batch_size: int | None = Field(None, ge=1, le=256)
+    """Whisper chunks decoded together; unset: 16 on GPU, 4 on CPU. Larger is faster and takes more memory."""
+    cpu_threads: int = Field(0, ge=0, le=512)
+    """Threads for CPU inference; 0 takes every core."""
+
+    preload_model: str = "large-v3"
+    """Whisper model loaded at start and used when a request names none."""
+    preload_language: str = "en"
+    """Language whose aligner is loaded at start; empty at need."""
+    preload_diarization: bool = True
+    """Whether the diarization pipeline is loaded at start."""
+    extra_models: str = ""
+    """More models as name=source, comma-separated; a source is a local directory or a hub repository."""
+    align_models: str = ""
+    """Aligners that replace the defaults, as language=source, comma-separated."""
+    diarization_model: str = "pyannote/speaker-diarization-community-1"
+    """Diarization pipeline: hub repository or local directory."""
+    hf_token: SecretStr | None = None
+    """Hugging Face token, needed only to download gated models."""
+    hf_hub_offline: bool = False
+    """Never contact the hub; use what is on disk."""
+    cache_dir: Path = Path(".cache")
+    """Directory of downloaded models; /.cache in the image."""
+
+    align_device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where aligners run; auto follows DEVICE."""
+    diarize_device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where diarization runs; auto follows DEVICE."""
+    align_batch_size: int = Field(8, ge=1, le=256)
+    """Segments aligned together where batching is exact."""
+    segmentation_batch_size: int = Field(32, ge=1, le=1024)
+    """Ten-second windows per step of the speaker segmentation."""
+    embedding_batch_size: int = Field(32, ge=1, le=1024)
+    """Ten-second windows per step of the speaker embedding."""
+    diarize_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the speaker embedding trunk; auto is the fastest that leaves the turns unchanged."""
+    diarize_clustering_threshold: float | None = Field(None, gt=0, le=2)
+    """Distance under which two voices are one; unset: the pipeline's own."""
+    diarize_min_duration_off: float | None = Field(None, ge=0, le=10)
+    """Pauses of one speaker shorter than this many seconds are filled; unset: the pipeline's own."""
+    diarize_beside_transcription: Literal["auto", "on", "off"] = "auto"
+    """Run diarization while transcription runs; auto: on where they use different devices or a GPU with room."""
+
+    model_keep_alive_seconds: float = Field(0, ge=0)
+    """Unload a model idle for this long; 0 keeps it."""
+    max_loaded_models: int = Field(0, ge=0, le=100)
+    """Loaded models kept at most, least recently used go first; 0 sets no limit."""
+    vram_budget_gb: float = Field(0, ge=0)
+    """GPU memory that loaded models may take; beyond it the least recently used idle ones go; 0 sets no limit."""
+    oom_cpu_fallback: bool = True
+    """When a GPU stage runs out of memory at batch size 1, run it on the CPU instead of failing."""
+
+    max_file_size_mb: float = Field(1000, gt=0)
+    """Largest upload in megabytes (10^6 bytes)."""
+    max_duration_minutes: float = Field(720, gt=0)
+    """Longest recording in minutes, counted while decoding."""
+    temp_dir: Path | None = None
+    """Directory for uploads under way; unset: whisperx-asr-api in the system's temporary directory."""
+    upload_stall_seconds: float = Field(60, gt=0)
+    """An upload that sends nothing for this long is ended."""
+    decode_timeout_seconds: float = Field(900, gt=0)
+    """Time for decoding one upload."""
+
+    gpu_concurrency: int = Field(1, ge=1, le=64)
+    """Requests worked on at the same time."""
+    max_queue_size: int = Field(100, ge=0, le=10000)
+    """Requests that may wait; beyond it the answer is 503."""
+    queue_timeout: float = Field(3600, gt=0)
+    """Longest wait for a slot in seconds, then 503."""
+    request_timeout: float = Field(7200, gt=0)
+    """Longest work on one request in seconds, then 504."""
+    watchdog_seconds: float = Field(600, gt=0)
+    """Work that passes no checkpoint for this long counts as hung: /health turns unhealthy."""
+    shutdown_grace_seconds: float = Field(60, ge=0)
+    """Time that running and waiting requests get after SIGTERM."""
+
+    api_key: SecretStr | None = None
+    """Key, or several separated by commas, that requests must carry; unset: open to everyone."""
+    cors_origins: str = ""
+    """Web origins that may call the service from a browser, comma-separated."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log lines."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged; file names appear at debug only."""

@@ -1,0 +1,68 @@
+"""What was said, when and by whom: the frozen values that travel between the stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Seconds: TypeAlias = float
+"""Time from the start of the recording, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One written word; times are None where no stage could tell them."""
+
+    text: str
+    start: Seconds | None = None
+    end: Seconds | None = None
+    score: float | None = None
+    """Mean probability of the aligned characters, 0 to 1."""
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of text, at best one sentence of one speaker."""
+
+    start: Seconds
+    end: Seconds
+    text: str
+    words: tuple[Word, ...] | None = None
+    """None: the segment was never aligned; a word without times could not be placed."""
+    speaker: str | None = None
+    avg_logprob: float | None = None
+    """Mean log probability of the decoded tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch of time in which one person speaks."""
+
+    start: Seconds
+    end: Seconds
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when, labels SPEAKER_00, SPEAKER_01, ... in order of first appearance."""
+
+    turns: tuple[Turn, ...]
+    """Exclusive: at most one speaker at any time, ordered by start."""
+    overlapping_turns: tuple[Turn, ...] = ()
+    """The ordinary diarization, in which people may speak at once, ordered by start."""
+    embeddings: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """One voice vector per label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The finished answer, before it is written in a format."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    """Whisper's code of the spoken language (for translate: of the speech, not of the text)."""
+    duration: Seconds
+    model: str
+    speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
+    warnings: tuple[str, ...] = ()
