@@ -1,0 +1,106 @@
+"""The only table from failures to HTTP status codes, and the JSON body all of them share."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import errors
+from app.api.request_id import request_id_of
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.AsrError], int] = {
+    errors.BadRequest: 400,
+    errors.Unauthorized: 401,
+    errors.UploadStalled: 408,
+    errors.UploadTooLarge: 413,
+    errors.AudioTooLong: 413,
+    errors.ClientLeft: 499,
+    errors.Unavailable: 503,
+    errors.StorageFull: 507,
+    errors.DeadlineExceeded: 504,
+    errors.EngineFailed: 500,
+    errors.AsrError: 500,
+}
+
+
+def status_of(exc: errors.AsrError) -> int:
+    """Return the status of the nearest class of `exc` that the table holds."""
+    return next(STATUS[cls] for cls in type(exc).__mro__ if cls in STATUS)
+
+
+def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
+    """Return the answer for `exc`; a 500 never carries the exception's own words."""
+    status = status_of(exc)
+    detail = str(exc) if status != 500 else "internal error; the log of the service has the cause"
+    headers = {}
+    if isinstance(exc, errors.Unavailable):
+        headers["Retry-After"] = str(exc.retry_after_seconds)
+    if isinstance(exc, errors.Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer, Basic realm="asr"'
+    return _body(request, status, exc.code, detail, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every exception that leaves a route with the shared JSON body."""
+    app.add_exception_handler(errors.AsrError, _on_asr_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_middleware(UnforeseenErrorsMiddleware)
+
+
+class UnforeseenErrorsMiddleware:
+    """Answers 500 for what no handler foresaw.
+
+    Starlette's own handler of Exception sits outside every middleware: its answer would carry no request id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        started = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_watched)
+        except Exception as exc:
+            if scope["type"] != "http":
+                raise
+            request = Request(scope)
+            logger.error("request %s failed", request_id_of(request), exc_info=exc)
+            if not started:
+                await error_response(request, errors.AsrError())(scope, receive, send)
+
+
+async def _on_asr_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, errors.AsrError)
+    if status_of(exc) == 500:
+        logger.error("request %s failed: %s", request_id_of(request), exc, exc_info=exc)
+    return error_response(request, exc)
+
+
+async def _on_http_exception(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)
+    return _body(request, exc.status_code, f"http_{exc.status_code}", str(exc.detail), dict(exc.headers or {}))
+
+
+async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)
+    first = exc.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    return _body(request, 400, "invalid_parameter", f"{where}: {first['msg']}", {})
+
+
+def _body(request: Request, status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
+    content = {"detail": detail, "code": code, "request_id": request_id_of(request)}
+    return JSONResponse(content, status_code=status, headers=headers)

@@ -1,0 +1,186 @@
+"""Which stage runs, in what order, side by side or not, and what may fail without failing the request."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from app.audio import SAMPLE_RATE, Waveform
+from app.catalogue import ModelSpec
+from app.engines import Checkpoint, Engines, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
+from app.errors import ClientLeft, EngineFailed, Unavailable
+from app.options import AsrOptions
+from app.speakers import assign_speakers
+from app.transcript import Diarization, Segment, Transcript
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+DEGRADABLE = (Unavailable, EngineFailed)
+"""Failures of alignment and diarization that leave the transcript standing."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What one request gathers on its way: warnings for the client and seconds per stage."""
+
+    checkpoint: Checkpoint
+    warnings: list[str] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the wall time of the block to `stage_seconds[name]`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + spent
+
+    def degrade(self, missing: str, remedy: str) -> None:
+        """Tell client and operator what the answer lacks and what to do about it."""
+        self.warnings.append(f"{missing}: {remedy}")
+        logger.warning("answer degraded: %s: %s", missing, remedy)
+
+
+class Pipeline:
+    """Turns a waveform into a transcript with the engines it is given."""
+
+    def __init__(self, engines: Engines, *, beside: bool) -> None:
+        self._engines = engines
+        self._beside = beside
+
+    def transcribe(self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run) -> Transcript:
+        """Return the transcript of `waveform`, (samples,) float32 at 16 kHz.
+
+        Raises whatever the transcriber raises, and ClientLeft or DeadlineExceeded from the checkpoint. Alignment
+        and diarization that fail after that are recorded as warnings.
+        """
+        transcription, diarization = self._listen(waveform, model, options, run)
+        segments = self._time_words(waveform, model, options, transcription, run)
+        if diarization is not None:
+            segments = assign_speakers(
+                segments, diarization.turns, split=options.split_speakers, fill_nearest=options.fill_nearest
+            )
+        if not options.word_timestamps:
+            segments = tuple(replace(segment, words=None) for segment in segments)
+        return Transcript(
+            segments=segments,
+            language=transcription.language,
+            duration=len(waveform) / SAMPLE_RATE,
+            model=model.name,
+            speaker_embeddings=_embeddings(diarization, options),
+            warnings=tuple(run.warnings),
+        )
+
+    def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
+        """Return the language spoken in `waveform`, (samples,) float32 at 16 kHz."""
+        with run.stage("transcribe"), self._engines.transcriber(model) as transcriber:
+            return transcriber.detect_language(waveform)
+
+    def _listen(
+        self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
+    ) -> tuple[Transcription, Diarization | None]:
+        """Transcribe and diarize: both need the audio alone, so they may run side by side."""
+        if not options.diarize:
+            return self._transcribe(waveform, model, options, run), None
+        if not self._beside:
+            return self._transcribe(waveform, model, options, run), self._diarize(waveform, model, options, run)
+        return side_by_side(
+            lambda checkpoint: self._transcribe(waveform, model, options, replace(run, checkpoint=checkpoint)),
+            lambda checkpoint: self._diarize(waveform, model, options, replace(run, checkpoint=checkpoint)),
+            run.checkpoint,
+        )
+
+    def _transcribe(
+        self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
+    ) -> Transcription:
+        request = TranscriptionRequest(
+            task=options.task,
+            language=options.language,
+            initial_prompt=options.initial_prompt,
+            hotwords=options.hotwords,
+        )
+        with run.stage("transcribe"), self._engines.transcriber(model) as transcriber:
+            return transcriber.transcribe(waveform, request, run.checkpoint)
+
+    def _diarize(
+        self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
+    ) -> Diarization | None:
+        bounds = SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers)
+        try:
+            with run.stage("diarize"), self._engines.diarizer(model) as diarizer:
+                return diarizer.diarize(waveform, bounds, run.checkpoint)
+        except DEGRADABLE as exc:
+            run.degrade("speakers are missing", _explain(exc))
+            return None
+
+    def _time_words(
+        self,
+        waveform: Waveform,
+        model: ModelSpec,
+        options: AsrOptions,
+        transcription: Transcription,
+        run: Run,
+    ) -> tuple[Segment, ...]:
+        """Return the segments with word times where somebody needs them and an aligner exists.
+
+        A translation is never aligned: its words are not the ones that were spoken.
+        """
+        wanted = options.word_timestamps or options.diarize
+        if options.task == "translate" or not wanted or not transcription.segments:
+            return transcription.segments
+        try:
+            with run.stage("align"), self._engines.aligner(model, transcription.language) as aligner:
+                if aligner is None:
+                    run.degrade("word times are missing", _no_aligner(transcription.language))
+                    return transcription.segments
+                return aligner.align(waveform, transcription.segments, run.checkpoint)
+        except DEGRADABLE as exc:
+            run.degrade("word times are missing", _explain(exc))
+            return transcription.segments
+
+
+def side_by_side(
+    first: Callable[[Checkpoint], T], second: Callable[[Checkpoint], U], checkpoint: Checkpoint
+) -> tuple[T, U]:
+    """Run both at once and return both results; a failure of one stops the other at its next checkpoint."""
+    failed = threading.Event()
+
+    def guarded() -> None:
+        if failed.is_set():
+            raise ClientLeft
+        checkpoint()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="diarize") as executor:
+        future = executor.submit(second, guarded)
+        try:
+            return first(guarded), future.result()
+        except BaseException:
+            failed.set()
+            raise
+
+
+def _embeddings(
+    diarization: Diarization | None, options: AsrOptions
+) -> dict[str, tuple[float, ...]] | None:
+    if diarization is None or not options.return_speaker_embeddings:
+        return None
+    return dict(diarization.embeddings)
+
+
+def _no_aligner(language: str) -> str:
+    return f"no alignment model is known for language {language!r}; name one with ALIGN_MODELS={language}=<model>"
+
+
+def _explain(exc: Exception) -> str:
+    if isinstance(exc, EngineFailed):
+        return f"{exc} unexpectedly; the log of the service has the cause"
+    return str(exc)
