@@ -1,0 +1,92 @@
+"""Starts the real service as a process of its own, the way an operator does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: where it listens, its process and its log."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log_path: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def health(self) -> httpx.Response:
+        return httpx.get(f"{self.url}/health", timeout=10)
+
+    def stop(self, seconds: float = 60) -> int:
+        """Send SIGTERM and return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_service(
+    directory: Path, settings: Mapping[str, str] | None = None, *, wait_for: str = "healthy"
+) -> Iterator[Service]:
+    """Yield a service with `settings` in its environment; `wait_for` is the /health status to wait for, "" none."""
+    port = free_port()
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    environment = {
+        **inherited,
+        "PRELOAD_MODEL": "demo",
+        "HF_HUB_OFFLINE": "1",
+        "DEVICE": "cpu",
+        "CACHE_DIR": str(directory / "cache"),
+        "TEMP_DIR": str(directory / "uploads"),
+        **(settings or {}),
+    }
+    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    log_path = directory / f"service-{port}.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    service = Service(f"http://127.0.0.1:{port}", process, log_path)
+    try:
+        if wait_for:
+            wait_for_status(service, wait_for)
+        yield service
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(30)
+
+
+def wait_for_status(service: Service, status: str, seconds: float = START_SECONDS) -> None:
+    """Return once /health reports `status`; fail with the log otherwise."""
+    deadline = time.monotonic() + seconds
+    seen = "no answer"
+    while time.monotonic() < deadline:
+        if service.process.poll() is not None:
+            raise AssertionError(f"the service ended with {service.process.returncode}:\n{service.log}")
+        try:
+            seen = str(service.health().json().get("status"))
+            if seen == status:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"/health said {seen!r}, not {status!r}, for {seconds} s:\n{service.log}")
