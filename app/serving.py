@@ -1,0 +1,79 @@
+"""Runs the application under uvicorn: SIGTERM finishes accepted work first, a second signal stops at once."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.dependencies import Services
+from app.main import create_app
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LAST_ANSWERS_SECONDS = 10
+"""Time for answers to leave after the last piece of work is done."""
+
+
+def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
+    """Listen until SIGTERM or SIGINT; return the exit status."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        lifespan="on",
+    )
+    server = DrainingServer(config, app, settings.shutdown_grace_seconds)
+    server.run()
+    return 0 if server.started else 1
+
+
+class DrainingServer(uvicorn.Server):
+    """Keeps the port open while work drains, so that new requests are told 503 instead of being refused."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, grace_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._grace_seconds = grace_seconds
+        self._signalled = False
+        self._draining: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, and remember the loop that signals are handed to."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain on the first signal; leave without ceremony on the second, or before anything was started.
+
+        The signal is not recorded as uvicorn would: it re-raises those, and the exit status would not be 0.
+        """
+        if self._signalled or self._loop is None:
+            logger.warning("stopping at once: %s", signal.Signals(sig).name)
+            logging.shutdown()
+            os._exit(1)
+        self._signalled = True
+        logger.info("%s: finishing accepted work, at most %g s", signal.Signals(sig).name, self._grace_seconds)
+        self._loop.call_soon_threadsafe(self._start_draining)
+
+    def _start_draining(self) -> None:
+        self._draining = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        services = getattr(self._app.state, "services", None)
+        try:
+            if isinstance(services, Services):
+                await services.worker.drain(self._grace_seconds)
+        finally:
+            self.should_exit = True
