@@ -1,0 +1,54 @@
+"""Names the kinds of file that people upload by mistake, from their first bytes."""
+
+_FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
+    (b"{\\rtf", "a text document"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"II*\x00", "an image"),
+    (b"MM\x00*", "an image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"SQLite format 3\x00", "a database"),
+    (b"#EXTM3U", "a playlist, which only refers to recordings"),
+    (b"[playlist]", "a playlist, which only refers to recordings"),
+    (b"ffconcat version", "a concat script, which only refers to recordings"),
+    (b"WEBVTT", "a subtitle file"),
+    (b"[Script Info]", "a subtitle file"),
+    (b"MThd", "a MIDI file, which holds notes but no sound"),
+    (b"v=0\r\no=", "a session description, which only refers to recordings"),
+    (b"v=0\no=", "a session description, which only refers to recordings"),
+)
+_RIFF_IMAGES = (b"WEBP",)
+_IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+_MARKUP = (b"<?xml", b"<!doctype", b"<html", b"<svg", b"<mpd", b"<smil", b"<asx")
+
+
+def is_wave(head: bytes) -> bool:
+    """Return whether a file that starts with `head` is a WAV (RIFF, RIFX or RF64)."""
+    return head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE"
+
+
+def foreign_kind(head: bytes) -> str | None:
+    """Return what a file that starts with `head` is if that is surely no recording, else None."""
+    bare = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for signature, kind in _FOREIGN:
+        if head.startswith(signature) or bare.startswith(signature):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] in _RIFF_IMAGES:
+        return "an image"
+    if head[4:8] == b"ftyp" and head[8:12] in _IMAGE_BRANDS:
+        return "an image"
+    if bare.lower().startswith(_MARKUP):
+        return "an HTML or XML document"
+    return None

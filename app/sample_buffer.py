@@ -1,0 +1,62 @@
+"""A buffer of samples that grows without being copied and costs only the pages it has used."""
+
+import mmap
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FLOAT_BYTES = 4
+_FIRST_SAMPLES = 1 << 20
+
+
+class SampleBuffer:
+    """Collects s16le bytes as float32 samples between -1 and 1.
+
+    The memory is an anonymous private mapping: on Linux it grows by moving pages, not bytes, and it goes
+    back to the system as soon as the last array over it is gone.
+    """
+
+    def __init__(self, max_samples: int, expected: int = 0) -> None:
+        self._max_samples = max_samples
+        self._capacity = max(1, min(max_samples, expected or _FIRST_SAMPLES))
+        self._memory = _private_mapping(self._capacity * _FLOAT_BYTES)
+        self._half_sample = b""
+        self.samples = 0
+
+    def append_s16(self, block: bytes) -> bool:
+        """Add the samples of `block`; False, with nothing added, if they would exceed the maximum."""
+        if self._half_sample:
+            block = self._half_sample + block
+        usable = len(block) & ~1
+        count = usable // 2
+        if self.samples + count > self._max_samples:
+            return False
+        self._half_sample = block[usable:]
+        self._reserve(self.samples + count)
+        target = np.frombuffer(self._memory, np.float32, count, self.samples * _FLOAT_BYTES)
+        np.multiply(np.frombuffer(block, "<i2", count), np.float32(1 / 32768), out=target)
+        self.samples += count
+        return True
+
+    def finish(self) -> NDArray[np.float32]:
+        """Return all samples (samples,) without copying them; the buffer must not be used after."""
+        return np.frombuffer(self._memory, np.float32, self.samples)
+
+    def _reserve(self, samples: int) -> None:
+        if samples <= self._capacity:
+            return
+        self._capacity = min(self._max_samples, max(samples, 2 * self._capacity))
+        size = self._capacity * _FLOAT_BYTES
+        if sys.platform == "linux":
+            self._memory.resize(size)
+        else:
+            grown = _private_mapping(size)
+            grown[: len(self._memory)] = self._memory[:]
+            self._memory = grown
+
+
+def _private_mapping(size: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
