@@ -1,0 +1,53 @@
+"""Tells the client where the time of its request went: the header Server-Timing on every answer."""
+
+import time
+from collections.abc import Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "Server-Timing"
+STAGES = ("queue", "decode", "transcribe", "align", "diarize")
+"""In the order of the header; only those that ran are named, followed by total."""
+
+
+class ServerTimingMiddleware:
+    """Sends the stages that the route recorded, and the total time until the answer began, in milliseconds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        stages: dict[str, float] = {}
+        scope.setdefault("state", {})["stage_seconds"] = stages
+
+        async def send_timed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                total = time.perf_counter() - started
+                MutableHeaders(scope=message)[HEADER] = server_timing(stages, total)
+            await send(message)
+
+        await self._app(scope, receive, send_timed)
+
+
+def record_stages(connection: HTTPConnection, stage_seconds: Mapping[str, float]) -> None:
+    """Note how many seconds the stages of this request took; later values of a stage replace earlier ones."""
+    connection.scope.setdefault("state", {}).setdefault("stage_seconds", {}).update(stage_seconds)
+
+
+def server_timing(stage_seconds: Mapping[str, float], total_seconds: float) -> str:
+    """Return the value of the header.
+
+    >>> server_timing({"decode": 0.25, "queue": 0.0012}, 1.5)
+    'queue;dur=1.2, decode;dur=250.0, total;dur=1500.0'
+    """
+    known = [(stage, stage_seconds[stage]) for stage in STAGES if stage in stage_seconds]
+    return ", ".join(
+        f"{stage};dur={seconds * 1000:.1f}" for stage, seconds in (*known, ("total", total_seconds))
+    )
