@@ -1,0 +1,149 @@
+"""One thread that runs jobs one after the other, and what is known about the job in it."""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from app.errors import AsrError, DeadlineExceeded
+
+Checkpoint: TypeAlias = Callable[[], None]
+"""Called by the work whenever it can stop; raises ClientLeft, DeadlineExceeded or ServiceDraining."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the work returned, or what it raised."""
+
+    value: Any
+    error: BaseException | None
+
+
+class Job:
+    """One piece of work. All but `work` and `checkpoint` belongs to the event loop."""
+
+    def __init__(
+        self,
+        work: Callable[[Checkpoint], Any],
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+        request_timeout: float,
+    ) -> None:
+        self.work = work
+        self.started: asyncio.Future[None] = loop.create_future()
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
+        self.arrived_at = self.started_at = self.last_seen = clock()
+        self._clock = clock
+        self._request_timeout = request_timeout
+        self._stop_reason: Callable[[], AsrError] | None = None
+
+    def begin(self) -> None:
+        """Note that a thread takes the job now."""
+        self.started_at = self.last_seen = self._clock()
+        if not self.started.done():
+            self.started.set_result(None)
+
+    def checkpoint(self) -> None:
+        """Show a sign of life; raise if the work should stop. May be called from several threads."""
+        self.last_seen = self._clock()
+        reason = self._stop_reason
+        if reason is not None:
+            raise reason()
+        if self.last_seen - self.started_at > self._request_timeout:
+            raise DeadlineExceeded(self._request_timeout)
+
+    def stop(self, reason: Callable[[], AsrError]) -> None:
+        """Make the next checkpoint raise."""
+        self._stop_reason = reason
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell the waiting caller, unless it was told already."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+
+class Slot:
+    """A thread and the job it runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.job: Job | None = None
+        self.hung = False
+        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, on_finished: Callable[["Slot", Job, Outcome], None]
+    ) -> None:
+        """Start the thread; `on_finished` is called on `loop` after each job.
+
+        The thread is a daemon: one that hangs in native code must not keep the process from ending.
+        """
+        arguments = (loop, on_finished)
+        self._thread = threading.Thread(target=self._serve, args=arguments, name=self.name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after its present job."""
+        self._closed = True
+        self._inbox.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended, at most `seconds`."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def take(self, job: Job) -> None:
+        """Hand `job` to the thread."""
+        self.job = job
+        job.begin()
+        self._inbox.put(job)
+
+    @property
+    def alive(self) -> bool:
+        """Return whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def dead(self) -> bool:
+        """Return whether the thread ended although nobody asked it to."""
+        return self._thread is not None and not self._closed and not self._thread.is_alive()
+
+    @property
+    def usable(self) -> bool:
+        """Return whether the thread works or waits for work."""
+        return self.alive and not self._closed and not self.hung
+
+    @property
+    def free(self) -> bool:
+        """Return whether the thread waits for work."""
+        return self.usable and self.job is None
+
+    def problem(self, now: float, watchdog_seconds: float) -> str | None:
+        """Return what is wrong with the thread, if anything, and remember whether it hangs."""
+        self.hung = self.job is not None and now - self.job.last_seen > watchdog_seconds
+        if self.dead:
+            return "died"
+        return "stopped responding" if self.hung else None
+
+    def _serve(
+        self, loop: asyncio.AbstractEventLoop, on_finished: Callable[["Slot", Job, Outcome], None]
+    ) -> None:
+        while (job := self._inbox.get()) is not None:
+            outcome = _attempt(job.work, job.checkpoint)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(on_finished, self, job, outcome)
+            # Whatever this frame still names would keep the recording in memory until the next job.
+            del job, outcome
+
+
+def _attempt(work: Callable[[Checkpoint], Any], checkpoint: Checkpoint) -> Outcome:
+    """Run `work`; nothing it raises may end the thread."""
+    try:
+        return Outcome(work(checkpoint), None)
+    except BaseException as exc:
+        return Outcome(None, exc)

@@ -1,0 +1,270 @@
+"""Runs blocking work in a fixed number of threads, behind a bounded and fair queue.
+
+Everything but the work itself happens on the event loop, so no state here needs a lock.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from app.errors import (
+    AsrError,
+    ClientLeft,
+    DeadlineExceeded,
+    EngineFailed,
+    QueueTimeout,
+    ServiceBusy,
+    ServiceDraining,
+    Unavailable,
+)
+from app.queueing import FairQueue
+from app.work_slot import Checkpoint, Job, Outcome, Slot
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_ESTIMATE_SECONDS = 10.0
+LONGEST_RETRY_SECONDS = 120
+RESTART_SECONDS = 30
+"""What a client is told to wait while this process makes room for its successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[T]):
+    """What the work returned, how long it waited and how long it ran, in seconds."""
+
+    value: T
+    queue_seconds: float
+    run_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStats:
+    """The state of the worker for /health and metrics; the totals count since the start."""
+
+    slots: int
+    running: int
+    queued: int
+    max_queue: int
+    draining: bool
+    hung: int
+    dead: int
+    mean_seconds: float
+    finished_total: int
+    refused_total: int
+    cancelled_total: int
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether every thread is alive and makes progress."""
+        return self.hung == 0 and self.dead == 0
+
+
+class Worker:
+    """Runs work in `slots` threads; at most `max_queue` more may wait."""
+
+    def __init__(
+        self,
+        slots: int = 1,
+        max_queue: int = 100,
+        *,
+        queue_timeout: float = 3600,
+        request_timeout: float = 7200,
+        watchdog_seconds: float = 600,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._slots = tuple(Slot(f"slot-{number}") for number in range(slots))
+        self._queue: FairQueue[Job] = FairQueue()
+        self._max_queue = max_queue
+        self._queue_timeout = queue_timeout
+        self._request_timeout = request_timeout
+        self._watchdog_seconds = watchdog_seconds
+        self._clock = clock
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+        self._watchdog: asyncio.Task[None] | None = None
+        self._mean_seconds = 0.0
+        self._finished_total = 0
+        self._refused_total = 0
+        self._cancelled_total = 0
+
+    async def start(self) -> None:
+        """Start the threads and the watchdog."""
+        loop = asyncio.get_running_loop()
+        for slot in self._slots:
+            slot.start(loop, self._on_finished)
+        self._watchdog = asyncio.create_task(self._watch())
+
+    async def drain(self, grace: float) -> None:
+        """Refuse new work, give accepted work `grace` seconds, then answer the rest with ServiceDraining."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            self._give_up(lambda: ServiceDraining(RESTART_SECONDS))
+
+    async def stop(self, patience: float = 5) -> bool:
+        """Give up what is left and end the threads; False if one is still inside its work after `patience`.
+
+        Such a thread may sit in native code, where the interpreter cannot end cleanly: leave with os._exit.
+        """
+        self._draining = True
+        self._give_up(lambda: ServiceDraining(RESTART_SECONDS))
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watchdog
+        for slot in self._slots:
+            slot.close()
+        await asyncio.gather(*(asyncio.to_thread(slot.join, patience) for slot in self._slots))
+        return not any(slot.alive for slot in self._slots)
+
+    def check_open(self) -> None:
+        """Raise what `run` would raise at once; ask before an upload is received.
+
+        Raises:
+            ServiceDraining: the process is stopping.
+            ServiceBusy: all slots are taken and the queue is full.
+            Unavailable: no thread works any more.
+        """
+        try:
+            self._check_open()
+        except Unavailable:
+            self._refused_total += 1
+            raise
+
+    async def run(self, work: Callable[[Checkpoint], T], *, client: str) -> Finished[T]:
+        """Run `work` in a thread when the turn of `client` comes.
+
+        The work must call its checkpoint often; that is where it is stopped once the caller is cancelled, the
+        time is up or the process stops. A cancelled caller gives up its place in the queue at once.
+
+        Raises:
+            ServiceBusy, ServiceDraining, QueueTimeout: and Unavailable if no thread works any more.
+            DeadlineExceeded: the work took longer than the request timeout.
+            EngineFailed: the work hung or its thread died. Whatever `work` raises is passed on.
+        """
+        self.check_open()
+        job = Job(work, asyncio.get_running_loop(), self._clock, self._request_timeout)
+        self._idle.clear()
+        self._queue.push(job, client)
+        self._dispatch()
+        outcome: Outcome | None = None
+        try:
+            await self._wait_for_start(job)
+            outcome = await self._wait_for_outcome(job)
+            if outcome.error is not None:
+                raise outcome.error
+            return Finished(outcome.value, job.started_at - job.arrived_at, self._clock() - job.started_at)
+        except asyncio.CancelledError:
+            self._cancelled_total += 1
+            self._abandon(job, ClientLeft)
+            raise
+        finally:
+            # The traceback of an error holds this frame: without this, frame and error would keep each other
+            # alive, and with them the samples of the recording, until the garbage collector runs.
+            del outcome, job
+
+    def stats(self) -> WorkerStats:
+        """Return the present state."""
+        return WorkerStats(
+            slots=len(self._slots),
+            running=sum(slot.job is not None for slot in self._slots),
+            queued=len(self._queue),
+            max_queue=self._max_queue,
+            draining=self._draining,
+            hung=sum(slot.hung for slot in self._slots),
+            dead=sum(slot.dead for slot in self._slots),
+            mean_seconds=self._mean_seconds,
+            finished_total=self._finished_total,
+            refused_total=self._refused_total,
+            cancelled_total=self._cancelled_total,
+        )
+
+    def _check_open(self) -> None:
+        if self._draining:
+            raise ServiceDraining(RESTART_SECONDS)
+        if not any(slot.usable for slot in self._slots):
+            raise _not_working()
+        free = any(slot.free for slot in self._slots)
+        if not free and len(self._queue) >= self._max_queue:
+            raise ServiceBusy(self._retry_after())
+
+    def _retry_after(self) -> int:
+        """Seconds until a place should become free."""
+        mean = self._mean_seconds or FIRST_ESTIMATE_SECONDS
+        return max(1, min(LONGEST_RETRY_SECONDS, math.ceil(mean / len(self._slots))))
+
+    def _dispatch(self) -> None:
+        for slot in self._slots:
+            if slot.free and self._queue:
+                slot.take(self._queue.pop())
+        if not self._queue and all(slot.job is None for slot in self._slots):
+            self._idle.set()
+
+    async def _wait_for_start(self, job: Job) -> None:
+        either: set[asyncio.Future[Any]] = {job.started, job.outcome}
+        await asyncio.wait(either, timeout=self._queue_timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not job.started.done() and not job.outcome.done():
+            self._abandon(job, ClientLeft)
+            self._refused_total += 1
+            raise QueueTimeout(self._queue_timeout, self._retry_after())
+
+    async def _wait_for_outcome(self, job: Job) -> Outcome:
+        await asyncio.wait({job.outcome}, timeout=self._request_timeout)
+        if not job.outcome.done():
+            self._abandon(job, lambda: DeadlineExceeded(self._request_timeout))
+            raise DeadlineExceeded(self._request_timeout)
+        return job.outcome.result()
+
+    def _abandon(self, job: Job, reason: Callable[[], AsrError]) -> None:
+        """Nobody waits for `job` any more: take it out of the queue or stop it at its next checkpoint."""
+        if self._queue.remove(job):
+            self._dispatch()
+        else:
+            job.stop(reason)
+
+    def _on_finished(self, slot: Slot, job: Job, outcome: Outcome) -> None:
+        seconds = self._clock() - job.started_at
+        self._finished_total += 1
+        self._mean_seconds += (seconds - self._mean_seconds) * (0.2 if self._mean_seconds else 1.0)
+        if slot.hung:
+            logger.warning("%s answers again after %.0f s", slot.name, seconds)
+            slot.hung = False
+        slot.job = None
+        job.settle(outcome)
+        self._dispatch()
+
+    def _give_up(self, reason: Callable[[], AsrError]) -> None:
+        """Answer everybody who waits and stop what runs at its next checkpoint."""
+        while self._queue:
+            self._queue.pop().settle(Outcome(None, reason()))
+        for slot in self._slots:
+            if slot.job is not None:
+                slot.job.stop(reason)
+                slot.job.settle(Outcome(None, reason()))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(5.0, self._watchdog_seconds / 4))
+            for slot in self._slots:
+                problem = slot.problem(self._clock(), self._watchdog_seconds)
+                if problem is not None and slot.job is not None and not slot.job.outcome.done():
+                    logger.error("%s %s; its client is told so", slot.name, problem)
+                    slot.job.stop(ClientLeft)
+                    slot.job.settle(Outcome(None, EngineFailed(f"an engine thread that {problem}")))
+            if self._queue and not any(slot.usable for slot in self._slots):
+                while self._queue:
+                    self._queue.pop().settle(Outcome(None, _not_working()))
+
+
+def _not_working() -> Unavailable:
+    return Unavailable("the service has stopped working and must be restarted", RESTART_SECONDS)

@@ -1,0 +1,114 @@
+"""Imports point one way, and heavy libraries stay inside the engines."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "app"
+
+LAYERS = [
+    ["app.transcript", "app.errors", "app.languages", "app.known_models"],
+    ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
+    ["app.audio", "app.ffmpeg", "app.ffmpeg_allowed", "app.file_signature", "app.sample_buffer", "app.devices"],
+    ["app.engines"],
+    ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.uploads", "app.readiness"],
+    ["app.api"],
+    ["app.settings", "app.logs"],
+    ["app.main"],
+    ["app.serving", "app.prefetch", "app.__main__"],
+    ["app.demo"],
+]
+"""Lowest first: a module may import its own layer and those below it."""
+
+HEAVY = {
+    "torch", "torchaudio", "whisperx", "faster_whisper", "ctranslate2",
+    "pyannote", "transformers", "nltk", "pandas",
+}  # fmt: skip
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for path in sorted(APP.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found.append((name.removesuffix(".__init__"), path))
+    return found
+
+
+def imported_by(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def layer_of(name: str) -> int | None:
+    best: tuple[int, int] | None = None
+    for index, members in enumerate(LAYERS):
+        for member in members:
+            if name == member or name.startswith(member + "."):
+                best = max(best or (0, 0), (len(member), index))
+    return best[1] if best else None
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_imports_point_downwards(name: str, path: Path) -> None:
+    """No module imports from a layer above its own."""
+    if name == "app":
+        return
+    own = layer_of(name)
+    assert own is not None, f"{name} is in no layer: add it to LAYERS"
+    for imported in imported_by(path):
+        if imported == "app" or not imported.startswith("app."):
+            continue
+        other = layer_of(imported)
+        assert other is not None, f"{name} imports {imported}, which is in no layer"
+        assert other <= own, f"{name} must not import {imported}, which stands above it"
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_formats_and_speakers_know_the_transcript_alone(name: str, path: Path) -> None:
+    """Formatters and speaker assignment see nothing of the application but the transcript."""
+    if not (name.startswith("app.formats") or name == "app.speakers"):
+        return
+    allowed = ("app.transcript", "app.formats", "app.speakers")
+    assert all(not n.startswith("app.") or n.startswith(allowed) for n in imported_by(path))
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=[name for name, _ in modules()])
+def test_heavy_libraries_are_imported_by_engines_only(name: str, path: Path) -> None:
+    """torch, whisperx and pyannote appear inside app/engines and nowhere else."""
+    if name.startswith("app.engines."):
+        return
+    assert not {imported.split(".")[0] for imported in imported_by(path)} & HEAVY
+
+
+def test_the_application_starts_without_loading_an_engine() -> None:
+    """Importing the composition root loads none of the heavy libraries."""
+    code = f"import sys, app.main; sys.exit(' '.join({HEAVY!r} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_settings_are_read_by_the_composition_root_alone() -> None:
+    """Only the entry points import Settings; everything else receives plain values."""
+    entry_points = {"app.main", "app.serving", "app.prefetch", "app.__main__"}
+    readers = {name for name, path in modules() if "app.settings" in imported_by(path)}
+    assert readers <= entry_points
+
+
+def test_the_environment_is_read_in_settings_alone() -> None:
+    """No module but settings asks the environment for a value."""
+    readers = {
+        name
+        for name, path in modules()
+        if any(word in path.read_text(encoding="utf-8") for word in ("os.environ.get", "os.getenv", "environ["))
+    }
+    assert readers <= {"app.settings", "app.demo.__main__"}
