@@ -1,0 +1,158 @@
+"""From a model's source to a place on disk: what is there is used as it is, the rest is downloaded."""
+
+import logging
+from pathlib import Path
+
+from app.catalogue import is_directory_source
+from app.engines.hub_client import HubClient, check_reachable
+from app.engines.hub_errors import explain_download_failure
+from app.engines.model_files import ModelFiles, missing_files, other_repositories, select_files, size_on_disk
+from app.engines.torch_files import TORCH_FILES, download_file, pipeline_file
+from app.errors import ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 60
+_OFFLINE = "is not on disk and HF_HUB_OFFLINE is set; fetch it with `python -m app prefetch` while online"
+
+
+class ModelFetcher:
+    """Finds models below one cache directory and, unless offline, downloads what is missing there."""
+
+    def __init__(
+        self, cache_dir: Path, hub: HubClient, *, offline: bool, torch_files: str = TORCH_FILES
+    ) -> None:
+        self.cache_dir = cache_dir
+        self._hub = hub
+        self._offline = offline
+        self._torch_files = torch_files
+
+    def fetch(self, name: str, source: str, files: ModelFiles) -> Path:
+        """Return the directory that holds the model `name`, downloading it first if need be.
+
+        A model that is complete on disk causes no network traffic at all.
+
+        Raises:
+            ModelUnavailable: it is not on disk and cannot be downloaded now.
+        """
+        if is_directory_source(source):
+            directory = _checked_directory(name, Path(source).expanduser(), files)
+        else:
+            directory = self._fetch_repository(name, source, files)
+        if others := other_repositories(directory):
+            raise _unavailable(
+                name,
+                f"the pipeline needs {', '.join(others)} as well; set DIARIZATION_MODEL to one that holds all its "
+                "parts, such as pyannote/speaker-diarization-community-1",
+            )
+        return directory
+
+    def fetch_pipeline_weights(self, name: str, pipeline: str) -> Path:
+        """Return the file with the weights of a torchaudio pipeline, which torch then finds in `cache_dir`.
+
+        Raises:
+            ModelUnavailable: it is not on disk and cannot be downloaded now.
+        """
+        file = pipeline_file(pipeline)
+        if file is None:
+            raise _unavailable(name, f"torchaudio has no pipeline {pipeline}; check ALIGN_MODELS")
+        target = self.cache_dir / Path(file).name
+        if target.is_file():
+            return target
+        if self._offline:
+            raise _unavailable(name, f"{target.name} {_OFFLINE}")
+        url = f"{self._torch_files}/{file}"
+        logger.info("downloading %s", url)
+        try:
+            check_reachable(url)
+            download_file(url, target)
+        except Exception as exc:
+            logger.debug("download of %s failed", url, exc_info=exc)
+            reason = explain_download_failure(
+                exc, source=pipeline, page=url, file=target.name, token_given=False
+            )
+            raise _unavailable(name, reason) from exc
+        return target
+
+    def find_on_disk(self, source: str, files: ModelFiles) -> Path | None:
+        """Return the directory of `source` if every file that is needed is there; asks nobody."""
+        if is_directory_source(source):
+            directory = Path(source).expanduser()
+        else:
+            folder = self._folder(source, files)
+            try:
+                directory = folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
+            except OSError:
+                return None
+        return directory if directory.is_dir() and not missing_files(directory, files) else None
+
+    def _fetch_repository(self, name: str, repository: str, files: ModelFiles) -> Path:
+        found = self.find_on_disk(repository, files)
+        if found is not None and (self._offline or not self._was_interrupted(repository, files)):
+            return found
+        if self._offline:
+            raise _unavailable(name, f"{repository} {_OFFLINE}")
+        try:
+            return self._download(name, repository, files)
+        except ModelUnavailable as exc:
+            if found is None:
+                raise
+            logger.warning("%s is used as found on disk: %s", repository, exc.reason)
+            return found
+
+    def _download(self, name: str, repository: str, files: ModelFiles) -> Path:
+        """Download what is missing; the cache's reference comes last, so that it vouches for the files."""
+        folder = self._folder(repository, files)
+        current = ""
+        try:
+            commit, offered = self._hub.list_files(repository)
+            wanted = select_files(offered, files)
+            logger.info("downloading %s (%d files) from %s", repository, len(wanted), self._hub.endpoint)
+            for current in wanted:
+                self._hub.download(repository, current, commit, folder.parent)
+            snapshot = folder / "snapshots" / commit
+            missing = missing_files(snapshot, files)
+            if not missing:
+                (folder / "refs").mkdir(exist_ok=True)
+                (folder / "refs" / "main").write_text(commit)
+        except Exception as exc:
+            logger.debug("download of %s failed", repository, exc_info=exc)
+            if "Consistency check failed" in str(exc):
+                _discard_partial_files(folder)
+            reason = explain_download_failure(
+                exc,
+                source=repository,
+                page=f"{self._hub.endpoint}/{repository}",
+                file=current,
+                token_given=self._hub.has_token,
+            )
+            raise _unavailable(name, reason) from exc
+        if missing:
+            raise _unavailable(name, f"{repository} lacks {', '.join(missing)}: it is no model of this kind")
+        _discard_partial_files(folder)
+        logger.info("downloaded %s (%.0f MB)", repository, size_on_disk(snapshot) / 1e6)
+        return snapshot
+
+    def _folder(self, repository: str, files: ModelFiles) -> Path:
+        return self.cache_dir / files.cache_folder / f"models--{repository.replace('/', '--')}"
+
+    def _was_interrupted(self, repository: str, files: ModelFiles) -> bool:
+        """Return whether a download by another program ended half-way: optional files may be missing."""
+        return any((self._folder(repository, files) / "blobs").glob("*.incomplete"))
+
+
+def _checked_directory(name: str, directory: Path, files: ModelFiles) -> Path:
+    if not directory.is_dir():
+        raise _unavailable(name, f"there is no directory {directory}")
+    if missing := missing_files(directory, files):
+        raise _unavailable(name, f"the directory {directory} lacks {', '.join(missing)}")
+    return directory
+
+
+def _discard_partial_files(folder: Path) -> None:
+    for partial in (folder / "blobs").glob("*.incomplete"):
+        partial.unlink(missing_ok=True)
+
+
+def _unavailable(name: str, reason: str) -> ModelUnavailable:
+    return ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS)

@@ -1,0 +1,101 @@
+"""The two questions put to the model hub, each with a time limit: which files are there, and give me this one."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+from app.engines.hub_errors import Unreachable
+from app.transcript import Seconds
+
+T = TypeVar("T")
+
+ANSWER_SECONDS: Seconds = 4.0
+"""How long a host's first answer may take, name resolution included."""
+
+
+class HubClient:
+    """Speaks the protocol of the Hugging Face hub with one token, or none."""
+
+    def __init__(self, endpoint: str, token: str | None, *, show_progress: bool) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        # False, not None: None would make the library look for a token by itself.
+        self._token: str | bool = token or False
+        self._show_progress = show_progress
+
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token."""
+        return bool(self._token)
+
+    def list_files(self, repository: str) -> tuple[str, list[str]]:
+        """Return the newest commit of `repository` and the names of its files.
+
+        Raises:
+            Unreachable: the hub gave no answer in time.
+            OSError: what the library raises for refusals and broken connections.
+        """
+        api = HfApi(endpoint=self.endpoint, token=self._token)
+        info = within(ANSWER_SECONDS, lambda: api.model_info(repository, timeout=ANSWER_SECONDS))
+        assert info.sha is not None, "the hub names the commit of every model"
+        return info.sha, [file.rfilename for file in info.siblings or ()]
+
+    def download(self, repository: str, file: str, commit: str, cache: Path) -> None:
+        """Put `file` into the hub cache at `cache`, going on where an interrupted download stopped.
+
+        Raises:
+            OSError: what the library raises for refusals, broken connections and full disks.
+        """
+        (enable_progress_bars if self._show_progress else disable_progress_bars)()
+        hf_hub_download(
+            repository,
+            file,
+            revision=commit,
+            cache_dir=cache,
+            token=self._token,
+            endpoint=self.endpoint,
+            etag_timeout=ANSWER_SECONDS,
+        )
+
+
+def check_reachable(url: str) -> None:
+    """Return if `url` answers in time.
+
+    Raises:
+        Unreachable: no answer in time.
+        requests.RequestException: a refusal, or no connection.
+    """
+
+    def ask() -> None:
+        requests.head(url, timeout=ANSWER_SECONDS, allow_redirects=True).raise_for_status()
+
+    within(ANSWER_SECONDS, ask)
+
+
+def within(seconds: Seconds, ask: Callable[[], T]) -> T:
+    """Return what `ask` returns if it does so in time: resolving a name knows no time limit of its own.
+
+    Raises:
+        Unreachable: it took longer; the asking thread is left behind and ends by itself.
+    """
+    answers: list[T] = []
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            answers.append(ask())
+        except Exception as exc:
+            failures.append(exc)
+
+    thread = threading.Thread(target=work, name="hub", daemon=True)
+    thread.start()
+    thread.join(seconds + 0.5)
+    if failures:
+        raise failures[0]
+    if not answers:
+        raise Unreachable(f"no answer within {seconds:g} seconds")
+    return answers[0]

@@ -1,0 +1,119 @@
+"""What happens when a stage runs out of memory: free, halve, fall back to the CPU, and only then give up."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from app.errors import OutOfMemory
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "std::bad_alloc",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "cudaerrormemoryallocation",
+)
+_LOST_DEVICE_WORDS = (
+    "illegal memory access",
+    "device-side assert",
+    "unspecified launch failure",
+    "misaligned address",
+    "illegal instruction was encountered",
+    "uncorrectable ecc error",
+    "gpu has fallen off the bus",
+)
+
+
+def is_out_of_memory(exc: BaseException) -> bool:
+    """Return whether `exc`, or what caused it, says that host or device memory ran out.
+
+    Known by type and message alone, so that no engine library need be imported: torch raises
+    OutOfMemoryError, CTranslate2 a RuntimeError, the host's allocator a MemoryError.
+    """
+    return any(_says_out_of_memory(link) for link in _causes(exc))
+
+
+def is_device_lost(exc: BaseException) -> bool:
+    """Return whether `exc`, or what caused it, leaves the GPU unusable for the rest of this process."""
+    return any(
+        isinstance(link, RuntimeError) and any(words in str(link).lower() for words in _LOST_DEVICE_WORDS)
+        for link in _causes(exc)
+    )
+
+
+def run_with_memory_policy(
+    stage: str,
+    attempt: Callable[[int], T],
+    batch_size: int,
+    free: Callable[[], None],
+    cpu_fallback: Callable[[], T] | None = None,
+    *,
+    retry_after_seconds: int = 30,
+) -> T:
+    """Return `attempt(batch_size)`, after running out of memory with half of it, and so on down to one.
+
+    `free` releases caches and idle models before each new try; `cpu_fallback`, where allowed, comes last.
+
+    Raises:
+        OutOfMemory: memory did not suffice on any of these.
+        Exception: whatever else `attempt` or `cpu_fallback` raises.
+    """
+    cause = _Cause()
+    for size in _halving(batch_size):
+        with cause:
+            return attempt(size)
+        logger.warning("out of memory in %s with batch size %d: %s", stage, size, cause.text)
+        # Only here, outside the handler: the exception's traceback keeps the failed batch alive.
+        free()
+    if cpu_fallback is not None:
+        logger.warning("%s goes on on the CPU", stage)
+        with cause:
+            return cpu_fallback()
+        free()
+    logger.error("out of memory in %s, nothing left to try: %s", stage, cause.text)
+    raise OutOfMemory(stage, retry_after_seconds)
+
+
+class _Cause:
+    """Swallows out-of-memory errors and keeps their text, never the exception with the frames it holds."""
+
+    text = ""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, exc: BaseException | None, frames: object) -> bool:
+        if exc is None or not is_out_of_memory(exc):
+            return False
+        self.text = " <- ".join(f"{type(link).__name__}: {link}" for link in _causes(exc))
+        return True
+
+
+def _halving(batch_size: int) -> Iterator[int]:
+    size = max(1, batch_size)
+    while size > 1:
+        yield size
+        size //= 2
+    yield 1
+
+
+def _says_out_of_memory(exc: BaseException) -> bool:
+    if isinstance(exc, (MemoryError, OutOfMemory)) or type(exc).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(exc, RuntimeError) and any(words in str(exc).lower() for words in _MEMORY_WORDS)
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """Yield `exc` and what it was raised from."""
+    link: BaseException | None = exc
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

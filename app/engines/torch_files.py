@@ -1,0 +1,67 @@
+"""Downloads the weights of torchaudio's pipelines, which torch itself would fetch without any time limit."""
+
+import logging
+from pathlib import Path
+
+import requests
+
+from app.engines.hub_errors import IncompleteDownload
+
+logger = logging.getLogger(__name__)
+
+TORCH_FILES = "https://download.pytorch.org/torchaudio/models"
+
+_CONNECT_SECONDS, _READ_SECONDS = 3.5, 15.0
+_ATTEMPTS = 5
+_CHUNK_BYTES = 1 << 20
+
+
+def pipeline_file(pipeline: str) -> str | None:
+    """Return the file name of a torchaudio pipeline's weights; None if torchaudio knows no such pipeline."""
+    import torchaudio
+
+    path = getattr(getattr(torchaudio.pipelines, pipeline, None), "_path", None)
+    return str(path) if path is not None else None
+
+
+def download_file(url: str, target: Path) -> None:
+    """Fetch `url` into `target`, going on where an earlier, interrupted download stopped.
+
+    Raises:
+        requests.RequestException: the host cannot be reached, refuses, or broke off too often.
+        IncompleteDownload: the size is not the announced one.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    for attempt in range(1, _ATTEMPTS + 1):
+        held = partial.stat().st_size if partial.exists() else 0
+        try:
+            _append(url, partial, held)
+            break
+        except (requests.ConnectionError, requests.Timeout) as exc:
+            progressed = partial.exists() and partial.stat().st_size > held
+            if attempt == _ATTEMPTS or not progressed:
+                raise
+            logger.warning("the download of %s broke off, going on: %s", target.name, type(exc).__name__)
+    partial.rename(target)
+
+
+def _append(url: str, partial: Path, held: int) -> None:
+    headers = {"Range": f"bytes={held}-"} if held else {}
+    timeouts = (_CONNECT_SECONDS, _READ_SECONDS)
+    with requests.get(url, headers=headers, stream=True, timeout=timeouts) as response:
+        if response.status_code == 416:
+            partial.unlink()
+            raise IncompleteDownload(f"{partial.name} is longer than the file it belongs to")
+        response.raise_for_status()
+        resumed = response.status_code == 206
+        expected = int(response.headers.get("Content-Length", 0)) + (held if resumed else 0)
+        with partial.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                file.write(chunk)
+    size = partial.stat().st_size
+    if expected and size < expected:
+        raise requests.ConnectionError(f"{size} of {expected} bytes arrived")
+    if expected and size > expected:
+        partial.unlink()
+        raise IncompleteDownload(f"{size} bytes arrived, {expected} were announced")
