@@ -1,0 +1,112 @@
+"""The JSON answers as the API describes them. The tests hold real answers against these descriptions.
+
+A key that is NotRequired is absent where its value is not known; no value is ever null.
+"""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
+
+CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+"""Nothing is sent that is not described."""
+
+Time = Annotated[float, Field(ge=0, description="Seconds from the start of the recording.", examples=[0.52])]
+Speaker = Annotated[str, Field(description="Label in order of first appearance.", examples=["SPEAKER_00"])]
+LanguageCode = Annotated[str, Field(description="Whisper's code of the spoken language.", examples=["en"])]
+
+
+class WordAnswer(TypedDict):
+    """One word."""
+
+    __pydantic_config__ = CLOSED
+
+    word: str
+    start: NotRequired[Time]
+    end: NotRequired[Time]
+    score: NotRequired[Annotated[float, Field(ge=0, le=1)]]
+    """Mean probability of the aligned characters."""
+    speaker: NotRequired[Speaker]
+
+
+class SegmentAnswer(TypedDict):
+    """A stretch of speech, at best one sentence of one speaker."""
+
+    __pydantic_config__ = CLOSED
+
+    start: Time
+    end: Time
+    text: str
+    speaker: NotRequired[Speaker]
+    words: NotRequired[list[WordAnswer]]
+    """Absent where the text was not aligned with the sound."""
+    avg_logprob: NotRequired[float]
+    """Mean log probability of the decoded tokens."""
+
+
+class TranscriptAnswer(TypedDict):
+    """What was said, when and by whom."""
+
+    __pydantic_config__ = CLOSED
+
+    text: list[SegmentAnswer]
+    """The same as segments."""
+    language: LanguageCode
+    segments: list[SegmentAnswer]
+    word_segments: list[WordAnswer]
+    """The words of all segments in order."""
+    speaker_embeddings: NotRequired[dict[str, list[float]]]
+    """One voice vector per speaker, with return_speaker_embeddings=true."""
+    warnings: NotRequired[list[str]]
+    """What was ignored, what is missing and what to do about it."""
+    duration: Annotated[float, Field(ge=0)]
+    """Length of the recording in seconds."""
+    model: str
+    """Name of the Whisper model."""
+
+
+class LanguageAnswer(TypedDict):
+    """The language most probably spoken."""
+
+    __pydantic_config__ = CLOSED
+
+    detected_language: Annotated[str, Field(examples=["english"])]
+    """English name in lower case."""
+    language_code: LanguageCode
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """Probability of this language."""
+    warnings: NotRequired[list[str]]
+
+
+class ModelAnswer(TypedDict):
+    """A model that requests may name."""
+
+    __pydantic_config__ = CLOSED
+
+    id: Annotated[str, Field(examples=["large-v3"])]
+    object: Literal["model"]
+    created: int
+    """Unix time; the same for every model."""
+    owned_by: str
+
+
+class ModelList(TypedDict):
+    """Every model that requests may name, the default first."""
+
+    __pydantic_config__ = CLOSED
+
+    object: Literal["list"]
+    data: list[ModelAnswer]
+
+
+class ErrorAnswer(TypedDict):
+    """Why a request was not carried out."""
+
+    __pydantic_config__ = CLOSED
+
+    detail: str
+    """What is wrong and what to change, in words."""
+    code: str
+    """Stable and machine-readable."""
+    request_id: str
+    """The value of X-Request-ID, to find the request in the log."""

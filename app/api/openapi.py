@@ -1,0 +1,155 @@
+"""How /openapi.json describes the routes that read their own form: generated from the options and the errors."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from app import errors
+from app.api.answers import ErrorAnswer
+from app.api.error_responses import STATUS
+from app.options import AsrOptions
+
+API_INFO: Mapping[str, Any] = {
+    "title": "WhisperX ASR API",
+    "summary": "Speech to text with word times and speakers.",
+    "description": (
+        "Send a recording to **POST /asr** and get back what was said, when and by whom. "
+        "Every option may be sent as a form field or as a query parameter; an unknown one is ignored "
+        "and named in `warnings`. Every answer carries `X-Request-ID` and `Server-Timing`."
+    ),
+    "license_info": {"name": "MIT", "identifier": "MIT"},
+    "openapi_tags": [
+        {"name": "speech to text", "description": "Transcripts, subtitles and spoken languages."},
+        {"name": "service", "description": "What this server can do and how it is."},
+    ],
+}
+"""What the constructor of the application is given."""
+
+_AUDIO_FILE = {
+    "type": "string",
+    "format": "binary",
+    "description": "The recording, or a video with an audio track, in any format that ffmpeg reads; "
+    "with encode=false raw 16-bit little-endian PCM, 16 kHz, mono.",
+}
+_MEDIA_TYPES = {
+    "text/plain": "[SPEAKER_00]: Good morning.\n",
+    "application/x-subrip": "1\n00:00:00,520 --> 00:00:01,480\n[SPEAKER_00]: Good morning.\n",
+    "text/vtt": "WEBVTT\n\n00:00:00.520 --> 00:00:01.480\n[SPEAKER_00]: Good morning.\n",
+    "text/tab-separated-values": "start\tend\ttext\tspeaker\n520\t1480\tGood morning.\tSPEAKER_00\n",
+}
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "API_KEY of the server, where it has one."},
+    "basic": {"type": "http", "scheme": "basic", "description": "Any user name; the key as password."},
+}
+_SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"basic": []}]
+
+
+def upload_operation(*option_names: str) -> dict[str, Any]:
+    """Return what describes a route that takes `audio_file` and the named options, by form or by query."""
+    options = {name: schema for name, schema in option_schemas().items() if name in option_names}
+    form = {"type": "object", "required": ["audio_file"], "properties": {"audio_file": _AUDIO_FILE, **options}}
+    return {
+        "parameters": [_as_parameter(name, schema) for name, schema in options.items()],
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+        "security": _SECURITY,
+    }
+
+
+def option_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of every option; one that is unset by default has no default."""
+    return {name: _without_null(schema) for name, schema in AsrOptions.model_json_schema()["properties"].items()}
+
+
+def transcript_answer(model: type) -> dict[str, Any]:
+    """Return the description of a transcript: JSON as `model`, or a bare document."""
+    documents = {
+        media_type: {"schema": {"type": "string"}, "example": example}
+        for media_type, example in _MEDIA_TYPES.items()
+    }
+    return {
+        "model": model,
+        "description": "The transcript, in the form that output_format asks for.",
+        "content": documents,
+        "headers": {
+            "Content-Disposition": _header("File name made from the upload's; not with json."),
+            "X-Asr-Warnings": _header("The warnings, where the document itself has no place for them."),
+        },
+    }
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the description of the errors a route may answer."""
+    return {status: _error_answer(status) for status in statuses}
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Add to the generated description what FastAPI cannot know: the keys, and the headers of every answer."""
+    generate = app.openapi
+
+    def described() -> dict[str, Any]:
+        schema = generate()
+        schema.setdefault("components", {})["securitySchemes"] = _SECURITY_SCHEMES
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for answer in operation["responses"].values():
+                    answer.setdefault("headers", {}).update(_HEADERS_OF_ALL)
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
+
+
+_HEADERS_OF_ALL = {
+    "X-Request-ID": _header("Name of the request, taken over from it where it is sane."),
+    "Server-Timing": _header("Milliseconds per stage: queue, decode, transcribe, align, diarize, total."),
+}
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of what can be written: unset is written by leaving an option out."""
+    written = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
+    for each in schema.get("anyOf", ()):
+        written |= each if each != {"type": "null"} else {}
+    if written.get("default", ...) is None:
+        del written["default"]
+    return written
+
+
+def _as_parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    described = {"name": name, "in": "query", "required": False, "description": schema["description"]}
+    return {**described, "schema": {key: value for key, value in schema.items() if key != "description"}}
+
+
+def _error_answer(status: int) -> dict[str, Any]:
+    codes = sorted({cls.code for cls in _error_classes() if _status_of(cls) == status})
+    description = f"{_REASONS[status]} Codes: {', '.join(codes)}."
+    answer: dict[str, Any] = {"model": ErrorAnswer, "description": description}
+    if status == 503:
+        answer["headers"] = {"Retry-After": _header("Seconds after which to try again.")}
+    return answer
+
+
+_REASONS = {
+    400: "The request cannot be carried out as sent; `detail` says what to change.",
+    401: "The server wants a key and this is none.",
+    408: "The upload stalled.",
+    413: "The upload is too large, or the recording too long.",
+    500: "Something broke; the log of the service has the cause.",
+    503: "Not now: the queue is full, a model is not available, or the service is stopping.",
+    504: "The work took longer than the operator allows.",
+    507: "There is no room for the upload.",
+}
+
+
+def _error_classes(root: type[errors.AsrError] = errors.AsrError) -> Iterator[type[errors.AsrError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _error_classes(child)
+
+
+def _status_of(cls: type[errors.AsrError]) -> int:
+    return next(STATUS[base] for base in cls.__mro__ if base in STATUS)
