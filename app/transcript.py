@@ -66,3 +66,20 @@ class Transcript:
     model: str
     speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
     warnings: tuple[str, ...] = ()
+
+
+def word_spans(segment: Segment) -> tuple[tuple[int, int], ...] | None:
+    """Return where each word stands in the segment's text, as half-open ranges of characters in order.
+
+    None: the segment has no words, or they are not the words of its text.
+    """
+    spans = []
+    cursor = 0
+    for word in segment.words or ():
+        written = word.text.strip()
+        begin = segment.text.find(written, cursor)
+        if begin < 0:
+            return None
+        cursor = begin + len(written)
+        spans.append((begin, cursor))
+    return tuple(spans) or None

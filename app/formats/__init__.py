@@ -1,0 +1,33 @@
+"""The forms of an answer: one file per format and one line here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from app.formats import json_format, srt, text, tsv, vtt
+from app.formats.cues import CueLayout
+from app.formats.filename import content_disposition
+from app.transcript import Transcript
+
+__all__ = ["FORMATS", "CueLayout", "Format", "content_disposition"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a transcript is written, and how the result is called."""
+
+    render: Callable[[Transcript, CueLayout], str]
+    media_type: str
+    extension: str
+    """Without the dot."""
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "json": Format(json_format.render, "application/json", "json"),
+        "text": Format(text.render, "text/plain", "txt"),
+        "srt": Format(srt.render, "application/x-subrip", "srt"),
+        "vtt": Format(vtt.render, "text/vtt", "vtt"),
+        "tsv": Format(tsv.render, "text/tab-separated-values", "tsv"),
+    }
+)

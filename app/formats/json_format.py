@@ -1,0 +1,71 @@
+"""JSON (.json): everything that is known; what is not known is an absent key."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from app.formats.cues import CueLayout
+from app.formats.plain_text import encodable
+from app.transcript import Segment, Transcript, Word
+
+
+def render(transcript: Transcript, _layout: CueLayout) -> str:
+    """Return the document as compact JSON in which every number is finite."""
+    return json.dumps(document(transcript), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def document(transcript: Transcript) -> dict[str, Any]:
+    """Return the answer of POST /asr; `text` repeats the segments, as the published example shows."""
+    segments = [_segment(segment) for segment in transcript.segments]
+    answer: dict[str, Any] = {
+        "text": segments,
+        "language": transcript.language,
+        "segments": segments,
+        "word_segments": [word for segment in segments for word in segment.get("words", ())],
+        "duration": _rounded(transcript.duration),
+        "model": transcript.model,
+        "speaker_embeddings": _voices(transcript.speaker_embeddings),
+        "warnings": [encodable(warning) for warning in transcript.warnings] or None,
+    }
+    return _known(answer)
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return _known(
+        {
+            "start": _rounded(segment.start),
+            "end": _rounded(segment.end),
+            "text": encodable(segment.text).strip(),
+            "speaker": segment.speaker,
+            "words": None if segment.words is None else [_word(word) for word in segment.words],
+        }
+    )
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return _known(
+        {
+            "word": encodable(word.text).strip(),
+            "start": _rounded(word.start),
+            "end": _rounded(word.end),
+            "score": _rounded(word.score),
+            "speaker": word.speaker,
+        }
+    )
+
+
+def _voices(embeddings: Mapping[str, tuple[float, ...]] | None) -> dict[str, list[float]] | None:
+    """Return the voice vectors, without those that hold a number which is none."""
+    if embeddings is None:
+        return None
+    return {label: list(vector) for label, vector in embeddings.items() if all(map(math.isfinite, vector))}
+
+
+def _rounded(number: float | None) -> float | None:
+    """Return `number` to three decimals (milliseconds); None when it is none."""
+    return None if number is None or not math.isfinite(number) else round(number, 3)
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,23 @@
+"""Seconds become whole milliseconds here and nowhere else."""
+
+import math
+
+from app.transcript import Seconds
+
+_LATEST: Seconds = 1e9
+
+
+def milliseconds(seconds: Seconds) -> int:
+    """Return `seconds` in milliseconds, rounded to the nearest; 0 for a negative or unknown time.
+
+    It agrees with round(seconds, 3), which JSON writes.
+    """
+    return round(round(min(seconds, _LATEST), 3) * 1000) if math.isfinite(seconds) and seconds > 0 else 0
+
+
+def clock(total_milliseconds: int, decimal_mark: str) -> str:
+    """Return HH:MM:SS, the decimal mark and three digits; hours grow beyond two digits at need."""
+    total_seconds, rest = divmod(total_milliseconds, 1000)
+    total_minutes, seconds = divmod(total_seconds, 60)
+    hours, minutes = divmod(total_minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal_mark}{rest:03d}"

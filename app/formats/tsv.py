@@ -1,0 +1,16 @@
+"""Tab-separated values (.tsv): start, end, text, speaker; times in whole milliseconds."""
+
+from app.formats.cues import CueLayout
+from app.formats.plain_text import plain_line
+from app.formats.timestamps import milliseconds
+from app.transcript import Segment, Transcript
+
+
+def render(transcript: Transcript, _layout: CueLayout) -> str:
+    """Return a header and one row per segment; tabs and line breaks become blanks, nothing is quoted."""
+    return "".join(["start\tend\ttext\tspeaker\n", *map(_row, transcript.segments)])
+
+
+def _row(segment: Segment) -> str:
+    start, end = milliseconds(segment.start), milliseconds(segment.end)
+    return f"{start}\t{max(start, end)}\t{plain_line(segment.text)}\t{plain_line(segment.speaker or '')}\n"
