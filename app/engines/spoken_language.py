@@ -1,0 +1,53 @@
+"""Which language is spoken: asked of Whisper on stretches of speech, not on whatever opens the recording."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from whisperx.audio import N_SAMPLES, log_mel_spectrogram
+
+from app.audio import SAMPLE_RATE, Waveform
+from app.engines import LanguageGuess
+from app.engines.third_party import whisperx_asr
+from app.engines.voice_activity import Chunk
+
+MOST_CHUNKS = 4
+SURE = 0.8
+"""Mean probability above which no further chunk is asked."""
+
+
+def guess_language(
+    model: "whisperx_asr.WhisperModel", waveform: Waveform, chunks: Sequence[Chunk]
+) -> LanguageGuess:
+    """Return the language with the highest mean probability over the longest of `chunks`.
+
+    One chunk decides where the model is sure; up to MOST_CHUNKS are averaged where it is not. Without any
+    chunk the first 30 seconds are taken as they are.
+    """
+    if not model.model.is_multilingual:
+        return LanguageGuess("en", 1.0)
+    longest = sorted(chunks, key=lambda chunk: chunk["start"] - chunk["end"])[:MOST_CHUNKS]
+    totals: defaultdict[str, float] = defaultdict(float)
+    best = LanguageGuess("en", 0.0)
+    for asked, samples in enumerate(_stretches(waveform, longest), start=1):
+        for code, probability in _probabilities(model, samples):
+            totals[code] += probability
+        code = max(totals, key=lambda known: totals[known])
+        best = LanguageGuess(code, totals[code] / asked)
+        if best.confidence >= SURE:
+            break
+    return best
+
+
+def _stretches(waveform: Waveform, chunks: Sequence[Chunk]) -> list[Waveform]:
+    if not chunks:
+        return [waveform[:N_SAMPLES]]
+    cuts = [(int(chunk["start"] * SAMPLE_RATE), int(chunk["end"] * SAMPLE_RATE)) for chunk in chunks]
+    return [waveform[start : min(end, start + N_SAMPLES)] for start, end in cuts]
+
+
+def _probabilities(model: "whisperx_asr.WhisperModel", samples: Waveform) -> list[tuple[str, float]]:
+    mels = model.feat_kwargs.get("feature_size") or 80
+    features: torch.Tensor = log_mel_spectrogram(samples, n_mels=mels, padding=N_SAMPLES - len(samples))
+    answers = model.model.detect_language(model.encode(features))[0]
+    return [(token[2:-2], float(probability)) for token, probability in answers]

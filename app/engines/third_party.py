@@ -1,0 +1,37 @@
+"""The speech libraries, imported in one place: telemetry off first, their start-up noise kept out of the log.
+
+pyannote.audio warns at import that torchcodec cannot decode files; we hand it samples, so it never has to.
+pyannote.audio also reports usage to its makers unless told not to before it is imported.
+"""
+
+import logging
+import os
+import warnings
+
+os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import faster_whisper.tokenizer as whisper_tokenizer
+    import faster_whisper.transcribe as whisper_transcribe
+    import pyannote.audio as pyannote_audio
+    import pyannote.audio.pipelines.clustering as pyannote_clustering
+    import pyannote.audio.pipelines.speaker_diarization as pyannote_diarization
+    import whisperx.asr as whisperx_asr
+    import whisperx.vads as whisperx_vads
+
+# Harmless in what we ask of these libraries, and repeated for every recording.
+warnings.filterwarnings("ignore", module=r"(pyannote|lightning|torchaudio|pytorch_lightning)\.")
+for noisy in ("lightning", "lightning.pytorch", "pytorch_lightning", "whisperx", "faster_whisper"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
+
+__all__ = [
+    "pyannote_audio",
+    "pyannote_clustering",
+    "pyannote_diarization",
+    "whisper_tokenizer",
+    "whisper_transcribe",
+    "whisperx_asr",
+    "whisperx_vads",
+]

@@ -1,0 +1,164 @@
+"""Speech to text with Whisper: whisperX's batched pipeline over faster-whisper and CTranslate2."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.audio import SAMPLE_RATE, Waveform
+from app.engines import Checkpoint, LanguageGuess, Transcription, TranscriptionRequest
+from app.engines.failures import translated
+from app.engines.prompt import fit_prompts
+from app.engines.spoken_language import guess_language
+from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
+from app.engines.voice_activity import Chunk, VoiceActivity
+from app.engines.whisper_request import RequestPipeline
+from app.transcript import Segment
+
+_STAGE = "transcription"
+_DETECTION_WINDOW = 300 * SAMPLE_RATE
+"""Speech is looked for in stretches of five minutes when only the language is wanted."""
+
+
+class WhisperTranscriber:
+    """Whisper over shared weights; every request gets an object of its own for what it sets."""
+
+    def __init__(
+        self,
+        model: "whisperx_asr.WhisperModel",
+        voice_activity: VoiceActivity,
+        *,
+        batch_size: int,
+        chunk_seconds: float,
+    ) -> None:
+        self._model = model
+        self._voice_activity = voice_activity
+        self._batch_size = batch_size
+        self._chunk_seconds = chunk_seconds
+
+    @classmethod
+    def load(
+        cls,
+        source: Path,
+        *,
+        device: str,
+        compute_type: str,
+        batch_size: int,
+        cpu_threads: int,
+        chunk_seconds: float,
+    ) -> "WhisperTranscriber":
+        """Load the CTranslate2 model in directory `source`; nothing is downloaded.
+
+        Args:
+            device: "cpu" or "cuda".
+            compute_type: CTranslate2's name of the number format, such as int8 or float16.
+            cpu_threads: threads on CPU; 0 takes every core.
+            chunk_seconds: longest stretch of speech that is decoded at once.
+        """
+        model = whisperx_asr.WhisperModel(
+            str(source),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=cpu_threads or torch.get_num_threads(),
+            local_files_only=True,
+        )
+        voice_activity = VoiceActivity.load(device)
+        return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds)
+
+    def with_batch_size(self, batch_size: int) -> "WhisperTranscriber":
+        """Return a view over the same weights that decodes `batch_size` chunks at a time."""
+        return WhisperTranscriber(
+            self._model, self._voice_activity, batch_size=batch_size, chunk_seconds=self._chunk_seconds
+        )
+
+    def close(self) -> None:
+        """Free the weights; no view may be used afterwards."""
+        self._model.model.unload_model()
+
+    def transcribe(
+        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+    ) -> Transcription:
+        """Return the text of `waveform` (samples,) float32 at 16 kHz in chunks of speech, in order of time.
+
+        Raises:
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        with translated(_STAGE):
+            chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
+            checkpoint()
+            language = request.language or guess_language(self._model, waveform, chunks).code
+            if not chunks:
+                return Transcription((), language)
+            pipeline = self._pipeline(request, language, chunks, checkpoint)
+            decoded = pipeline.transcribe(
+                waveform, batch_size=self._batch_size, chunk_size=self._chunk_seconds
+            )
+            segments = [_segment(piece, len(waveform) / SAMPLE_RATE) for piece in decoded["segments"]]
+            return Transcription(tuple(segment for segment in segments if segment.text), language)
+
+    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+        """Return the most probable spoken language of `waveform` (samples,), heard in its first speech.
+
+        Raises:
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        with translated("language detection"):
+            for start in range(0, len(waveform), _DETECTION_WINDOW):
+                window = waveform[start : start + _DETECTION_WINDOW]
+                chunks = self._voice_activity.chunks(window, self._chunk_seconds, lambda: None)
+                if chunks:
+                    return guess_language(self._model, window, chunks)
+            return guess_language(self._model, waveform, ())
+
+    def _pipeline(
+        self, request: TranscriptionRequest, language: str, chunks: list[Chunk], checkpoint: Checkpoint
+    ) -> RequestPipeline:
+        tokenizer = whisper_tokenizer.Tokenizer(
+            self._model.hf_tokenizer, self._model.model.is_multilingual, task=request.task, language=language
+        )
+        prompt, hotwords = fit_prompts(tokenizer, request.initial_prompt, request.hotwords)
+        options = _decoding_options(initial_prompt=prompt, hotwords=hotwords)
+        return RequestPipeline(self._model, chunks, tokenizer, options, checkpoint)
+
+
+def _decoding_options(**asked: Any) -> "whisper_transcribe.TranscriptionOptions":
+    """Return whisperX's own decoding options with what the request `asked` for."""
+    return whisper_transcribe.TranscriptionOptions(
+        beam_size=5,
+        best_of=5,
+        patience=1,
+        length_penalty=1,
+        repetition_penalty=1,
+        no_repeat_ngram_size=0,
+        log_prob_threshold=-1.0,
+        no_speech_threshold=0.6,
+        compression_ratio_threshold=2.4,
+        condition_on_previous_text=False,
+        prompt_reset_on_temperature=0.5,
+        temperatures=[0.0],
+        prefix=None,
+        suppress_blank=True,
+        suppress_tokens=[-1],
+        without_timestamps=True,
+        max_initial_timestamp=0.0,
+        word_timestamps=False,
+        prepend_punctuations="",
+        append_punctuations="",
+        multilingual=False,
+        max_new_tokens=None,
+        clip_timestamps=None,
+        hallucination_silence_threshold=None,
+        **asked,
+    )
+
+
+def _segment(piece: dict[str, Any], duration: float) -> Segment:
+    logprob = piece["avg_logprob"]
+    start = min(max(0.0, float(piece["start"])), duration)
+    return Segment(
+        start=start,
+        end=max(start, min(float(piece["end"]), duration)),
+        text=piece["text"].strip(),
+        avg_logprob=float(logprob) if logprob is not None and math.isfinite(logprob) else None,
+    )
