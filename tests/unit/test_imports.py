@@ -15,7 +15,7 @@ LAYERS = [
     ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
     ["app.audio", "app.ffmpeg", "app.ffmpeg_allowed", "app.file_signature", "app.sample_buffer", "app.devices"],
     ["app.engines"],
-    ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.uploads", "app.readiness"],
+    ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.spool", "app.readiness"],
     ["app.api"],
     ["app.settings", "app.logs"],
     ["app.main"],

@@ -1,0 +1,135 @@
+"""Uploads on disk: files without a name, so that nothing is ever left behind, not even by kill -9."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+RETRY_SECONDS = 30
+
+
+class StoredUpload:
+    """The bytes of one upload. Closing it, from any thread, gives the space back once no reader is left."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._closed = False
+        self.size = 0
+
+    def write(self, block: bytes) -> None:
+        """Append `block`; blocks while the disk does.
+
+        Raises:
+            StorageFull, Unavailable: the disk is full or broken.
+            ClientLeft: the upload was closed meanwhile.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClientLeft
+            rest = memoryview(block)
+            try:
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except OSError as exc:
+                raise storage_error(exc) from exc
+            self.size += len(block)
+
+    @contextmanager
+    def borrow(self) -> Iterator[Path]:
+        """Lend a path that opens this upload from its first byte, valid inside the `with` block alone.
+
+        The borrower holds a descriptor of its own: one that outlives the request can neither fail half-way
+        nor come to read another upload.
+
+        Raises:
+            ClientLeft: the upload was closed before.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClientLeft
+            descriptor = os.dup(self._descriptor)
+        try:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            yield Path(f"{_descriptor_directory()}/{descriptor}")
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Give the upload up; twice is fine."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._descriptor)
+
+
+class Spool:
+    """The directory where uploads lie while they are received, wait and are decoded."""
+
+    def __init__(self, directory: Path | None, max_open: int = 256) -> None:
+        """Use `directory`, or whisperx-asr-api in the system's temporary directory.
+
+        Raises:
+            OSError: no file can be made there.
+        """
+        self.directory = directory or Path(tempfile.gettempdir()) / "whisperx-asr-api"
+        self._max_open = max_open
+        self._lock = threading.Lock()
+        self.open_uploads = 0
+        os.close(self._open())
+
+    @contextmanager
+    def new_upload(self) -> Iterator[StoredUpload]:
+        """Yield an empty upload and close it at the end of the block.
+
+        Raises:
+            ServiceBusy: too many uploads are open.
+            StorageFull, Unavailable: the directory is full or cannot be written.
+        """
+        with self._lock:
+            if self.open_uploads >= self._max_open:
+                raise ServiceBusy(RETRY_SECONDS)
+            self.open_uploads += 1
+        try:
+            try:
+                upload = StoredUpload(self._open())
+            except OSError as exc:
+                raise storage_error(exc) from exc
+            with contextlib.closing(upload):
+                yield upload
+        finally:
+            with self._lock:
+                self.open_uploads -= 1
+
+    def check_room(self, size: int) -> None:
+        """Raise StorageFull if `size` more bytes cannot fit."""
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self.directory).free < size:
+                raise StorageFull(RETRY_SECONDS)
+
+    def _open(self) -> int:
+        """Open a nameless file; the directory is made anew if something has cleaned it away."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=self.directory, prefix="upload-", buffering=0) as opened:
+            return os.dup(opened.fileno())
+
+
+def storage_error(exc: OSError) -> Unavailable:
+    """Return what to tell a client when the disk says `exc`."""
+    if exc.errno in FULL:
+        return StorageFull(RETRY_SECONDS)
+    if exc.errno in (errno.EMFILE, errno.ENFILE):
+        return ServiceBusy(RETRY_SECONDS)
+    return Unavailable("the upload cannot be stored: the temporary directory is not writable", RETRY_SECONDS)
+
+
+def _descriptor_directory() -> str:
+    return "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
