@@ -5,6 +5,9 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done
 VENV := .venv
 PY := $(VENV)/bin/python
 PORT ?= 9000
+DOCKER ?= docker
+IMAGE ?= whisperx-asr-api
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' app/__init__.py)
 UV := $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes
 
 demo: $(VENV)/.runtime
@@ -14,7 +17,8 @@ serve: $(VENV)/.runtime
 	$(PY) -m app serve --host 0.0.0.0 --port $(PORT)
 
 test: $(VENV)/.dev
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -m "not docker" $(ARGS)
+	@echo "Left out: tests/image, which builds and runs the image; start it with: make image-test"
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
@@ -27,8 +31,12 @@ bench: $(VENV)/.dev
 demo-bundle: $(VENV)/.dev
 	$(PY) -m tools.demo
 
+# BUILD_ARGS: more arguments for docker build, such as --network host.
 image:
-	docker build -t whisperx-asr-api .
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_ARGS) --build-arg VERSION=$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) -t $(IMAGE) .
+
+image-test: $(VENV)/.dev image
+	DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(PY) -m pytest -m docker tests/image $(ARGS)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
