@@ -42,8 +42,8 @@ class ModelFetcher:
         if others := other_repositories(directory):
             raise _unavailable(
                 name,
-                f"the pipeline needs {', '.join(others)} as well; set DIARIZATION_MODEL to one that holds all its "
-                "parts, such as pyannote/speaker-diarization-community-1",
+                f"the pipeline needs {', '.join(others)} too; set DIARIZATION_MODEL to one that holds all "
+                "its parts, such as pyannote/speaker-diarization-community-1",
             )
         return directory
 
@@ -143,9 +143,11 @@ class ModelFetcher:
 
 def _checked_directory(name: str, directory: Path, files: ModelFiles) -> Path:
     if not directory.is_dir():
-        raise _unavailable(name, f"there is no directory {directory}")
+        logger.error("%s: there is no directory %s", name, directory)
+        raise _unavailable(name, "its directory does not exist; the log names it")
     if missing := missing_files(directory, files):
-        raise _unavailable(name, f"the directory {directory} lacks {', '.join(missing)}")
+        logger.error("%s: the directory %s lacks %s", name, directory, ", ".join(missing))
+        raise _unavailable(name, f"its directory lacks {', '.join(missing)}")
     return directory
 
 

@@ -1,4 +1,4 @@
-"""The two questions put to the model hub, each with a time limit: which files are there, and give me this one."""
+"""The two questions put to the model hub, with a time limit: which files are there, and this file please."""
 
 import threading
 from collections.abc import Callable

@@ -149,7 +149,7 @@ class Pool:
         return loaded.engine
 
     def _record_failure(self, key: EngineKey, exc: BaseException) -> BaseException:
-        """Return what the caller shall raise; remember it, except for a lack of memory, which others may end."""
+        """Return what the caller shall raise; remember it, unless memory lacked, which may end any moment."""
         with self._changed:
             del self._shelf.entries[key]
             self._changed.notify_all()

@@ -1,0 +1,159 @@
+"""Builds engines from what lies on disk, after fetching what does not; imports the libraries late."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.catalogue import ModelSpec, is_directory_source
+from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
+from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.fetch import ModelFetcher
+from app.engines.leasing import Loaded
+from app.engines.memory import is_out_of_memory
+from app.engines.model_files import (
+    ALIGNER_FILES,
+    DIARIZER_FILES,
+    WHISPER_FILES,
+    remove_damaged_files,
+    size_on_disk,
+)
+from app.errors import AsrError, ModelUnavailable
+from app.transcript import Seconds
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 60
+_BYTES_PER_STORED_FLOAT16 = {
+    "int8": 0.5,
+    "int8_float16": 0.5,
+    "int8_bfloat16": 0.5,
+    "int8_float32": 0.5,
+    "float32": 2.0,
+}
+"""Size in memory over size on disk, by compute type; the hub's Whisper models are stored as float16."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the operator chose for all engines."""
+
+    plan: DevicePlan
+    cpu_threads: int = 0
+    align_batch_size: int = 8
+    segmentation_batch_size: int = 32
+    embedding_batch_size: int = 32
+    diarize_precision: str = "auto"
+    clustering_threshold: float | None = None
+    min_duration_off: Seconds | None = None
+
+
+class EngineLoader:
+    """Loads one engine after another; it shares nothing between them and may be used from several threads."""
+
+    def __init__(self, fetcher: ModelFetcher, settings: EngineSettings) -> None:
+        self._fetcher = fetcher
+        self._settings = settings
+
+    def transcriber(self, model: ModelSpec, device: str) -> Loaded[BatchedTranscriber]:
+        """Load Whisper.
+
+        Raises:
+            ModelUnavailable: it cannot be fetched or loaded; the reason says why.
+        """
+        source = self._fetcher.fetch(model.name, model.source, WHISPER_FILES)
+        plan = self._settings.plan
+        as_planned = device == plan.whisper
+        compute_type = plan.compute_type if as_planned else CPU_COMPUTE_TYPE
+        with _load_errors(model.name, source):
+            from app.engines.whisper import WhisperTranscriber
+
+            engine = WhisperTranscriber.load(
+                source,
+                device=device,
+                compute_type=compute_type,
+                batch_size=plan.batch_size if as_planned else CPU_BATCH_SIZE,
+                cpu_threads=self._settings.cpu_threads,
+                chunk_seconds=model.chunk_seconds,
+            )
+        return Loaded(engine, engine.close, self.transcriber_bytes(model, device))
+
+    def aligner(self, source: str, language: str, device: str) -> Loaded[BatchedAligner]:
+        """Load the aligner for `language` from a directory, a hub repository or a torchaudio pipeline.
+
+        Raises:
+            ModelUnavailable: it cannot be fetched or loaded; the reason says why.
+        """
+        name = f"aligner-{language}"
+        place: Path | str
+        if _is_pipeline(source):
+            on_disk, place = self._fetcher.fetch_pipeline_weights(name, source), source
+        else:
+            on_disk = place = self._fetcher.fetch(name, source, ALIGNER_FILES)
+        with _load_errors(name, on_disk):
+            from app.engines.wav2vec2 import Wav2Vec2Aligner
+
+            engine = Wav2Vec2Aligner.load(
+                place,
+                language=language,
+                device=device,
+                batch_size=self._settings.align_batch_size,
+                model_dir=self._fetcher.cache_dir,
+            )
+        return Loaded(engine, engine.close, size_on_disk(on_disk) if device == "cuda" else 0)
+
+    def diarizer(self, source: str, device: str) -> Loaded[BatchedDiarizer]:
+        """Load the diarization pipeline from a directory or a hub repository.
+
+        Raises:
+            ModelUnavailable: it cannot be fetched or loaded; the reason says why.
+        """
+        directory = self._fetcher.fetch(source, source, DIARIZER_FILES)
+        settings = self._settings
+        as_planned = device == settings.plan.diarize
+        with _load_errors(source, directory):
+            from app.engines.pyannote import PyannoteDiarizer
+
+            engine = PyannoteDiarizer.load(
+                directory,
+                device=device,
+                segmentation_batch_size=settings.segmentation_batch_size,
+                embedding_batch_size=settings.embedding_batch_size,
+                precision=settings.diarize_precision if as_planned else "auto",
+                clustering_threshold=settings.clustering_threshold,
+                min_duration_off=settings.min_duration_off,
+            )
+        return Loaded(engine, engine.close, size_on_disk(directory) if device == "cuda" else 0)
+
+    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
+        """Return what the weights of `model` will take of the GPU; 0 where that is not known yet."""
+        directory = self._fetcher.find_on_disk(model.source, WHISPER_FILES) if device == "cuda" else None
+        if directory is None:
+            return 0
+        factor = _BYTES_PER_STORED_FLOAT16.get(self._settings.plan.compute_type, 1.0)
+        return int(size_on_disk(directory / "model.bin") * factor)
+
+
+def _is_pipeline(source: str) -> bool:
+    return "/" not in source and not is_directory_source(source)
+
+
+@contextmanager
+def _load_errors(name: str, source: Path) -> Iterator[None]:
+    """Turn what a library raises over the files in `source` into one sentence; lack of memory passes."""
+    try:
+        yield
+    except AsrError:
+        raise
+    except Exception as exc:
+        if is_out_of_memory(exc):
+            raise
+        logger.exception("loading %s from %s failed", name, source)
+        damaged = remove_damaged_files(source)
+        reason = (
+            f"{', '.join(damaged)} was damaged and has been removed; it will be fetched again"
+            if damaged
+            else f"its files cannot be loaded ({type(exc).__name__}); the log has the cause"
+        )
+        raise ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS) from exc

@@ -1,0 +1,170 @@
+"""The engines that the pipeline works with: leased from the pool, loaded at need, guarded."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from app.catalogue import Catalogue, ModelSpec, is_directory_source
+from app.devices import DevicePlan
+from app.engines import Aligner, Diarizer, Transcriber
+from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.gpu import release_cached_memory
+from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber, Observer
+from app.engines.leasing import EngineKey, Loaded
+from app.engines.memory import run_with_memory_policy
+from app.engines.pool import Pool
+from app.errors import OutOfMemory
+
+E = TypeVar("E")
+
+TRANSCRIPTION, ALIGNMENT, DIARIZATION = "transcription", "alignment", "diarization"
+_LOAD_ATTEMPTS = 2
+"""Loading knows no batch size: one more try after room was made."""
+
+
+class Loader(Protocol):
+    """Loads engines onto "cuda" or "cpu"."""
+
+    def transcriber(self, model: ModelSpec, device: str) -> Loaded[BatchedTranscriber]:
+        """Load Whisper."""
+        ...
+
+    def aligner(self, source: str, language: str, device: str) -> Loaded[BatchedAligner]:
+        """Load the aligner for `language`."""
+        ...
+
+    def diarizer(self, source: str, device: str) -> Loaded[BatchedDiarizer]:
+        """Load the diarization pipeline."""
+        ...
+
+    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
+        """Return what Whisper will take of the GPU."""
+        ...
+
+
+class LoadedEngines:
+    """Lends engines out of a pool; implements `app.engines.Engines`."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pool: Pool,
+        loader: Loader,
+        plan: DevicePlan,
+        *,
+        align_batch_size: int = 8,
+        diarize_batch_size: int = 32,
+        cpu_fallback: bool = True,
+        observe: Observer = lambda *_: None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._loader = loader
+        self._plan = plan
+        self._align_batch_size = align_batch_size
+        self._diarize_batch_size = diarize_batch_size
+        self._cpu_fallback = cpu_fallback
+        self._observe = observe
+
+    @contextmanager
+    def transcriber(self, model: ModelSpec) -> Iterator[Transcriber]:
+        """Lend the transcriber of `model`.
+
+        Raises:
+            ModelUnavailable: it cannot be loaded now.
+        """
+
+        def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
+            key = EngineKey("whisper", model.name, model.source, device)
+            expected = self._loader.transcriber_bytes(model, device)
+            return self._lease(key, lambda: self._loader.transcriber(model, device), expected)
+
+        with self._lend(lease, self._plan.whisper) as (engine, on_cpu):
+            guard = self._guard(TRANSCRIPTION, engine.with_batch_size, self._plan.batch_size, on_cpu)
+            yield GuardedTranscriber(guard)
+
+    @contextmanager
+    def aligner(self, model: ModelSpec, language: str) -> Iterator[Aligner | None]:
+        """Lend the aligner for `language`; None where no aligner is known for it.
+
+        Raises:
+            ModelUnavailable: it cannot be loaded now.
+        """
+        source = self._catalogue.aligner_source(model, language)
+        if source is None:
+            yield None
+            return
+
+        def lease(device: str) -> AbstractContextManager[BatchedAligner]:
+            key = EngineKey("aligner", f"aligner-{language}", source, device)
+            return self._lease(key, lambda: self._loader.aligner(source, language, device), 0)
+
+        with self._lend(lease, self._plan.align) as (engine, on_cpu):
+            guard = self._guard(ALIGNMENT, engine.with_batch_size, self._align_batch_size, on_cpu)
+            yield GuardedAligner(guard)
+
+    @contextmanager
+    def diarizer(self, model: ModelSpec) -> Iterator[Diarizer]:
+        """Lend the diarizer that goes with `model`.
+
+        Raises:
+            ModelUnavailable: it cannot be loaded now.
+        """
+        source = self._catalogue.diarizer_source(model)
+        # A directory is the operator's business, not the client's.
+        name = Path(source).name if is_directory_source(source) else source
+
+        def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
+            key = EngineKey("diarizer", name, source, device)
+            return self._lease(key, lambda: self._loader.diarizer(source, device), 0)
+
+        with self._lend(lease, self._plan.diarize) as (engine, on_cpu):
+            guard = self._guard(DIARIZATION, engine.with_batch_size, self._diarize_batch_size, on_cpu)
+            yield GuardedDiarizer(guard)
+
+    def _lease(
+        self, key: EngineKey, load: Callable[[], Loaded[E]], expected_bytes: int
+    ) -> AbstractContextManager[E]:
+        def load_with_room() -> Loaded[E]:
+            stage = f"loading {key.kind} {key.name}"
+            return run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+
+        return self._pool.lease(key, load_with_room, expected_bytes=expected_bytes)
+
+    @contextmanager
+    def _lend(
+        self, lease: Callable[[str], AbstractContextManager[E]], device: str
+    ) -> Iterator[tuple[E, Callable[[], AbstractContextManager[E]] | None]]:
+        """Lend the engine on `device`, and with it the way to the same one on the CPU where that is allowed.
+
+        An engine that does not even fit on the GPU is lent on the CPU at once.
+        """
+        may_fall_back = self._cpu_fallback and device != "cpu"
+        with ExitStack() as stack:
+            stack.callback(self._release_when_quiet)
+            try:
+                engine = stack.enter_context(lease(device))
+            except OutOfMemory:
+                if not may_fall_back:
+                    raise
+                engine, may_fall_back = stack.enter_context(lease("cpu")), False
+            yield engine, (lambda: lease("cpu")) if may_fall_back else None
+
+    def _guard(
+        self,
+        stage: str,
+        with_batch_size: Callable[[int], E],
+        batch_size: int,
+        on_cpu: Callable[[], AbstractContextManager[E]] | None,
+    ) -> Guard[E]:
+        return Guard(stage, with_batch_size, batch_size, self._free, on_cpu, self._observe)
+
+    def _free(self) -> None:
+        self._pool.unload_unused()
+        release_cached_memory()
+
+    def _release_when_quiet(self) -> None:
+        """Between jobs the GPU's memory is for whoever needs it; during one it would be fetched again at once."""
+        if self._plan.uses_gpu and not self._pool.in_use:
+            release_cached_memory()
