@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.api.request_id import request_id_of
+from app.api.request_record import record_of
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,9 @@ async def _on_asr_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _on_http_exception(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
-    return _body(request, exc.status_code, f"http_{exc.status_code}", str(exc.detail), dict(exc.headers or {}))
+    return _body(
+        request, exc.status_code, f"http_{exc.status_code}", str(exc.detail), dict(exc.headers or {})
+    )
 
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
@@ -102,5 +105,6 @@ async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse
 
 
 def _body(request: Request, status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
+    record_of(request).outcome = code
     content = {"detail": detail, "code": code, "request_id": request_id_of(request)}
     return JSONResponse(content, status_code=status, headers=headers)

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = [
-    ["app.transcript", "app.errors", "app.languages", "app.known_models"],
+    ["app.transcript", "app.errors", "app.logs", "app.languages", "app.known_models"],
     ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
     ["app.audio", "app.ffmpeg", "app.ffmpeg_allowed", "app.file_signature", "app.sample_buffer", "app.devices"],
     ["app.engines"],
     ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.spool", "app.readiness"],
     ["app.api"],
-    ["app.settings", "app.logs"],
+    ["app.settings"],
     ["app.main"],
     ["app.serving", "app.prefetch", "app.__main__"],
     ["app.demo"],

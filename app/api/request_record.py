@@ -1,0 +1,34 @@
+"""What is known about a request when it is over: gathered on its way, read by the access log and metrics."""
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Written by whoever learns something; nothing in it says what was spoken."""
+
+    client: str = ""
+    upload_bytes: int = 0
+    file_name: str = ""
+    """Logged at debug level only."""
+    model: str = ""
+    audio_seconds: float | None = None
+    outcome: str = ""
+    """The error code; empty while nothing went wrong."""
+
+
+def record_of_scope(scope: Scope) -> RequestRecord:
+    """Return the record of the request, made at need."""
+    state = scope.setdefault("state", {})
+    record = state.get("record")
+    if not isinstance(record, RequestRecord):
+        record = state["record"] = RequestRecord()
+    return record
+
+
+def record_of(connection: HTTPConnection) -> RequestRecord:
+    """Return the record of the request, made at need."""
+    return record_of_scope(connection.scope)

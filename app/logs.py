@@ -1,0 +1,72 @@
+"""The form of the log: one line per record, as text or as JSON, with whatever fields a record carries."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+FIELDS = "fields"
+"""logger.info("...", extra={FIELDS: {...}}) adds fields to a line."""
+
+
+def configure_logging(form: Literal["text", "json"], level: str) -> None:
+    """Send all records of `level` and above to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    for previous in list(root.handlers):
+        root.removeHandler(previous)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for noisy, least in (("python_multipart", logging.ERROR), ("httpx", logging.WARNING)):
+        logging.getLogger(noisy).setLevel(least)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level, logger, message and name=value pairs; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; control characters in it are escaped, so that no client can forge one."""
+        pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
+        message = _one_line(f"{record.getMessage()}{pairs}")
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _time(record: logging.LogRecord) -> str:
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03d}Z"
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    fields = getattr(record, FIELDS, None)
+    return fields if isinstance(fields, Mapping) else {}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return json.dumps(text) if not text or any(c in text for c in ' "=') else text
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
