@@ -17,7 +17,7 @@ from app.worker import WorkerStats
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 RECORDING_SECONDS = (5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
 REFUSALS = frozenset(
-    {"busy", "draining", "queue_timeout", "storage_full", "model_unavailable", "unavailable"}
+    {"busy", "draining", "queue_timeout", "storage_full", "out_of_memory", "model_unavailable", "unavailable"}
 )
 LEFT = "client_closed_request"
 
@@ -101,7 +101,7 @@ class Metrics:
         if outcome == LEFT:
             self._cancellations.inc()
 
-    async def endpoint(self, request: Request) -> Response:
+    async def endpoint(self, _request: Request) -> Response:
         """Answer GET /metrics."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
