@@ -5,7 +5,7 @@ A key that is NotRequired is absent where its value is not known; no value is ev
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -16,10 +16,9 @@ Speaker = Annotated[str, Field(description="Label in order of first appearance."
 LanguageCode = Annotated[str, Field(description="Whisper's code of the spoken language.", examples=["en"])]
 
 
+@with_config(CLOSED)
 class WordAnswer(TypedDict):
     """One word."""
-
-    __pydantic_config__ = CLOSED
 
     word: str
     start: NotRequired[Time]
@@ -29,10 +28,9 @@ class WordAnswer(TypedDict):
     speaker: NotRequired[Speaker]
 
 
+@with_config(CLOSED)
 class SegmentAnswer(TypedDict):
     """A stretch of speech, at best one sentence of one speaker."""
-
-    __pydantic_config__ = CLOSED
 
     start: Time
     end: Time
@@ -44,10 +42,9 @@ class SegmentAnswer(TypedDict):
     """Mean log probability of the decoded tokens."""
 
 
+@with_config(CLOSED)
 class TranscriptAnswer(TypedDict):
     """What was said, when and by whom."""
-
-    __pydantic_config__ = CLOSED
 
     text: list[SegmentAnswer]
     """The same as segments."""
@@ -65,10 +62,9 @@ class TranscriptAnswer(TypedDict):
     """Name of the Whisper model."""
 
 
+@with_config(CLOSED)
 class LanguageAnswer(TypedDict):
     """The language most probably spoken."""
-
-    __pydantic_config__ = CLOSED
 
     detected_language: Annotated[str, Field(examples=["english"])]
     """English name in lower case."""
@@ -78,10 +74,9 @@ class LanguageAnswer(TypedDict):
     warnings: NotRequired[list[str]]
 
 
+@with_config(CLOSED)
 class ModelAnswer(TypedDict):
     """A model that requests may name."""
-
-    __pydantic_config__ = CLOSED
 
     id: Annotated[str, Field(examples=["large-v3"])]
     object: Literal["model"]
@@ -90,19 +85,17 @@ class ModelAnswer(TypedDict):
     owned_by: str
 
 
+@with_config(CLOSED)
 class ModelList(TypedDict):
     """Every model that requests may name, the default first."""
-
-    __pydantic_config__ = CLOSED
 
     object: Literal["list"]
     data: list[ModelAnswer]
 
 
+@with_config(CLOSED)
 class ErrorAnswer(TypedDict):
     """Why a request was not carried out."""
-
-    __pydantic_config__ = CLOSED
 
     detail: str
     """What is wrong and what to change, in words."""

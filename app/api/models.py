@@ -8,7 +8,7 @@ from app.api.openapi import error_answers
 from app.catalogue import ModelSpec
 
 CREATED = 1767225600
-"""OpenAI's shape wants a time for each model; nobody can use it, so it is the same for all: 1 January 2026."""
+"""1 January 2026: OpenAI's shape wants a time for each model, and nobody can use it."""
 
 router = APIRouter(tags=["service"])
 

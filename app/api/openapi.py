@@ -48,7 +48,11 @@ _SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"basic": []}]
 def upload_operation(*option_names: str) -> dict[str, Any]:
     """Return what describes a route that takes `audio_file` and the named options, by form or by query."""
     options = {name: schema for name, schema in option_schemas().items() if name in option_names}
-    form = {"type": "object", "required": ["audio_file"], "properties": {"audio_file": _AUDIO_FILE, **options}}
+    form = {
+        "type": "object",
+        "required": ["audio_file"],
+        "properties": {"audio_file": _AUDIO_FILE, **options},
+    }
     return {
         "parameters": [_as_parameter(name, schema) for name, schema in options.items()],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
@@ -58,7 +62,9 @@ def upload_operation(*option_names: str) -> dict[str, Any]:
 
 def option_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON schema of every option; one that is unset by default has no default."""
-    return {name: _without_null(schema) for name, schema in AsrOptions.model_json_schema()["properties"].items()}
+    return {
+        name: _without_null(schema) for name, schema in AsrOptions.model_json_schema()["properties"].items()
+    }
 
 
 def transcript_answer(model: type) -> dict[str, Any]:

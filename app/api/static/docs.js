@@ -1,11 +1,25 @@
 "use strict";
 
-// Options are taken from the query string too; the page shows each one once, as a form field.
-function withoutRepetition(description) {
+// The page would fill in defaults and examples and send them all: an untouched option must stay unsent.
+function withoutPrefill(option) {
+  const { examples, default: byDefault, ...schema } = option.schema;
+  const remarks = [option.description];
+  if (byDefault !== undefined) remarks.push(`Default: \`${byDefault}\`.`);
+  if (schema.minimum !== undefined) remarks.push(`From ${schema.minimum} to ${schema.maximum}.`);
+  if (schema.maxLength !== undefined) remarks.push(`At most ${schema.maxLength} characters.`);
+  if (examples?.length && !schema.enum && schema.type !== "boolean") {
+    remarks.push(`Example: \`${examples.join("` or `")}\`.`);
+  }
+  return { ...option, schema, description: remarks.join(" ") };
+}
+
+// Options may be sent in the form or in the query string; the page shows each one once, in the query string.
+function forThePage(description) {
   for (const operations of Object.values(description.paths)) {
     for (const operation of Object.values(operations)) {
-      const form = operation.requestBody?.content?.["multipart/form-data"]?.schema?.properties ?? {};
-      operation.parameters = (operation.parameters ?? []).filter((each) => !(each.name in form));
+      operation.parameters = (operation.parameters ?? []).map(withoutPrefill);
+      const form = operation.requestBody?.content?.["multipart/form-data"]?.schema;
+      for (const each of operation.parameters) delete form?.properties?.[each.name];
     }
   }
   return description;
@@ -15,7 +29,7 @@ async function show() {
   const answer = await fetch("openapi.json");
   if (!answer.ok) throw new Error(`openapi.json: HTTP ${answer.status}`);
   SwaggerUIBundle({
-    spec: withoutRepetition(await answer.json()),
+    spec: forThePage(await answer.json()),
     dom_id: "#docs",
     deepLinking: true,
     displayRequestDuration: true,
