@@ -1,4 +1,4 @@
-"""How /openapi.json describes the routes that read their own form: generated from the options and the errors."""
+"""How /openapi.json describes the routes that read their own form: made from the options and the errors."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -90,7 +90,7 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Add to the generated description what FastAPI cannot know: the keys, and the headers of every answer."""
+    """Add to the description what FastAPI cannot know: the keys, and the headers of every answer."""
     generate = app.openapi
 
     def described() -> dict[str, Any]:

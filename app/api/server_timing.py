@@ -13,7 +13,7 @@ STAGES = ("queue", "decode", "transcribe", "align", "diarize")
 
 
 class ServerTimingMiddleware:
-    """Sends the stages that the route recorded, and the total time until the answer began, in milliseconds."""
+    """Sends the stages that the route recorded, and the time until the answer began, in milliseconds."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
