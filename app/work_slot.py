@@ -39,6 +39,7 @@ class Job:
         self._clock = clock
         self._request_timeout = request_timeout
         self._stop_reason: Callable[[], AsrError] | None = None
+        self._released = False
 
     def begin(self) -> None:
         """Note that a thread takes the job now."""
@@ -59,10 +60,24 @@ class Job:
         """Make the next checkpoint raise."""
         self._stop_reason = reason
 
+    @property
+    def answered(self) -> bool:
+        """Return whether nobody waits for the outcome any more."""
+        return self._released or self.outcome.done()
+
     def settle(self, outcome: Outcome) -> None:
         """Tell the waiting caller, unless it was told already."""
-        if not self.outcome.done():
+        if not self.answered:
             self.outcome.set_result(outcome)
+
+    def release(self) -> None:
+        """Forget the outcome: nobody waits for it any more.
+
+        An error holds the frames of the work, which hold this job by its checkpoint: with the outcome in it,
+        the circle would keep the samples of a recording in memory until the garbage collector runs.
+        """
+        self._released = True
+        self.outcome = self.outcome.get_loop().create_future()
 
 
 class Slot:

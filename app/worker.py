@@ -169,8 +169,8 @@ class Worker:
             self._abandon(job, ClientLeft)
             raise
         finally:
-            # The traceback of an error holds this frame: without this, frame and error would keep each other
-            # alive, and with them the samples of the recording, until the garbage collector runs.
+            job.release()
+            # The traceback of an error holds this frame: without this they would keep each other alive.
             del outcome, job
 
     def stats(self) -> WorkerStats:
@@ -257,7 +257,7 @@ class Worker:
             await asyncio.sleep(min(5.0, self._watchdog_seconds / 4))
             for slot in self._slots:
                 problem = slot.problem(self._clock(), self._watchdog_seconds)
-                if problem is not None and slot.job is not None and not slot.job.outcome.done():
+                if problem is not None and slot.job is not None and not slot.job.answered:
                     logger.error("%s %s; its client is told so", slot.name, problem)
                     slot.job.stop(ClientLeft)
                     slot.job.settle(Outcome(None, EngineFailed(f"an engine thread that {problem}")))
