@@ -43,6 +43,11 @@ def is_directory_source(source: str) -> bool:
     return source.startswith(("/", "./", "../", "~"))
 
 
+def shown_source(source: str) -> str:
+    """Return the last part of a directory, whose place is the operator's business, and a repository whole."""
+    return Path(source).name if is_directory_source(source) else source
+
+
 def parse_sources(text: str, setting: str, *, pipelines: bool = False) -> dict[str, str]:
     """Return the pairs of `name=source, name=source`; with `pipelines`, torchaudio's names are sources too.
 
@@ -91,6 +96,12 @@ class Catalogue:
                 aliases[f"whisper-{name}"] = name
                 aliases[f"openai/whisper-{name}"] = name
         return {alias: name for alias, name in aliases.items() if alias not in self.extra_models}
+
+    @property
+    def diarizer_name(self) -> str:
+        """What people may be told of where the diarization pipeline of the default model comes from."""
+        bundled = self.default == "demo" and "demo" not in self.extra_models
+        return "demo" if bundled else shown_source(self.diarizer)
 
     def resolve(self, name: str | None = None) -> ModelSpec:
         """Return the model called `name`, or the default one for None or an empty name.

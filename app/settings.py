@@ -27,28 +27,30 @@ class Settings(BaseSettings):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where models run; auto takes the GPU when one is usable."""
     compute_type: str | None = None
-    """CTranslate2 number format of Whisper: float16, int8_float16, int8, float32, ...; unset: float16 on GPU, int8 on CPU."""
+    """Number format of Whisper, such as float16, int8_float16, int8; unset: float16 on GPU, int8 on CPU."""
     batch_size: int | None = Field(None, ge=1, le=256)
     """Whisper chunks decoded together; unset: 16 on GPU, 4 on CPU. Larger is faster and takes more memory."""
     cpu_threads: int = Field(0, ge=0, le=512)
     """Threads for CPU inference; 0 takes every core."""
 
     preload_model: str = "large-v3"
-    """Whisper model loaded at start and used when a request names none."""
+    """Whisper model loaded at start and used when a request names none; none: load nothing at start."""
     preload_language: str = "en"
-    """Language whose aligner is loaded at start; empty at need."""
+    """Language whose aligner is loaded at start; none: load it at need."""
     preload_diarization: bool = True
     """Whether the diarization pipeline is loaded at start."""
     extra_models: str = ""
-    """More models as name=source, comma-separated; a source is a local directory or a hub repository."""
+    """More models as name=source, comma-separated; source is a directory (/ or ./ first) or a repository."""
     align_models: str = ""
     """Aligners that replace the defaults, as language=source, comma-separated."""
     diarization_model: str = "pyannote/speaker-diarization-community-1"
-    """Diarization pipeline: hub repository or local directory."""
+    """Diarization pipeline: hub repository or directory (/ or ./ first)."""
     hf_token: SecretStr | None = None
     """Hugging Face token, needed only to download gated models."""
     hf_hub_offline: bool = False
     """Never contact the hub; use what is on disk."""
+    hf_endpoint: str = Field("https://huggingface.co", pattern=r"^https?://")
+    """Address of the hub, for a mirror of one's own."""
     cache_dir: Path = Path(".cache")
     """Directory of downloaded models; /.cache in the image."""
 
@@ -69,14 +71,14 @@ class Settings(BaseSettings):
     diarize_min_duration_off: float | None = Field(None, ge=0, le=10)
     """Pauses of one speaker shorter than this many seconds are filled; unset: the pipeline's own."""
     diarize_beside_transcription: Literal["auto", "on", "off"] = "auto"
-    """Run diarization while transcription runs; auto: on where they use different devices or a GPU with room."""
+    """Run diarization while transcription runs; auto: where they use different devices."""
 
     model_keep_alive_seconds: float = Field(0, ge=0)
     """Unload a model idle for this long; 0 keeps it."""
     max_loaded_models: int = Field(0, ge=0, le=100)
-    """Loaded models kept at most, least recently used go first; 0 sets no limit."""
+    """Whisper models, aligners and pipelines kept loaded, least recently used go first; 0 sets no limit."""
     vram_budget_gb: float = Field(0, ge=0)
-    """GPU memory that loaded models may take; beyond it the least recently used idle ones go; 0 sets no limit."""
+    """GPU memory for the weights of loaded models; beyond it the least recently used go; 0 sets no limit."""
     oom_cpu_fallback: bool = True
     """When a GPU stage runs out of memory at batch size 1, run it on the CPU instead of failing."""
 

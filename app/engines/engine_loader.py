@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.catalogue import ModelSpec, is_directory_source
+from app.catalogue import ModelSpec, is_directory_source, shown_source
 from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.fetch import ModelFetcher
@@ -77,7 +77,7 @@ class EngineLoader:
                 cpu_threads=self._settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
             )
-        return Loaded(engine, engine.close, self.transcriber_bytes(model, device))
+        return Loaded(engine, engine.close, self.transcriber_bytes(model, device), source)
 
     def aligner(self, source: str, language: str, device: str) -> Loaded[BatchedAligner]:
         """Load the aligner for `language` from a directory, a hub repository or a torchaudio pipeline.
@@ -101,7 +101,7 @@ class EngineLoader:
                 batch_size=self._settings.align_batch_size,
                 model_dir=self._fetcher.cache_dir,
             )
-        return Loaded(engine, engine.close, size_on_disk(on_disk) if device == "cuda" else 0)
+        return Loaded(engine, engine.close, size_on_disk(on_disk) if device == "cuda" else 0, on_disk)
 
     def diarizer(self, source: str, device: str) -> Loaded[BatchedDiarizer]:
         """Load the diarization pipeline from a directory or a hub repository.
@@ -109,10 +109,11 @@ class EngineLoader:
         Raises:
             ModelUnavailable: it cannot be fetched or loaded; the reason says why.
         """
-        directory = self._fetcher.fetch(source, source, DIARIZER_FILES)
+        name = shown_source(source)
+        directory = self._fetcher.fetch(name, source, DIARIZER_FILES)
         settings = self._settings
         as_planned = device == settings.plan.diarize
-        with _load_errors(source, directory):
+        with _load_errors(name, directory):
             from app.engines.pyannote import PyannoteDiarizer
 
             engine = PyannoteDiarizer.load(
@@ -124,7 +125,7 @@ class EngineLoader:
                 clustering_threshold=settings.clustering_threshold,
                 min_duration_off=settings.min_duration_off,
             )
-        return Loaded(engine, engine.close, size_on_disk(directory) if device == "cuda" else 0)
+        return Loaded(engine, engine.close, size_on_disk(directory) if device == "cuda" else 0, directory)
 
     def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
         """Return what the weights of `model` will take of the GPU; 0 where that is not known yet."""

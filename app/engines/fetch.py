@@ -65,7 +65,7 @@ class ModelFetcher:
         logger.info("downloading %s", url)
         try:
             check_reachable(url)
-            download_file(url, target)
+            download_file(url, target, show_progress=self._hub.show_progress)
         except Exception as exc:
             logger.debug("download of %s failed", url, exc_info=exc)
             reason = explain_download_failure(

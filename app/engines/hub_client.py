@@ -25,7 +25,7 @@ class HubClient:
         self.endpoint = endpoint.rstrip("/")
         # False, not None: None would make the library look for a token by itself.
         self._token: str | bool = token or False
-        self._show_progress = show_progress
+        self.show_progress = show_progress
 
     @property
     def has_token(self) -> bool:
@@ -50,7 +50,7 @@ class HubClient:
         Raises:
             OSError: what the library raises for refusals, broken connections and full disks.
         """
-        (enable_progress_bars if self._show_progress else disable_progress_bars)()
+        (enable_progress_bars if self.show_progress else disable_progress_bars)()
         hf_hub_download(
             repository,
             file,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 E = TypeVar("E")
@@ -28,6 +29,8 @@ class Loaded(Generic[E]):
     """Frees the engine's memory; called once, when nobody uses it any more."""
     size_bytes: int = 0
     """GPU memory that its weights take; 0 on the CPU."""
+    place: Path = Path()
+    """Where its files lie."""
 
 
 @dataclass(frozen=True, slots=True)

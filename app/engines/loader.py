@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from typing import Protocol, TypeVar
 
-from app.catalogue import Catalogue, ModelSpec, is_directory_source
+from app.catalogue import Catalogue, ModelSpec, shown_source
 from app.devices import DevicePlan
 from app.engines import Aligner, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
@@ -112,11 +111,9 @@ class LoadedEngines:
             ModelUnavailable: it cannot be loaded now.
         """
         source = self._catalogue.diarizer_source(model)
-        # A directory is the operator's business, not the client's.
-        name = Path(source).name if is_directory_source(source) else source
 
         def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
-            key = EngineKey("diarizer", name, source, device)
+            key = EngineKey("diarizer", shown_source(source), source, device)
             return self._lease(key, lambda: self._loader.diarizer(source, device), 0)
 
         with self._lend(lease, self._plan.diarize) as (engine, on_cpu):
@@ -165,6 +162,6 @@ class LoadedEngines:
         release_cached_memory()
 
     def _release_when_quiet(self) -> None:
-        """Between jobs the GPU's memory is for whoever needs it; during one it would be fetched again at once."""
+        """Between jobs the GPU's memory is for all who need it; during one it would be taken again at once."""
         if self._plan.uses_gpu and not self._pool.in_use:
             release_cached_memory()

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import requests
+from huggingface_hub.utils.tqdm import tqdm
 
 from app.engines.hub_errors import IncompleteDownload
 
@@ -24,7 +25,7 @@ def pipeline_file(pipeline: str) -> str | None:
     return str(path) if path is not None else None
 
 
-def download_file(url: str, target: Path) -> None:
+def download_file(url: str, target: Path, *, show_progress: bool = False) -> None:
     """Fetch `url` into `target`, going on where an earlier, interrupted download stopped.
 
     Raises:
@@ -36,7 +37,7 @@ def download_file(url: str, target: Path) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         held = partial.stat().st_size if partial.exists() else 0
         try:
-            _append(url, partial, held)
+            _append(url, partial, held, show_progress)
             break
         except (requests.ConnectionError, requests.Timeout) as exc:
             progressed = partial.exists() and partial.stat().st_size > held
@@ -46,7 +47,7 @@ def download_file(url: str, target: Path) -> None:
     partial.rename(target)
 
 
-def _append(url: str, partial: Path, held: int) -> None:
+def _append(url: str, partial: Path, held: int, show_progress: bool) -> None:
     headers = {"Range": f"bytes={held}-"} if held else {}
     timeouts = (_CONNECT_SECONDS, _READ_SECONDS)
     with requests.get(url, headers=headers, stream=True, timeout=timeouts) as response:
@@ -56,9 +57,18 @@ def _append(url: str, partial: Path, held: int) -> None:
         response.raise_for_status()
         resumed = response.status_code == 206
         expected = int(response.headers.get("Content-Length", 0)) + (held if resumed else 0)
-        with partial.open("ab" if resumed else "wb") as file:
+        bar = tqdm(
+            total=expected or None,
+            initial=held if resumed else 0,
+            unit="B",
+            unit_scale=True,
+            desc=partial.stem,
+            disable=not show_progress,
+        )
+        with bar, partial.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 file.write(chunk)
+                bar.update(len(chunk))
     size = partial.stat().st_size
     if expected and size < expected:
         raise requests.ConnectionError(f"{size} of {expected} bytes arrived")

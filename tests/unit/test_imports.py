@@ -15,11 +15,12 @@ LAYERS = [
     ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
     ["app.audio", "app.ffmpeg", "app.ffmpeg_allowed", "app.file_signature", "app.sample_buffer", "app.devices"],
     ["app.engines"],
-    ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.spool", "app.readiness"],
+    ["app.pipeline", "app.worker", "app.queueing", "app.work_slot", "app.spool", "app.readiness", "app.preloading"],
     ["app.api"],
     ["app.settings"],
+    ["app.assembly"],
     ["app.main"],
-    ["app.serving", "app.prefetch", "app.__main__"],
+    ["app.serving", "app.healthcheck", "app.prefetch", "app.__main__"],
     ["app.demo"],
 ]
 """Lowest first: a module may import its own layer and those below it."""
@@ -99,7 +100,7 @@ def test_the_application_starts_without_loading_an_engine() -> None:
 
 def test_settings_are_read_by_the_composition_root_alone() -> None:
     """Only the entry points import Settings; everything else receives plain values."""
-    entry_points = {"app.main", "app.serving", "app.prefetch", "app.__main__"}
+    entry_points = {"app.assembly", "app.main", "app.serving", "app.healthcheck", "app.prefetch", "app.__main__"}
     readers = {name for name, path in modules() if "app.settings" in imported_by(path)}
     assert readers <= entry_points
 

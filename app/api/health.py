@@ -1,0 +1,77 @@
+"""GET /health: the true state of the service, without ever waiting for the work."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+import app
+from app.api.dependencies import Services, ServicesDep
+from app.engines.leasing import PoolEntry
+from app.readiness import Report
+from app.worker import WorkerStats
+
+USABLE = frozenset({"healthy", "degraded"})
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/health", summary="Say whether the service is usable")
+async def health(services: ServicesDep) -> JSONResponse:
+    """Return status, device, loaded models, diarization and queue; 503 while no request can be answered."""
+    body = health_body(*health_sources(services))
+    return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
+
+
+def health_sources(services: Services) -> tuple[Report, WorkerStats, tuple[PoolEntry, ...], str, str]:
+    """Return what the answer is made of; each call takes a lock for microseconds at most."""
+    return (
+        services.readiness.report(),
+        services.worker.stats(),
+        services.loaded_engines(),
+        services.device,
+        services.catalogue.diarizer_name,
+    )
+
+
+def health_body(
+    report: Report, worker: WorkerStats, loaded: tuple[PoolEntry, ...], device: str, diarizer: str
+) -> Mapping[str, Any]:
+    """Return the JSON object of the answer."""
+    reasons = [*report.reasons, *_worker_reasons(worker)]
+    broken = worker.draining or not worker.healthy
+    about_speakers = [
+        reason
+        for stage, reason in zip(report.failed_stages, report.reasons, strict=True)
+        if stage == "diarization"
+    ]
+    names = [entry.key.name for entry in loaded if entry.key.kind == "whisper"]
+    return {
+        "status": "unhealthy" if broken else report.status,
+        "reasons": reasons,
+        "device": device,
+        "loaded_models": sorted(set(names)),
+        "diarization": {
+            "model": diarizer,
+            "available": not about_speakers,
+            "loaded": any(entry.key.kind == "diarizer" for entry in loaded),
+            **({"reason": about_speakers[0]} if about_speakers else {}),
+        },
+        "queue": {
+            "slots": worker.slots,
+            "running": worker.running,
+            "waiting": worker.queued,
+            "max_waiting": worker.max_queue,
+        },
+        "version": app.__version__,
+    }
+
+
+def _worker_reasons(worker: WorkerStats) -> list[str]:
+    reasons = []
+    if worker.draining:
+        reasons.append("the service is shutting down")
+    if worker.hung or worker.dead:
+        reasons.append(f"of {worker.slots} worker threads {worker.hung} hang and {worker.dead} ended")
+    return reasons
