@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-import imageio_ffmpeg
-
 from app.ffmpeg_allowed import DECODERS, DEMUXERS
 
 _PIPE_BYTES = 1 << 20
@@ -38,8 +36,11 @@ def find_ffmpeg() -> str:
     if on_path is not None:
         return on_path
     try:
+        # Only here, since the container image has an ffmpeg on PATH and not this wheel.
+        import imageio_ffmpeg  # noqa: PLC0415
+
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as exc:
+    except (ImportError, RuntimeError) as exc:
         raise FileNotFoundError("no ffmpeg found: install it, or the imageio-ffmpeg wheel") from exc
 
 

@@ -1,0 +1,65 @@
+"""Puts the options, formats and errors of POST /asr into words for the README."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.api.error_responses import STATUS
+from app.errors import AsrError
+from app.formats import FORMATS
+from app.options import OPTION_CHOICES, AsrOptions
+from tools.docs.tables import code, table
+
+_LONG = {"language": "a code or English name of Whisper's languages, or auto"}
+"""Ranges that would fill a page; the API reference lists them."""
+
+
+def options_table() -> str:
+    """Return the README's table of all options of POST /asr."""
+    schemas = AsrOptions.model_json_schema()["properties"]
+    rows = [
+        (code(name), _type(schemas[name]), _default(field.default), _range(name), field.description or "")
+        for name, field in AsrOptions.model_fields.items()
+    ]
+    return table(("Option", "Type", "Default", "Range/values", "Meaning"), rows)
+
+
+def formats_table() -> str:
+    """Return the README's table of output formats."""
+    rows = [(code(name), code(kind.media_type), code(f".{kind.extension}")) for name, kind in FORMATS.items()]
+    return table(("output_format", "Media type", "File name ends in"), rows)
+
+
+def errors_table() -> str:
+    """Return the README's table of failures, by status and code."""
+    rows = sorted(
+        (str(_status(kind)), code(kind.code), (kind.__doc__ or "").splitlines()[0])
+        for kind in _kinds(AsrError)
+        if not kind.__subclasses__()
+    )
+    return table(("Status", "code", "When"), rows)
+
+
+def _kinds(kind: type[AsrError]) -> Iterator[type[AsrError]]:
+    yield kind
+    for subclass in kind.__subclasses__():
+        yield from _kinds(subclass)
+
+
+def _status(kind: type[AsrError]) -> int:
+    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return _type(next(each for each in schema["anyOf"] if each.get("type") != "null"))
+    return str(schema.get("type", "string"))
+
+
+def _default(default: object) -> str:
+    if default is None:
+        return "unset"
+    return code(str(default).lower() if isinstance(default, bool) else str(default))
+
+
+def _range(name: str) -> str:
+    return _LONG.get(name) or OPTION_CHOICES[name]

@@ -1,0 +1,100 @@
+"""Puts Settings into words: .env.example and the README's table of settings."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from app.settings import Settings
+from tools.docs.tables import code, table
+
+COMPOSE_VARIABLES = {
+    "COMPOSE_PROFILES": ("gpu", "Which service docker compose starts: gpu or cpu."),
+    "ASR_IMAGE": ("whisperx-asr-api", "Image that docker compose builds and runs."),
+    "TORCH_INDEX": (
+        "",
+        "Index that the image takes torch from; unset: requirements.lock.",
+    ),
+}
+"""Variables that docker-compose.yml reads and the service does not: default and meaning."""
+
+FIXED_IN_IMAGE = ("HOST", "PORT", "CACHE_DIR", "TEMP_DIR")
+"""Settings that the image chooses itself; docker compose forwards all others."""
+
+SET_AT_ONCE = ("COMPOSE_PROFILES", "HF_TOKEN", "PRELOAD_MODEL")
+"""Lines of .env.example that are no comments: what a first start decides."""
+
+_HEADER = """\
+# Settings of the service, read from the environment and from a file .env in its directory, as by docker compose.
+# Everything is optional. Lines behind # show the default; a name without a value counts as unset.
+"""
+
+
+def env_example() -> str:
+    """Return the text of .env.example: a sentence and a line for every setting."""
+    return _HEADER + "".join(_entries())
+
+
+def forward_settings(compose: str) -> str:
+    """Return the text of docker-compose.yml with a line for every setting that the image leaves open."""
+    names = [name.upper() for name in Settings.model_fields if name.upper() not in FIXED_IN_IMAGE]
+    lines = "".join(f"    {name}:\n" for name in names)
+    return re.sub(r"(  environment: &settings\n)(?:    \w+:\n)*", rf"\1{lines}", compose)
+
+
+def settings_table() -> str:
+    """Return the README's table of all settings."""
+    rows = [
+        (code(name.upper()), _default_in_words(field), _allowed(field), _sentence(field))
+        for name, field in Settings.model_fields.items()
+    ]
+    return table(("Variable", "Default", "Allowed", "Meaning"), rows)
+
+
+def _entries() -> Iterator[str]:
+    for name, (default, meaning) in COMPOSE_VARIABLES.items():
+        yield _entry(name, default, meaning)
+    for name, field in Settings.model_fields.items():
+        variable = name.upper()
+        fixed = " Leave it out in a container." if variable in FIXED_IN_IMAGE and variable != "PORT" else ""
+        yield _entry(variable, _default(field), _sentence(field) + fixed)
+
+
+def _entry(name: str, default: str, meaning: str) -> str:
+    commented = "" if name in SET_AT_ONCE else "# "
+    return f"\n# {meaning}\n{commented}{name}={default}\n"
+
+
+def _sentence(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
+
+
+def _default(field: FieldInfo) -> str:
+    """Return the default as it is written in a .env file, "" for none."""
+    default: Any = field.default
+    if default is None:
+        return ""
+    return str(default).lower() if isinstance(default, bool) else f"{default}"
+
+
+def _default_in_words(field: FieldInfo) -> str:
+    return code(_default(field)) if _default(field) else "unset"
+
+
+def _allowed(field: FieldInfo) -> str:
+    choices = get_args(field.annotation)
+    if field.annotation is bool:
+        return "true, false"
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return ", ".join(choices)
+    limits = [*_limits(field)]
+    return " and ".join(limits) if limits else "text"
+
+
+def _limits(field: FieldInfo) -> Iterator[str]:
+    for sign, attribute in (("≥", "ge"), (">", "gt"), ("≤", "le"), ("<", "lt")):
+        for constraint in field.metadata:
+            limit = getattr(constraint, attribute, None)
+            if limit is not None:
+                yield f"{sign} {limit:g}"
