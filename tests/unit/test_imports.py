@@ -100,7 +100,7 @@ def test_the_application_starts_without_loading_an_engine() -> None:
 
 def test_settings_are_read_by_the_composition_root_alone() -> None:
     """Only the entry points import Settings; everything else receives plain values."""
-    entry_points = {"app.assembly", "app.main", "app.serving", "app.healthcheck", "app.prefetch", "app.__main__"}
+    entry_points = {"app.assembly", "app.main", "app.serving", "app.prefetch", "app.__main__"}
     readers = {name for name, path in modules() if "app.settings" in imported_by(path)}
     assert readers <= entry_points
 

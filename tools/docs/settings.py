@@ -26,8 +26,8 @@ SET_AT_ONCE = ("COMPOSE_PROFILES", "HF_TOKEN", "PRELOAD_MODEL")
 """Lines of .env.example that are no comments: what a first start decides."""
 
 _HEADER = """\
-# Settings of the service, read from the environment and from a file .env in its directory, as by docker compose.
-# Everything is optional. Lines behind # show the default; a name without a value counts as unset.
+# Settings of the service, read from the environment and from a file .env in its directory, as docker compose
+# does. Everything is optional. Lines behind # show the default; a name without a value counts as unset.
 """
 
 
