@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from app.errors import BadParameter, ParameterConflict
 from app.option_rules import settle
@@ -120,8 +121,14 @@ OPTION_ALIASES: Mapping[str, str] = MappingProxyType(
 TOLERATED_NAMES = frozenset({"audio_file", "video_file"})
 """Names that say nothing to us and cause no warning: the upload itself, and the path that Bazarr sends."""
 
+
+def _reader(field: FieldInfo) -> TypeAdapter[Any]:
+    annotated: Any = Annotated[field.annotation, field]
+    return TypeAdapter(annotated)
+
+
 _READERS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
-    {name: TypeAdapter(Annotated[field.annotation, field]) for name, field in AsrOptions.model_fields.items()}
+    {name: _reader(field) for name, field in AsrOptions.model_fields.items()}
 )
 
 
