@@ -1,0 +1,64 @@
+"""POST /detect-language without a model; tests/clients has it with Bazarr's own requests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fake_engines import FakeEngines
+from tests.in_process import in_process, tone
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("de", "german"), ("haw", "hawaiian"), ("jw", "javanese"), ("zh", "chinese")]
+)
+def test_the_language_is_named_by_code_and_in_english(tmp_path: Path, code: str, name: str) -> None:
+    with in_process(FakeEngines(language=code), tmp_path) as client:
+        answer = client.post("/detect-language", files={"audio_file": ("a.wav", tone())})
+    assert answer.status_code == 200
+    assert answer.json() == {"detected_language": name, "language_code": code, "confidence": 0.97}
+
+
+def test_raw_samples_arrive_unchanged(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    samples = np.array([0, 16384, -32768, 32767] * 4000, "<i2")
+    with in_process(engines, tmp_path) as client:
+        query = {"encode": "false", "video_file": "/films/a film.mkv"}
+        answer = client.post("/detect-language", params=query, files={"audio_file": samples.tobytes()})
+    assert answer.status_code == 200
+    assert "warnings" not in answer.json()
+    np.testing.assert_allclose(engines.heard[0], samples / 32768, atol=1e-6)
+
+
+def test_the_answer_says_where_the_time_went(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path) as client:
+        answer = client.post("/detect-language", files={"audio_file": ("a.wav", tone())})
+    stages = [stage.split(";")[0] for stage in answer.headers["server-timing"].split(", ")]
+    assert stages == ["queue", "decode", "transcribe", "total"]
+
+
+@pytest.mark.parametrize(
+    ("query", "upload", "code"),
+    [
+        ({"encode": "perhaps"}, tone(), "invalid_parameter"),
+        ({"model": "gpt-9"}, tone(), "model_not_found"),
+        ({}, b"not a recording", "invalid_audio"),
+        ({"encode": "false"}, b"odd", "invalid_audio"),
+        ({}, b"", "empty_file"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_engine(
+    tmp_path: Path, query: dict[str, str], upload: bytes, code: str
+) -> None:
+    engines = FakeEngines()
+    with in_process(engines, tmp_path) as client:
+        answer = client.post("/detect-language", params=query, files={"audio_file": ("a.wav", upload)})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert engines.heard == []
+
+
+def test_an_unknown_option_is_ignored_and_named(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path) as client:
+        answer = client.post("/detect-language?colour=red", files={"audio_file": ("a.wav", tone())})
+    assert answer.status_code == 200
+    assert ["colour" in warning for warning in answer.json()["warnings"]] == [True]

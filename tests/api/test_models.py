@@ -1,0 +1,44 @@
+"""GET /v1/models, as Speakr and OpenAI's clients read it."""
+
+from pathlib import Path
+
+import pytest
+
+from app.catalogue import Catalogue
+from tests.fake_engines import FakeEngines
+from tests.in_process import in_process
+
+
+def test_the_list_has_the_shape_of_openai(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path) as client:
+        answer = client.get("/v1/models")
+    assert answer.status_code == 200
+    assert answer.json()["object"] == "list"
+    for model in answer.json()["data"]:
+        assert set(model) == {"id", "object", "created", "owned_by"}
+        assert model["object"] == "model"
+        assert isinstance(model["created"], int)
+        assert model["owned_by"]
+
+
+def test_the_default_comes_first_and_every_model_is_named_once(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path, preload_model="medium") as client:
+        names = [model["id"] for model in client.get("/v1/models").json()["data"]]
+    assert names[0] == "medium"
+    assert sorted(names) == sorted(Catalogue().names)
+
+
+def test_the_operators_models_are_listed_without_their_address(tmp_path: Path) -> None:
+    extra = "ours=/srv/secret/whisper,theirs=someone/whisper-fine-tuned"
+    with in_process(FakeEngines(), tmp_path, extra_models=extra) as client:
+        answer = client.get("/v1/models")
+    owners = {model["id"]: model["owned_by"] for model in answer.json()["data"]}
+    assert owners["ours"] == "local"
+    assert owners["theirs"] == "someone"
+    assert "/srv" not in answer.text
+
+
+@pytest.mark.parametrize("name", [*Catalogue().names])
+def test_every_listed_name_is_accepted(name: str) -> None:
+    """Fault 23 of the closest peer: names are advertised that transcriptions reject."""
+    assert Catalogue().resolve(name).name

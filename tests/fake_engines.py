@@ -1,0 +1,70 @@
+"""Engines that answer at once, for tests of what surrounds them; they write down what they were asked."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from app.audio import SAMPLE_RATE, Waveform
+from app.catalogue import ModelSpec
+from app.engines import Checkpoint, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
+from app.transcript import Diarization, Segment, Turn, Word
+
+
+@dataclass
+class FakeEngines:
+    """Says "hello there", first word by SPEAKER_00, second by SPEAKER_01, whatever the recording holds.
+
+    While `gate` is closed, transcribing waits, checking its checkpoint, as a long job does.
+    """
+
+    language: str = "en"
+    failure: Exception | None = None
+    requests: list[TranscriptionRequest] = field(default_factory=list)
+    bounds: list[SpeakerBounds] = field(default_factory=list)
+    heard: list[Waveform] = field(default_factory=list)
+    entered: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    @contextmanager
+    def transcriber(self, model: ModelSpec) -> Iterator["FakeEngines"]:
+        yield self
+
+    @contextmanager
+    def aligner(self, model: ModelSpec, language: str) -> Iterator["FakeEngines | None"]:
+        yield self if language == "en" else None
+
+    @contextmanager
+    def diarizer(self, model: ModelSpec) -> Iterator["FakeEngines"]:
+        yield self
+
+    def transcribe(
+        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+    ) -> Transcription:
+        self.requests.append(request)
+        self.heard.append(waveform)
+        self.entered.set()
+        while not self.gate.wait(0.01):
+            checkpoint()
+        if self.failure is not None:
+            raise self.failure
+        end = max(1.0, len(waveform) / SAMPLE_RATE)
+        return Transcription((Segment(0.0, end, "hello there"),), request.language or self.language)
+
+    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+        self.heard.append(waveform)
+        return LanguageGuess(self.language, 0.97)
+
+    def align(
+        self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        words = (Word("hello", 0.0, 0.4, 0.9), Word("there", 0.6, 1.0, 0.8))
+        return tuple(replace(segment, words=words) for segment in segments)
+
+    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+        self.bounds.append(speakers)
+        turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))
+        return Diarization(turns, turns, {"SPEAKER_00": (0.1, 0.2), "SPEAKER_01": (0.3, 0.4)})
