@@ -92,9 +92,13 @@ class Pipeline:
         if not options.diarize:
             return self._transcribe(waveform, model, options, run), None
         if not self._beside:
-            return self._transcribe(waveform, model, options, run), self._diarize(waveform, model, options, run)
+            return self._transcribe(waveform, model, options, run), self._diarize(
+                waveform, model, options, run
+            )
         return side_by_side(
-            lambda checkpoint: self._transcribe(waveform, model, options, replace(run, checkpoint=checkpoint)),
+            lambda checkpoint: self._transcribe(
+                waveform, model, options, replace(run, checkpoint=checkpoint)
+            ),
             lambda checkpoint: self._diarize(waveform, model, options, replace(run, checkpoint=checkpoint)),
             run.checkpoint,
         )
@@ -168,9 +172,7 @@ def side_by_side(
             raise
 
 
-def _embeddings(
-    diarization: Diarization | None, options: AsrOptions
-) -> dict[str, tuple[float, ...]] | None:
+def _embeddings(diarization: Diarization | None, options: AsrOptions) -> dict[str, tuple[float, ...]] | None:
     if diarization is None or not options.return_speaker_embeddings:
         return None
     return dict(diarization.embeddings)

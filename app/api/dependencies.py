@@ -1,13 +1,18 @@
 """What routes may ask for: put on the application by the lifespan, read here and nowhere else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.uploads import UploadLimits
 from app.audio import Decoder
 from app.catalogue import Catalogue
+from app.engines.leasing import PoolEntry
 from app.pipeline import Pipeline
+from app.readiness import Readiness
+from app.spool import Spool
 from app.worker import Worker
 
 
@@ -16,9 +21,15 @@ class Services:
     """Everything a route needs to do its work."""
 
     catalogue: Catalogue
+    upload_limits: UploadLimits
+    spool: Spool
     decoder: Decoder
     pipeline: Pipeline
     worker: Worker
+    readiness: Readiness
+    loaded_engines: Callable[[], tuple[PoolEntry, ...]]
+    device: str
+    """Where Whisper runs: cuda or cpu."""
 
 
 def services_of(request: Request) -> Services:

@@ -51,7 +51,6 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.AsrError, _on_asr_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_middleware(UnforeseenErrorsMiddleware)
 
 
 class UnforeseenErrorsMiddleware:

@@ -1,0 +1,91 @@
+"""POST /asr: a recording in, a transcript out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.answers import TranscriptAnswer
+from app.api.dependencies import Services, ServicesDep
+from app.api.openapi import error_answers, transcript_answer, upload_operation
+from app.api.request_record import RequestRecord, record_of
+from app.api.server_timing import record_stages
+from app.api.submission import Submission, receive_submission
+from app.audio import SAMPLE_RATE
+from app.engines import Checkpoint
+from app.formats import FORMATS, CueLayout, content_disposition
+from app.options import AsrOptions
+from app.pipeline import Run
+
+router = APIRouter(tags=["speech to text"])
+
+WARNINGS_HEADER = "X-Asr-Warnings"
+LONGEST_HEADER = 4000
+"""Characters; proxies refuse answers with longer header lines."""
+
+
+@router.post(
+    "/asr",
+    summary="Transcribe a recording",
+    response_class=Response,
+    responses={
+        200: transcript_answer(TranscriptAnswer),
+        **error_answers(400, 401, 408, 413, 500, 503, 504, 507),
+    },
+    openapi_extra=upload_operation(*AsrOptions.model_fields),
+)
+async def transcribe(request: Request, services: ServicesDep) -> Response:
+    """Return what is said in the recording, when and by whom."""
+    async with receive_submission(request, services) as submission:
+        stage_seconds: dict[str, float] = {}
+        work = _work(submission, services, record_of(request), stage_seconds)
+        try:
+            finished = await services.worker.run(work, client=submission.client)
+        finally:
+            record_stages(request, stage_seconds)
+        record_stages(request, {"queue": finished.queue_seconds})
+        document, warnings = finished.value
+        return _answer(document, warnings, submission)
+
+
+def _work(
+    submission: Submission, services: Services, record: RequestRecord, stage_seconds: dict[str, float]
+) -> Callable[[Checkpoint], tuple[bytes, tuple[str, ...]]]:
+    """Return the blocking part: decode, run the pipeline, write the document; with the warnings it gave."""
+    options = submission.options
+
+    def work(checkpoint: Checkpoint) -> tuple[bytes, tuple[str, ...]]:
+        run = Run(checkpoint, list(submission.warnings), stage_seconds)
+        with run.stage("decode"), submission.upload.borrow() as path:
+            waveform = services.decoder.decode(path, checkpoint, raw_pcm=not options.encode)
+        record.audio_seconds = len(waveform) / SAMPLE_RATE
+        transcript = services.pipeline.transcribe(waveform, submission.model, options, run)
+        document = FORMATS[options.output_format].render(transcript, _layout(options))
+        return document.encode(), transcript.warnings
+
+    return work
+
+
+def _layout(options: AsrOptions) -> CueLayout:
+    return replace(
+        CueLayout(),
+        max_line_width=options.max_line_width,
+        max_line_count=options.max_line_count,
+        highlight_words=options.highlight_words,
+    )
+
+
+def _answer(document: bytes, warnings: tuple[str, ...], submission: Submission) -> Response:
+    form = FORMATS[submission.options.output_format]
+    headers = {}
+    if submission.options.output_format != "json":
+        headers["Content-Disposition"] = content_disposition(submission.file_name, form.extension)
+        if warnings:
+            headers[WARNINGS_HEADER] = _one_line(warnings)
+    return Response(document, media_type=form.media_type, headers=headers)
+
+
+def _one_line(warnings: tuple[str, ...]) -> str:
+    """Return the warnings as a header value: printable ASCII, bounded."""
+    line = " | ".join(warnings).encode("ascii", "backslashreplace").decode("ascii")
+    return "".join(character if character.isprintable() else " " for character in line)[:LONGEST_HEADER]

@@ -1,0 +1,83 @@
+"""From an HTTP request to checked options and a stored recording; nothing is decoded before all is checked."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from app.api.client_identity import client_of
+from app.api.dependencies import Services
+from app.api.request_record import record_of
+from app.api.uploads import ReceivedForm, receive_upload
+from app.catalogue import Catalogue, ModelSpec
+from app.errors import BadParameter
+from app.options import AsrOptions, parse_options
+from app.spool import StoredUpload
+
+FILE_FIELDS = frozenset({"audio_file"})
+"""Form fields that may hold the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One recording and what is asked of it; the upload is gone when the request ends."""
+
+    upload: StoredUpload
+    file_name: str
+    options: AsrOptions
+    model: ModelSpec
+    warnings: tuple[str, ...]
+    client: str
+
+
+@asynccontextmanager
+async def receive_submission(request: Request, services: Services) -> AsyncIterator[Submission]:
+    """Yield what `request` asks for.
+
+    What the query string says is checked before the first byte of the upload is read.
+
+    Raises:
+        BadRequest, UploadTooLarge, UploadStalled, Unavailable, ClientLeft: before any engine is touched.
+    """
+    query = request.query_params.multi_items()
+    _read_options(query, (), services.catalogue)
+    services.worker.check_open()
+    async with receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS) as form:
+        options, model, warnings = _read_options(query, form.fields, services.catalogue)
+        record = record_of(request)
+        record.file_name, record.model = form.file_name, model.name
+        yield Submission(
+            upload=_the_file(form),
+            file_name=form.file_name,
+            options=options,
+            model=model,
+            warnings=warnings,
+            client=client_of(request),
+        )
+
+
+def _read_options(
+    query: list[tuple[str, str]], fields: tuple[tuple[str, str], ...], catalogue: Catalogue
+) -> tuple[AsrOptions, ModelSpec, tuple[str, ...]]:
+    parsed = parse_options(query, fields, resolve_model=lambda name: catalogue.resolve(name).name)
+    model = catalogue.resolve(parsed.options.model)
+    _check_ability(parsed.options, model)
+    return parsed.options, model, parsed.warnings
+
+
+def _check_ability(options: AsrOptions, model: ModelSpec) -> None:
+    """Refuse what the model was never trained to do, before it makes something up."""
+    if model.english_only and options.language not in (None, "en"):
+        raise BadParameter("language", options.language, f"en with the English-only model {model.name}")
+    if options.task == "translate" and not model.translates:
+        raise BadParameter(
+            "task", options.task, f"transcribe with the model {model.name}: it cannot translate"
+        )
+
+
+def _the_file(form: ReceivedForm) -> StoredUpload:
+    if form.file is None:
+        found = f" (the file came as {form.other_files[0][:40]!r})" if form.other_files else ""
+        raise BadParameter("audio_file", None, f"a form field of this name with the recording in it{found}")
+    return form.file

@@ -1,0 +1,150 @@
+"""From settings to concrete parts: the half of the composition root that `serve` and `prefetch` share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.catalogue import DEFAULT_MODEL, Catalogue, parse_sources
+from app.devices import DevicePlan, ImplausibleSettings, plan_devices
+from app.engines.engine_loader import EngineLoader, EngineSettings
+from app.engines.fetch import ModelFetcher
+from app.engines.gpu import gpu_is_usable
+from app.engines.hub_client import HubClient
+from app.engines.loader import ALIGNMENT, DIARIZATION, TRANSCRIPTION, LoadedEngines
+from app.engines.pool import Pool
+from app.engines.reaper import IdleReaper
+from app.readiness import Part, Readiness
+from app.settings import Settings
+
+GIGABYTE = 1_000_000_000
+NOTHING = "none"
+"""PRELOAD_MODEL or PRELOAD_LANGUAGE: nothing is loaded at start."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRoom:
+    """Everything that holds models."""
+
+    catalogue: Catalogue
+    plan: DevicePlan
+    pool: Pool
+    engines: LoadedEngines
+    readiness: Readiness
+    reaper: IdleReaper
+
+    def start(self) -> None:
+        """Begin to preload and to unload what is idle; returns at once."""
+        self.readiness.start()
+        self.reaper.start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.readiness.stop()
+        self.reaper.stop()
+
+
+def build_catalogue(settings: Settings) -> Catalogue:
+    """Return the models that the operator allows.
+
+    Raises:
+        ImplausibleSettings: EXTRA_MODELS, ALIGN_MODELS or DIARIZATION_MODEL is malformed.
+    """
+    try:
+        parse_sources(f"pipeline={settings.diarization_model}", "DIARIZATION_MODEL")
+        return Catalogue(
+            default=DEFAULT_MODEL if settings.preload_model == NOTHING else settings.preload_model,
+            extra_models=parse_sources(settings.extra_models, "EXTRA_MODELS"),
+            aligners=parse_sources(settings.align_models, "ALIGN_MODELS", pipelines=True),
+            diarizer=settings.diarization_model,
+        )
+    except ValueError as exc:
+        raise ImplausibleSettings(str(exc)) from exc
+
+
+def build_plan(settings: Settings) -> DevicePlan:
+    """Return where every stage runs.
+
+    Raises:
+        ImplausibleSettings: the settings contradict each other or the machine.
+    """
+    return plan_devices(
+        device=settings.device,
+        align_device=settings.align_device,
+        diarize_device=settings.diarize_device,
+        compute_type=settings.compute_type,
+        batch_size=settings.batch_size,
+        diarize_precision=settings.diarize_precision,
+        gpu_is_usable=gpu_is_usable,
+    )
+
+
+def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:
+    """Return what fetches models and brings them into memory."""
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    hub = HubClient(settings.hf_endpoint, token, show_progress=show_progress)
+    fetcher = ModelFetcher(settings.cache_dir, hub, offline=settings.hf_hub_offline)
+    return EngineLoader(
+        fetcher,
+        EngineSettings(
+            plan=plan,
+            cpu_threads=settings.cpu_threads,
+            align_batch_size=settings.align_batch_size,
+            segmentation_batch_size=settings.segmentation_batch_size,
+            embedding_batch_size=settings.embedding_batch_size,
+            diarize_precision=settings.diarize_precision,
+            clustering_threshold=settings.diarize_clustering_threshold,
+            min_duration_off=settings.diarize_min_duration_off,
+        ),
+    )
+
+
+def build_engine_room(settings: Settings) -> EngineRoom:
+    """Return the engines of the service, none of them loaded yet.
+
+    Raises:
+        ValueError: settings that make no sense; the message names them.
+    """
+    catalogue = build_catalogue(settings)
+    plan = build_plan(settings)
+    pool = Pool(
+        keep_alive_seconds=settings.model_keep_alive_seconds,
+        max_loaded=settings.max_loaded_models,
+        budget_bytes=int(settings.vram_budget_gb * GIGABYTE),
+    )
+    # The engines report to the readiness, which loads the engines: each call looks them up when it runs.
+    readiness = Readiness(preloaded_parts(settings, catalogue, lambda: engines))
+    engines = LoadedEngines(
+        catalogue,
+        pool,
+        build_loader(settings, plan, show_progress=False),
+        plan,
+        align_batch_size=settings.align_batch_size,
+        diarize_batch_size=settings.embedding_batch_size,
+        cpu_fallback=settings.oom_cpu_fallback,
+        observe=readiness.observe,
+    )
+    return EngineRoom(catalogue, plan, pool, engines, readiness, IdleReaper(pool))
+
+
+def preloaded_parts(
+    settings: Settings, catalogue: Catalogue, engines: Callable[[], LoadedEngines]
+) -> list[Part]:
+    """Return what is loaded at start, in the order in which requests will miss it."""
+
+    def transcriber() -> None:
+        with engines().transcriber(catalogue.resolve()):
+            pass
+
+    def aligner() -> None:
+        with engines().aligner(catalogue.resolve(), settings.preload_language):
+            pass
+
+    def diarizer() -> None:
+        with engines().diarizer(catalogue.resolve()):
+            pass
+
+    parts = [Part(TRANSCRIPTION, "transcription", True, transcriber)]
+    if settings.preload_language:
+        parts.append(Part(ALIGNMENT, "word times", False, aligner))
+    if settings.preload_diarization:
+        parts.append(Part(DIARIZATION, "speakers", False, diarizer))
+    return parts

@@ -1,0 +1,136 @@
+"""The composition root: puts the parts together and knows all of them; nothing else does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from app import __version__
+from app.api import asr, docs, health, languages, models
+from app.api.access_log import AccessLog
+from app.api.auth import RequireKey, split_keys
+from app.api.dependencies import Services
+from app.api.disconnect import CancelOnDisconnect
+from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
+from app.api.lingering_close import LingeringClose
+from app.api.metrics import LoadedModel, Metrics, Sources
+from app.api.openapi import API_INFO, install_openapi
+from app.api.request_id import RequestIdMiddleware
+from app.api.server_timing import ServerTimingMiddleware
+from app.api.uploads import UploadLimits
+from app.assembly import EngineRoom, build_engine_room
+from app.audio import Decoder
+from app.devices import DevicePlan
+from app.engines import Engines
+from app.logs import configure_logging
+from app.pipeline import Pipeline
+from app.settings import Settings
+from app.spool import Spool
+from app.worker import Worker
+
+
+
+def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
+    """Return the application for `settings`, or for the environment's; `engines` replaces the real ones.
+
+    Raises:
+        ValueError: settings that make no sense; the message names them.
+    """
+    settings = settings or Settings()
+    configure_logging(settings.log_format, settings.log_level)
+    room = build_engine_room(settings)
+    services = _services(settings, room, engines or room.engines)
+    app = FastAPI(
+        **API_INFO,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=partial(_lifespan, services=services, room=room if engines is None else None),
+    )
+    metrics = Metrics(_sources(services))
+    for router in (asr.router, languages.router, models.router, health.router):
+        app.include_router(router)
+    app.add_route("/metrics", metrics.endpoint, include_in_schema=False)
+    docs.install_docs(app)
+    install_openapi(app)
+    install_error_handlers(app)
+    _add_middleware(app, settings, metrics)
+    return app
+
+
+def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Services:
+    return Services(
+        catalogue=room.catalogue,
+        upload_limits=UploadLimits(settings.max_file_size_mb, settings.upload_stall_seconds),
+        spool=Spool(settings.temp_dir),
+        decoder=Decoder(
+            max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
+        ),
+        pipeline=Pipeline(engines, beside=_beside(settings.diarize_beside_transcription, room.plan)),
+        worker=Worker(
+            settings.gpu_concurrency,
+            settings.max_queue_size,
+            queue_timeout=settings.queue_timeout,
+            request_timeout=settings.request_timeout,
+            watchdog_seconds=settings.watchdog_seconds,
+        ),
+        readiness=room.readiness,
+        loaded_engines=room.pool.loaded,
+        device=room.plan.whisper,
+    )
+
+
+def _beside(wanted: str, plan: DevicePlan) -> bool:
+    """Return whether diarization runs while transcription does.
+
+    On one CPU both would share the same cores, and on one GPU the same memory; on two devices neither waits.
+    """
+    return wanted == "on" or (wanted == "auto" and plan.whisper != plan.diarize)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None) -> AsyncIterator[None]:
+    """Run what lives as long as the process: worker threads, preloading, unloading of idle models."""
+    app.state.services = services
+    await services.worker.start()
+    if room is not None:
+        room.start()
+    try:
+        yield
+    finally:
+        if room is not None:
+            room.stop()
+        await services.worker.stop()
+
+
+def _sources(services: Services) -> Sources:
+    def models() -> list[LoadedModel]:
+        entries = services.loaded_engines()
+        return [LoadedModel(e.key.kind, e.key.name, e.leases, e.size_bytes) for e in entries]
+
+    return Sources(
+        worker=services.worker.stats, open_uploads=lambda: services.spool.open_uploads, models=models
+    )
+
+
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    """Wrap the routes, innermost first: each layer sees what the ones below it answer."""
+    keys = split_keys(settings.api_key.get_secret_value()) if settings.api_key else ()
+    app.add_middleware(CancelOnDisconnect)
+    app.add_middleware(RequireKey, keys=keys)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "X-Asr-Warnings", "Server-Timing", "Content-Disposition"],
+        )
+    app.add_middleware(LingeringClose)
+    app.add_middleware(UnforeseenErrorsMiddleware)
+    app.add_middleware(AccessLog, metrics=metrics)
+    app.add_middleware(ServerTimingMiddleware)
+    app.add_middleware(RequestIdMiddleware)
