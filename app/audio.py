@@ -21,6 +21,8 @@ Waveform: TypeAlias = NDArray[np.float32]
 
 _BYTES_PER_PCM_SAMPLE = 2
 _BLOCK_BYTES = 1 << 18
+_SCRAP_SECONDS = 0.1
+"""What a damaged file must give at least to count as a recording."""
 
 
 class Decoder:
@@ -46,12 +48,18 @@ class Decoder:
         self._timeout_seconds = timeout_seconds
         self._max_memory_bytes = max_memory_bytes
 
-    def decode(self, path: Path, checkpoint: Callable[[], None], raw_pcm: bool = False) -> Waveform:
+    def decode(
+        self,
+        path: Path,
+        checkpoint: Callable[[], None],
+        raw_pcm: bool = False,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> Waveform:
         """Return the samples of the recording at `path`.
 
         With `raw_pcm` the file is headerless s16le at SAMPLE_RATE, mono; a WAV is still read as a WAV.
-        A damaged or truncated file gives what can be decoded of it. Of several tracks the one marked as
-        default is taken, else the one with most channels.
+        A damaged or truncated file gives what can be decoded of it, and `warn` is told. Of several tracks the
+        one marked as default is taken, else the one with most channels.
 
         Raises:
             EmptyUpload, AudioUnreadable, NoAudioTrack, AudioTooLong: and whatever `checkpoint` raises.
@@ -65,7 +73,7 @@ class Decoder:
         kind = foreign_kind(head)
         if kind is not None:
             raise AudioUnreadable(f"this is {kind}, not a recording")
-        return self._decode_with_ffmpeg(path, checkpoint)
+        return self._decode_with_ffmpeg(path, checkpoint, warn)
 
     def _read_raw(self, path: Path, checkpoint: Callable[[], None]) -> Waveform:
         size = path.stat().st_size
@@ -80,7 +88,9 @@ class Decoder:
                 buffer.append_s16(block)
         return buffer.finish()
 
-    def _decode_with_ffmpeg(self, path: Path, checkpoint: Callable[[], None]) -> Waveform:
+    def _decode_with_ffmpeg(
+        self, path: Path, checkpoint: Callable[[], None], warn: Callable[[str], None]
+    ) -> Waveform:
         buffer = SampleBuffer(self._max_samples)
         deadline = time.monotonic() + self._timeout_seconds
         with (
@@ -102,6 +112,10 @@ class Decoder:
                 if block and not buffer.append_s16(block):
                     raise AudioTooLong(self._max_minutes)
             verdict = process.verdict()
-        if buffer.samples == 0:
-            raise NoAudioTrack if verdict.no_audio_track else AudioUnreadable(verdict.reason)
+        if buffer.samples == 0 and verdict.no_audio_track:
+            raise NoAudioTrack
+        if buffer.samples == 0 or (verdict.damaged and buffer.samples < _SCRAP_SECONDS * SAMPLE_RATE):
+            raise AudioUnreadable(verdict.reason)
+        if verdict.damaged:
+            warn("the recording is damaged: parts of it could not be decoded and are missing")
         return buffer.finish()

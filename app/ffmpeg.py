@@ -20,10 +20,13 @@ _KEPT_MESSAGES_BYTES = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why a decoding gave no samples."""
+    """What ffmpeg had to say about a file."""
 
     no_audio_track: bool
+    damaged: bool
+    """Some of the sound could not be decoded."""
     reason: str
+    """Why there were no samples, in words for people."""
 
 
 def find_ffmpeg() -> str:
@@ -37,7 +40,7 @@ def find_ffmpeg() -> str:
         return on_path
     try:
         # Only here, since the container image has an ffmpeg on PATH and not this wheel.
-        import imageio_ffmpeg  # noqa: PLC0415
+        import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as exc:
@@ -56,17 +59,30 @@ def pcm_command(ffmpeg: str, *, sample_rate: int, through_fd: bool, max_seconds:
     """Return the command that turns the file on its standard input into mono s16le on its standard output.
 
     The file has no name: with the `fd` protocol as the only one allowed, no reference inside an upload can
-    be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too.
+    be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too. Where the sound starts later than
+    the picture or pauses, silence is filled in, so that times are those that a player shows.
     """
     protocol, source = ("fd", "fd:") if through_fd else ("file", "file:/dev/stdin")
     return [
-        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "warning", "-filter_threads", "1"),
+        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "level+warning", "-filter_threads", "1"),
         *("-threads", "1"),
         *("-protocol_whitelist", protocol),
         *("-format_whitelist", ",".join(DEMUXERS)),
         *("-codec_whitelist", ",".join(DECODERS)),
         *("-i", source),
-        *("-vn", "-sn", "-dn", "-map_metadata", "-1", "-ac", "1", "-ar", str(sample_rate)),
+        *(
+            "-vn",
+            "-sn",
+            "-dn",
+            "-map_metadata",
+            "-1",
+            "-af",
+            "aresample=async=1:first_pts=0",
+            "-ac",
+            "1",
+            "-ar",
+            str(sample_rate),
+        ),
         *("-t", f"{max_seconds:.3f}", "-threads", "1", "-f", "s16le", "pipe:1"),
     ]
 
@@ -135,20 +151,20 @@ class PcmProcess:
         return b""
 
     def verdict(self) -> Verdict:
-        """Wait for the end of the child and say why there were no samples."""
+        """Wait for the end of the child and say what it reported."""
         with contextlib.suppress(KeyError):
             while self._selector.get_key(self._err):
                 self._selector.select()
                 self._keep_messages()
         code = self._process.wait()
         text = self._messages.decode("utf-8", "replace")
-        return Verdict(_lacks_audio(text), _reason(text, code))
+        return Verdict(_lacks_audio(text), code != 0 or _is_damaged(text), _reason(text, code))
 
     def _keep_messages(self) -> None:
         block = os.read(self._err.fileno(), 1 << 16)
         if not block:
             self._selector.unregister(self._err)
-        self._messages = (self._messages + block)[-_KEPT_MESSAGES_BYTES:]
+        self._messages = (self._messages + block)[:_KEPT_MESSAGES_BYTES]
 
 
 def _limit_child(pid: int, cpu_seconds: float, memory_bytes: int) -> None:
@@ -172,6 +188,12 @@ def _widen(pipe: IO[bytes]) -> None:
 
 def _lacks_audio(messages: str) -> bool:
     return "does not contain any stream" in messages or "matches no streams" in messages
+
+
+def _is_damaged(messages: str) -> bool:
+    """Return whether something went wrong beside the video codecs that we do not allow."""
+    troubles = (line for line in messages.splitlines() if "[error]" in line or "[fatal]" in line)
+    return any("whitelist" not in line and "Failed to open codec" not in line for line in troubles)
 
 
 def _reason(messages: str, code: int) -> str:

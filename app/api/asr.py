@@ -57,7 +57,9 @@ def _work(
     def work(checkpoint: Checkpoint) -> tuple[bytes, tuple[str, ...]]:
         run = Run(checkpoint, list(submission.warnings), stage_seconds)
         with run.stage("decode"), submission.upload.borrow() as path:
-            waveform = services.decoder.decode(path, checkpoint, raw_pcm=not options.encode)
+            waveform = services.decoder.decode(
+                path, checkpoint, raw_pcm=not options.encode, warn=run.warnings.append
+            )
         record.audio_seconds = len(waveform) / SAMPLE_RATE
         transcript = services.pipeline.transcribe(waveform, submission.model, options, run)
         document = FORMATS[options.output_format].render(transcript, _layout(options))
