@@ -17,6 +17,9 @@ from app.ffmpeg_allowed import DECODERS, DEMUXERS
 _PIPE_BYTES = 1 << 20
 _KEPT_MESSAGES_BYTES = 1 << 14
 
+FILL_PAUSES = "aresample=async=1:first_pts=0"
+"""Silence where the sound starts later than the picture or pauses, so that times are those of a player."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -59,8 +62,7 @@ def pcm_command(ffmpeg: str, *, sample_rate: int, through_fd: bool, max_seconds:
     """Return the command that turns the file on its standard input into mono s16le on its standard output.
 
     The file has no name: with the `fd` protocol as the only one allowed, no reference inside an upload can
-    be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too. Where the sound starts later than
-    the picture or pauses, silence is filled in, so that times are those that a player shows.
+    be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too.
     """
     protocol, source = ("fd", "fd:") if through_fd else ("file", "file:/dev/stdin")
     return [
@@ -70,20 +72,9 @@ def pcm_command(ffmpeg: str, *, sample_rate: int, through_fd: bool, max_seconds:
         *("-format_whitelist", ",".join(DEMUXERS)),
         *("-codec_whitelist", ",".join(DECODERS)),
         *("-i", source),
-        *(
-            "-vn",
-            "-sn",
-            "-dn",
-            "-map_metadata",
-            "-1",
-            "-af",
-            "aresample=async=1:first_pts=0",
-            "-ac",
-            "1",
-            "-ar",
-            str(sample_rate),
-        ),
-        *("-t", f"{max_seconds:.3f}", "-threads", "1", "-f", "s16le", "pipe:1"),
+        *("-vn", "-sn", "-dn", "-map_metadata", "-1", "-af", FILL_PAUSES),
+        *("-ac", "1", "-ar", str(sample_rate), "-t", f"{max_seconds:.3f}"),
+        *("-threads", "1", "-f", "s16le", "pipe:1"),
     ]
 
 
