@@ -122,7 +122,7 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         cpu_fallback=settings.oom_cpu_fallback,
         observe=readiness.observe,
     )
-    return EngineRoom(catalogue, plan, pool, engines, readiness, IdleReaper(pool))
+    return EngineRoom(catalogue, plan, pool, engines, readiness, IdleReaper(pool, settings.model_keep_alive_seconds))
 
 
 def preloaded_parts(

@@ -1,0 +1,181 @@
+"""What the pipeline runs, what may fail without failing the request, and what is said about it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from app.catalogue import Catalogue, ModelSpec
+from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds
+from app.errors import ClientLeft, EngineFailed, ModelUnavailable
+from app.options import AsrOptions
+from app.pipeline import Pipeline, Run
+from app.transcript import Transcript
+from tests.fake_engines import FakeEngines
+
+SECOND = np.zeros(16000, dtype=np.float32)
+DEMO = Catalogue(default="demo").resolve()
+
+
+def transcribe(engines: FakeEngines, *, beside: bool = False, **options: object) -> Transcript:
+    run = Run(checkpoint=lambda: None)
+    return Pipeline(engines, beside=beside).transcribe(SECOND, DEMO, AsrOptions(model="demo", **options), run)
+
+
+@dataclass
+class Unavailable(FakeEngines):
+    """Fakes of which one stage cannot be had."""
+
+    missing: str = ""
+    reason: Exception = field(default_factory=lambda: ModelUnavailable("x", "accept its terms", 30))
+
+    @contextmanager
+    def aligner(self, model: ModelSpec, language: str) -> Iterator[Aligner | None]:
+        if self.missing == "aligner":
+            raise self.reason
+        yield self
+
+    @contextmanager
+    def diarizer(self, model: ModelSpec) -> Iterator[Diarizer]:
+        if self.missing == "diarizer":
+            raise self.reason
+        yield self
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_words_have_times_and_speakers(beside: bool) -> None:
+    """The usual way: every word is timed and given to who said it."""
+    transcript = transcribe(FakeEngines(), beside=beside)
+    words = [word for segment in transcript.segments for word in segment.words or ()]
+    assert [(word.text, word.start, word.speaker) for word in words] == [
+        ("hello", 0.0, "SPEAKER_00"),
+        ("there", 0.5, "SPEAKER_01"),
+    ]
+    assert transcript.warnings == ()
+    assert transcript.duration == 1.0
+
+
+def test_a_detected_language_is_reported() -> None:
+    """The language that the transcriber heard is the answer's, whatever alignment does."""
+    assert transcribe(FakeEngines(language="de")).language == "de"
+
+
+def test_a_language_without_an_aligner_keeps_its_text_and_says_which_setting_helps() -> None:
+    transcript = transcribe(FakeEngines(language="cy"), diarize=False)
+    assert [segment.text for segment in transcript.segments] == ["hello there"]
+    assert [segment.words for segment in transcript.segments] == [None]
+    assert "ALIGN_MODELS=cy=" in transcript.warnings[0]
+
+
+def test_translations_are_never_aligned_with_the_spoken_language() -> None:
+    transcript = transcribe(FakeEngines(language="en"), task="translate", diarize=False)
+    assert transcript.segments[0].words is None
+    assert transcript.warnings == ()
+
+
+def test_without_word_timestamps_and_speakers_nothing_is_aligned() -> None:
+    engines = Unavailable(missing="aligner", reason=AssertionError("the aligner was asked for"))
+    transcript = transcribe(engines, word_timestamps=False, diarize=False)
+    assert transcript.segments[0].words is None
+
+
+def test_without_word_timestamps_speakers_are_still_told_apart_word_by_word() -> None:
+    """Words are needed to split a segment between two people, and left out of the answer."""
+    transcript = transcribe(FakeEngines(), word_timestamps=False, split_speakers=True)
+    assert {segment.speaker for segment in transcript.segments} == {"SPEAKER_00", "SPEAKER_01"}
+    assert all(segment.words is None for segment in transcript.segments)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(("missing", "lost"), [("aligner", "word times"), ("diarizer", "speakers")])
+def test_a_stage_that_is_unavailable_leaves_the_transcript_and_a_warning(
+    missing: str, lost: str, beside: bool
+) -> None:
+    transcript = transcribe(Unavailable(missing=missing), beside=beside)
+    assert " ".join(segment.text for segment in transcript.segments) == "hello there"
+    assert len(transcript.warnings) == 1
+    assert transcript.warnings[0].startswith(f"{lost} are missing: ")
+    assert "accept its terms" in transcript.warnings[0]
+
+
+def test_an_engine_that_breaks_while_aligning_tells_the_client_nothing_of_its_insides() -> None:
+    broken = Unavailable(missing="aligner", reason=EngineFailed("alignment"))
+    warnings = transcribe(broken, diarize=False).warnings
+    assert warnings == (
+        "word times are missing: alignment failed unexpectedly; the log of the service has the cause",
+    )
+
+
+def test_failing_transcription_fails_the_request() -> None:
+    with pytest.raises(ModelUnavailable):
+        transcribe(FakeEngines(failure=ModelUnavailable("demo", "gone", 30)))
+
+
+def test_a_client_that_leaves_stops_alignment_too() -> None:
+    """Leaving is not a failure that degrades."""
+    with pytest.raises(ClientLeft):
+        transcribe(Unavailable(missing="aligner", reason=ClientLeft()))
+
+
+def test_speaker_counts_reach_the_diarizer() -> None:
+    engines = FakeEngines()
+    transcribe(engines, min_speakers=2, max_speakers=4)
+    transcribe(engines, num_speakers=3)
+    assert engines.bounds == [SpeakerBounds(None, 2, 4), SpeakerBounds(3, None, None)]
+
+
+def test_voice_vectors_are_returned_only_where_they_were_asked_for() -> None:
+    assert transcribe(FakeEngines()).speaker_embeddings is None
+    asked = transcribe(FakeEngines(), return_speaker_embeddings=True)
+    assert set(asked.speaker_embeddings or ()) == {"SPEAKER_00", "SPEAKER_01"}
+
+
+@dataclass
+class Rendezvous(FakeEngines):
+    """Each of transcription and diarization waits until the other has begun."""
+
+    diarizing: threading.Event = field(default_factory=threading.Event)
+
+    def transcribe(self, *arguments: object) -> object:
+        self.entered.set()
+        assert self.diarizing.wait(5), "diarization did not begin while transcription ran"
+        return super().transcribe(*arguments)
+
+    def diarize(self, *arguments: object) -> object:
+        self.diarizing.set()
+        assert self.entered.wait(5), "transcription did not begin while diarization ran"
+        return super().diarize(*arguments)
+
+
+def test_diarization_runs_beside_transcription_when_told_to() -> None:
+    assert len(transcribe(Rendezvous(), beside=True).segments) == 2
+
+
+@dataclass
+class EndlessDiarizer(FakeEngines):
+    """Diarizes until its checkpoint stops it."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def diarize(self, waveform: object, speakers: SpeakerBounds, checkpoint: Checkpoint) -> object:
+        try:
+            while True:
+                checkpoint()
+        finally:
+            self.stopped.set()
+
+
+def test_diarization_beside_a_failed_transcription_is_stopped() -> None:
+    engines = EndlessDiarizer(failure=ModelUnavailable("demo", "gone", 30))
+    with pytest.raises(ModelUnavailable):
+        transcribe(engines, beside=True)
+    assert engines.stopped.is_set()
+
+
+def test_stage_seconds_name_the_stages_that_ran() -> None:
+    run = Run(checkpoint=lambda: None)
+    Pipeline(FakeEngines(), beside=False).transcribe(SECOND, DEMO, AsrOptions(model="demo"), run)
+    assert list(run.stage_seconds) == ["transcribe", "diarize", "align"]
