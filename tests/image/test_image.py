@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -143,3 +144,21 @@ def test_no_layer_remembers_a_secret(engine: Engine) -> None:
 def test_prefetch_is_a_command_of_the_image(engine: Engine) -> None:
     shown = engine.output("run", "--rm", engine.image, "prefetch", "--help")
     assert "--languages" in shown
+
+
+def test_the_cache_can_be_saved_and_brought_back(
+    engine: Engine, volume: str, demo_container: Container
+) -> None:
+    """The README's commands: tar out of one volume, into another, which docker can then remove."""
+    engine.output(
+        "exec", demo_container.name, "sh", "-c", "mkdir -p /.cache/hub && echo kept > /.cache/hub/file"
+    )
+    other = f"{volume}-restored"
+    tar = ["--entrypoint", "tar", engine.image, "-C", "/.cache"]
+    save = [engine.program, "run", "--rm", *mount, *tar, "-czf", "-", "."]
+    saved = subprocess.run(save, capture_output=True, check=True, timeout=120).stdout
+    restore = [engine.program, "run", "--rm", "-i", "-v", f"{other}:/.cache", *tar, "-xzf", "-"]
+    subprocess.run(restore, input=saved, check=True, timeout=120)
+    show = ["--entrypoint", "cat", engine.image, "/.cache/hub/file"]
+    assert engine.output("run", "--rm", "-v", f"{other}:/.cache", *show) == "kept"
+    engine.output("volume", "rm", other)

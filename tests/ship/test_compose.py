@@ -51,7 +51,7 @@ def test_every_key_is_one_of_the_compose_specification(path: Path) -> None:
 def test_the_schema_refuses_a_key_that_compose_does_not_know(mistake: str) -> None:
     """A check that lets everything through would be worth nothing."""
     content = load(COMPOSE)
-    content["services"]["asr"][mistake] = {}
+    content["services"]["whisperx-asr"][mistake] = {}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, SCHEMA)
 
@@ -97,9 +97,11 @@ def test_every_setting_is_forwarded_and_nothing_else(name: str) -> None:
 
 def test_unset_settings_stay_unset() -> None:
     """A name without a value is left out when unset: no empty string can replace a default."""
-    assert all(value is None for value in services()["asr"]["environment"].values())
+    assert all(value is None for value in services()["whisperx-asr"]["environment"].values())
     chosen = {
-        name: value for name, value in services()["asr-cpu"]["environment"].items() if value is not None
+        name: value
+        for name, value in services()["whisperx-asr-cpu"]["environment"].items()
+        if value is not None
     }
     assert chosen == {"DEVICE": "cpu"}
 
@@ -112,14 +114,14 @@ def test_variables_of_the_file_are_documented() -> None:
 
 def test_one_profile_starts_one_service() -> None:
     """gpu and cpu never fight for the port; .env.example chooses one."""
-    assert [started_by(profile) for profile in PROFILES] == [["asr"], ["asr-cpu"]]
+    assert [started_by(profile) for profile in PROFILES] == [["whisperx-asr"], ["whisperx-asr-cpu"]]
     assert COMPOSE_VARIABLES["COMPOSE_PROFILES"][0] in PROFILES
 
 
 def test_only_the_gpu_service_asks_for_a_gpu() -> None:
-    devices = services()["asr"]["deploy"]["resources"]["reservations"]["devices"]
+    devices = services()["whisperx-asr"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
-    assert "deploy" not in services()["asr-cpu"]
+    assert "deploy" not in services()["whisperx-asr-cpu"]
 
 
 @pytest.mark.parametrize("name", services())
@@ -127,8 +129,8 @@ def test_services_start_again_rotate_logs_and_keep_models(name: str) -> None:
     service = services()[name]
     assert service["restart"] == "unless-stopped"
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
-    assert service["volumes"] == ["models:/.cache"]
-    assert "models" in load(COMPOSE)["volumes"]
+    assert service["volumes"] == ["whisperx-cache:/.cache"]
+    assert "whisperx-cache" in load(COMPOSE)["volumes"]
     assert service["ports"] == ["${PORT:-9000}:9000"]
 
 
