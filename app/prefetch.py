@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.assembly import build_catalogue, build_loader, build_plan
 from app.catalogue import Catalogue, ModelSpec, shown_source
@@ -44,7 +44,7 @@ def prefetch(settings: Settings, names: Sequence[str], *, languages: Sequence[st
     except (AsrError, ValueError) as exc:
         errors.print(f"prefetch: {exc}", markup=False)
         return 2
-    table = Table("model", "kind", "size", "where")
+    table = Table("model", "kind", "size", Column("where", overflow="fold"))
     failed = False
     for item in items:
         try:

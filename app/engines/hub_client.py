@@ -1,5 +1,6 @@
 """The two questions put to the model hub, with a time limit: which files are there, and this file please."""
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,13 @@ from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_ba
 from app.engines.hub_errors import Unreachable
 from app.transcript import Seconds
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 ANSWER_SECONDS: Seconds = 4.0
 """How long a host's first answer may take, name resolution included."""
+ATTEMPTS = 5
 
 
 class HubClient:
@@ -51,15 +55,23 @@ class HubClient:
             OSError: what the library raises for refusals, broken connections and full disks.
         """
         (enable_progress_bars if self.show_progress else disable_progress_bars)()
-        hf_hub_download(
-            repository,
-            file,
-            revision=commit,
-            cache_dir=cache,
-            token=self._token,
-            endpoint=self.endpoint,
-            etag_timeout=ANSWER_SECONDS,
-        )
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                hf_hub_download(
+                    repository,
+                    file,
+                    revision=commit,
+                    cache_dir=cache,
+                    token=self._token,
+                    endpoint=self.endpoint,
+                    etag_timeout=ANSWER_SECONDS,
+                )
+                return
+            except requests.exceptions.ChunkedEncodingError:
+                # The library itself goes on after other breaks, but not after this one.
+                if attempt == ATTEMPTS:
+                    raise
+                logger.warning("the download of %s of %s broke off, going on", file, repository)
 
 
 def check_reachable(url: str) -> None:

@@ -11,7 +11,15 @@ _DISK_ERRORS = {
     errno.EPERM: "CACHE_DIR cannot be written by the service's user",
     errno.EROFS: "CACHE_DIR is read-only",
 }
-_UNREACHABLE = ("ConnectionError", "Timeout", "SSLError", "ProxyError", "NewConnectionError", "gaierror")
+_UNREACHABLE = (
+    "ConnectionError",
+    "Timeout",
+    "ChunkedEncodingError",
+    "SSLError",
+    "ProxyError",
+    "NewConnectionError",
+    "gaierror",
+)
 
 
 class Unreachable(Exception):

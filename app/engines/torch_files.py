@@ -14,7 +14,7 @@ TORCH_FILES = "https://download.pytorch.org/torchaudio/models"
 
 _CONNECT_SECONDS, _READ_SECONDS = 3.5, 15.0
 _ATTEMPTS = 5
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16
 
 
 def pipeline_file(pipeline: str) -> str | None:
@@ -39,7 +39,7 @@ def download_file(url: str, target: Path, *, show_progress: bool = False) -> Non
         try:
             _append(url, partial, held, show_progress)
             break
-        except (requests.ConnectionError, requests.Timeout) as exc:
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as exc:
             progressed = partial.exists() and partial.stat().st_size > held
             if attempt == _ATTEMPTS or not progressed:
                 raise
