@@ -15,7 +15,8 @@ from app.transcript import Diarization, Segment, Turn, Word
 class FakeEngines:
     """Says "hello there", first word by SPEAKER_00, second by SPEAKER_01, whatever the recording holds.
 
-    While `gate` is closed, transcribing waits, checking its checkpoint, as a long job does.
+    An initial prompt or hotwords are said in their place. While `gate` is closed, transcribing waits and
+    checks its checkpoint, as a long job does.
     """
 
     language: str = "en"
@@ -52,7 +53,8 @@ class FakeEngines:
         if self.failure is not None:
             raise self.failure
         end = max(1.0, len(waveform) / SAMPLE_RATE)
-        return Transcription((Segment(0.0, end, "hello there"),), request.language or self.language)
+        said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
+        return Transcription((Segment(0.0, end, said),), request.language or self.language)
 
     def detect_language(self, waveform: Waveform) -> LanguageGuess:
         self.heard.append(waveform)
@@ -61,10 +63,17 @@ class FakeEngines:
     def align(
         self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:
-        words = (Word("hello", 0.0, 0.4, 0.9), Word("there", 0.6, 1.0, 0.8))
-        return tuple(replace(segment, words=words) for segment in segments)
+        return tuple(replace(segment, words=_words(segment)) for segment in segments)
 
     def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
         self.bounds.append(speakers)
         turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))
         return Diarization(turns, turns, {"SPEAKER_00": (0.1, 0.2), "SPEAKER_01": (0.3, 0.4)})
+
+
+def _words(segment: Segment) -> tuple[Word, ...]:
+    """Place the words half a second apart."""
+    starts = (number / 2 for number in range(len(segment.text)))
+    return tuple(
+        Word(text, start, start + 0.4, 0.9) for text, start in zip(segment.text.split(), starts, strict=False)
+    )

@@ -79,12 +79,13 @@ def _layout(options: AsrOptions) -> CueLayout:
 
 def _answer(document: bytes, warnings: tuple[str, ...], submission: Submission) -> Response:
     form = FORMATS[submission.options.output_format]
-    headers = {}
+    media_type, headers = form.media_type, {}
     if submission.options.output_format != "json":
+        media_type += "; charset=utf-8"
         headers["Content-Disposition"] = content_disposition(submission.file_name, form.extension)
         if warnings:
             headers[WARNINGS_HEADER] = _one_line(warnings)
-    return Response(document, media_type=form.media_type, headers=headers)
+    return Response(document, media_type=media_type, headers=headers)
 
 
 def _one_line(warnings: tuple[str, ...]) -> str:

@@ -40,5 +40,5 @@ def test_the_operators_models_are_listed_without_their_address(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", [*Catalogue().names])
 def test_every_listed_name_is_accepted(name: str) -> None:
-    """Fault 23 of the closest peer: names are advertised that transcriptions reject."""
+    """Fault 23: names are advertised that transcriptions reject."""
     assert Catalogue().resolve(name).name

@@ -1,0 +1,212 @@
+"""What POST /asr accepts, refuses and answers, with engines that answer at once.
+
+Known faults of such servers that must not be ours, by number: 1 options of the form are ignored, 2 text
+formats are wrapped in JSON, 4 the detected language is lost, 5 a translation is aligned, 7 raw samples are
+not taken, 17 any model name is loaded, 18 undecodable audio is a 500, 19 options are checked after the work,
+24 bad options are a 422. The others have their tests where their cause lives.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from app.formats import FORMATS
+from tests.fake_engines import FakeEngines
+from tests.in_process import in_process, tone
+
+
+@pytest.fixture
+def engines() -> FakeEngines:
+    return FakeEngines()
+
+
+@pytest.fixture
+def client(engines: FakeEngines, tmp_path: Path) -> Iterator[TestClient]:
+    with in_process(engines, tmp_path) as client:
+        yield client
+
+
+def send(
+    client: TestClient, form: dict[str, str] | None = None, upload: bytes | None = None, **query: str
+) -> Any:
+    files = {"audio_file": ("a talk.wav", tone() if upload is None else upload)}
+    return client.post("/asr", params=query, data=form, files=files)
+
+
+def test_the_json_answer_is_as_described(client: TestClient) -> None:
+    answer = send(client, {"return_speaker_embeddings": "true", "colour": "red"})
+    assert answer.status_code == 200
+    schema = client.get("/openapi.json").json()
+    jsonschema.validate(
+        answer.json(),
+        {"$ref": "#/components/schemas/TranscriptAnswer", "components": schema["components"]},
+        cls=jsonschema.Draft202012Validator,
+    )
+    body = answer.json()
+    assert body["text"] == body["segments"]
+    assert body["word_segments"] == [word for segment in body["segments"] for word in segment["words"]]
+    assert body["language"] == "en"
+    assert body["duration"] == 1.0
+    assert body["model"] == "demo"
+    assert body["speaker_embeddings"] == {"SPEAKER_00": [0.1, 0.2], "SPEAKER_01": [0.3, 0.4]}
+    assert [word["speaker"] for word in body["word_segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+@pytest.mark.parametrize("name", ["output", "output_format"])
+@pytest.mark.parametrize("value", ["srt", "SRT"])
+def test_an_option_counts_in_the_query_and_in_the_form(
+    client: TestClient, place: str, name: str, value: str
+) -> None:
+    answer = send(client, **{name: value}) if place == "query" else send(client, {name: value})
+    assert answer.headers["content-type"].startswith("application/x-subrip")
+    assert answer.text.startswith("1\n00:00:00,000 --> ")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "json"])
+def test_other_forms_are_bare_documents_named_after_the_upload(client: TestClient, name: str) -> None:
+    form = FORMATS[name]
+    answer = send(client, output_format=name)
+    assert answer.headers["content-type"] == f"{form.media_type}; charset=utf-8"
+    assert f'filename="a talk.{form.extension}"' in answer.headers["content-disposition"]
+    assert "hello" in answer.text
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(answer.text)
+
+
+def test_warnings_travel_in_a_header_where_the_document_has_no_place_for_them(client: TestClient) -> None:
+    answer = send(client, output_format="srt", colour="größer\r\nX-Evil: 1")
+    assert answer.status_code == 200
+    assert "colour" in answer.headers["x-asr-warnings"]
+    assert "x-evil" not in answer.headers
+    assert "colour" in send(client, {"colour": "red"}).json()["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("form", "query", "code", "named"),
+    [
+        ({}, {"task": "sing"}, "invalid_parameter", "task"),
+        ({"task": "sing"}, {}, "invalid_parameter", "task"),
+        ({}, {"language": "klingon"}, "invalid_parameter", "language"),
+        ({}, {"output": "docx"}, "invalid_parameter", "output"),
+        ({}, {"diarize": "perhaps"}, "invalid_parameter", "diarize"),
+        ({}, {"num_speakers": "0"}, "invalid_parameter", "num_speakers"),
+        ({}, {"num_speakers": "two"}, "invalid_parameter", "num_speakers"),
+        ({}, {"max_speakers": "1000"}, "invalid_parameter", "max_speakers"),
+        ({}, {"initial_prompt": "x" * 4001}, "invalid_parameter", "initial_prompt"),
+        ({"hotwords": "x" * 4001}, {}, "invalid_parameter", "hotwords"),
+        ({}, {"min_speakers": "3", "max_speakers": "2"}, "conflicting_parameters", "min_speakers"),
+        ({"min_speakers": "3"}, {"max_speakers": "2"}, "conflicting_parameters", "min_speakers"),
+        ({"task": "translate"}, {"task": "transcribe"}, "conflicting_parameters", "task"),
+        ({"output": "srt"}, {"output_format": "vtt"}, "conflicting_parameters", "output_format"),
+        ({}, {"diarize": "true", "enable_diarization": "false"}, "conflicting_parameters", "diarize"),
+        ({}, {"model": "../../etc/passwd"}, "model_not_found", "passwd"),
+        ({"model": "someone/any-repository"}, {}, "model_not_found", "someone/any-repository"),
+    ],
+)
+def test_a_bad_option_is_named_and_reaches_no_engine(
+    client: TestClient,
+    engines: FakeEngines,
+    form: dict[str, str],
+    query: dict[str, str],
+    code: str,
+    named: str,
+) -> None:
+    answer = send(client, form, **query)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert named in answer.json()["detail"]
+    assert engines.requests == engines.bounds == []
+
+
+def test_a_bad_query_is_refused_before_the_upload_is_read(client: TestClient) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"--x\r\n"
+        raise AssertionError("the upload was read")
+
+    answer = client.post(
+        "/asr?task=sing", content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("upload", "query", "code", "words"),
+    [
+        (b"", {}, "empty_file", "empty"),
+        (b"hello, I am a text file", {}, "invalid_audio", "failed to decode audio"),
+        (b"%PDF-1.7 not a recording", {}, "invalid_audio", "failed to decode audio"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", {}, "invalid_audio", "failed to decode audio"),
+        (b"\x00\x01\x02", {"encode": "false"}, "invalid_audio", "failed to decode audio"),
+    ],
+)
+def test_what_is_no_recording_is_the_callers_mistake(
+    client: TestClient, engines: FakeEngines, upload: bytes, query: dict[str, str], code: str, words: str
+) -> None:
+    answer = send(client, None, upload, **query)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert words in answer.json()["detail"]
+    assert "ffmpeg" not in answer.text
+    assert engines.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"files": {"file": ("a.wav", b"RIFF")}},
+        {"data": {"task": "transcribe"}},
+        {"json": {"audio_file": "x"}},
+        {"content": b"garbage", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+        {},
+    ],
+)
+def test_a_body_without_the_recording_is_a_400_not_a_422(client: TestClient, body: dict[str, Any]) -> None:
+    answer = client.post("/asr", **body)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"detail", "code", "request_id"}
+
+
+def test_speaker_counts_reach_the_engine_by_name(client: TestClient, engines: FakeEngines) -> None:
+    send(client, {"min_speakers": "2", "max_speakers": "5"})
+    send(client, {"num_speakers": "3", "max_speakers": "5"})
+    assert [(b.exact, b.at_least, b.at_most) for b in engines.bounds] == [(None, 2, 5), (3, None, None)]
+
+
+def test_raw_samples_turn_speakers_off_unless_asked_for(client: TestClient, engines: FakeEngines) -> None:
+    samples = bytes(32000)
+    assert "speaker" not in send(client, None, samples, encode="false").text
+    assert engines.bounds == []
+    assert "SPEAKER_00" in send(client, None, samples, encode="false", diarize="true").text
+
+
+def test_a_detected_language_survives_the_alignment(tmp_path: Path) -> None:
+    """Fault 4."""
+    with in_process(FakeEngines(language="de"), tmp_path) as client:
+        body = send(client).json()
+    assert body["language"] == "de"
+    assert any("ALIGN_MODELS" in warning for warning in body["warnings"])
+
+
+def test_a_translation_is_never_aligned(client: TestClient) -> None:
+    """Fault 5."""
+    body = send(client, {"task": "translate"}).json()
+    assert all("words" not in segment for segment in body["segments"])
+    assert body["word_segments"] == []
+
+
+def test_switches_are_read_as_people_write_them(client: TestClient, engines: FakeEngines) -> None:
+    for word in ("false", "False", "0", "no", "off"):
+        assert "speaker" not in send(client, {"diarize": word}).text
+    for word in ("true", "True", "1", "yes", "on"):
+        assert "SPEAKER_00" in send(client, {"diarize": word}).text
+
+
+def test_the_same_value_in_both_places_is_no_conflict(client: TestClient) -> None:
+    assert (
+        send(client, {"language": "English", "diarize": "1"}, language="en", diarize="true").status_code
+        == 200
+    )
