@@ -211,6 +211,12 @@ def test_no_cue_is_shown_longer_than_seven_seconds(seconds_per_word: float) -> N
     assert max(event.duration for event in document) <= 7000
 
 
+def test_slow_speech_is_cut_into_cues_that_cover_it() -> None:
+    """Fourteen words of one second each fit into two lines, but not into seven seconds."""
+    document = cues_of(spoken("a b c d e f g h i j k l m n", seconds_per_word=1.0), layout=CueLayout())
+    assert [(event.start, event.end) for event in document] == [(0, 7000), (7000, 14000)]
+
+
 def test_a_long_segment_without_words_is_cut_by_share_of_text() -> None:
     document = cues_of(Segment(0.0, 20.0, LONG), layout=CueLayout())
     assert max(event.duration for event in document) <= 7000
