@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol, TypeVar
 
 from app.catalogue import Catalogue, ModelSpec, shown_source
-from app.devices import DevicePlan
+from app.devices import CPU_BATCH_SIZE, DevicePlan
 from app.engines import Aligner, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.gpu import release_cached_memory
@@ -79,8 +79,8 @@ class LoadedEngines:
             expected = self._loader.transcriber_bytes(model, device)
             return self._lease(key, lambda: self._loader.transcriber(model, device), expected)
 
-        with self._lend(lease, self._plan.whisper) as (engine, on_cpu):
-            guard = self._guard(TRANSCRIPTION, engine.with_batch_size, self._plan.batch_size, on_cpu)
+        with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
+            guard = self._guard(TRANSCRIPTION, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedTranscriber(guard)
 
     @contextmanager
@@ -99,8 +99,8 @@ class LoadedEngines:
             key = EngineKey("aligner", f"aligner-{language}", source, device)
             return self._lease(key, lambda: self._loader.aligner(source, language, device), 0)
 
-        with self._lend(lease, self._plan.align) as (engine, on_cpu):
-            guard = self._guard(ALIGNMENT, engine.with_batch_size, self._align_batch_size, on_cpu)
+        with self._lend(lease, self._plan.align, self._align_batch_size) as (engine, batch_size, on_cpu):
+            guard = self._guard(ALIGNMENT, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedAligner(guard)
 
     @contextmanager
@@ -116,8 +116,8 @@ class LoadedEngines:
             key = EngineKey("diarizer", shown_source(source), source, device)
             return self._lease(key, lambda: self._loader.diarizer(source, device), 0)
 
-        with self._lend(lease, self._plan.diarize) as (engine, on_cpu):
-            guard = self._guard(DIARIZATION, engine.with_batch_size, self._diarize_batch_size, on_cpu)
+        with self._lend(lease, self._plan.diarize, self._diarize_batch_size) as (engine, batch_size, on_cpu):
+            guard = self._guard(DIARIZATION, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedDiarizer(guard)
 
     def _lease(
@@ -131,9 +131,9 @@ class LoadedEngines:
 
     @contextmanager
     def _lend(
-        self, lease: Callable[[str], AbstractContextManager[E]], device: str
-    ) -> Iterator[tuple[E, Callable[[], AbstractContextManager[E]] | None]]:
-        """Lend the engine on `device`, and with it the way to the same one on the CPU where that is allowed.
+        self, lease: Callable[[str], AbstractContextManager[E]], device: str, batch_size: int
+    ) -> Iterator[tuple[E, int, Callable[[], AbstractContextManager[E]] | None]]:
+        """Lend the engine, its batch size, and where that is allowed the way to the same engine on the CPU.
 
         An engine that does not even fit on the GPU is lent on the CPU at once.
         """
@@ -146,7 +146,8 @@ class LoadedEngines:
                 if not may_fall_back:
                     raise
                 engine, may_fall_back = stack.enter_context(lease("cpu")), False
-            yield engine, (lambda: lease("cpu")) if may_fall_back else None
+                batch_size = min(batch_size, CPU_BATCH_SIZE)
+            yield engine, batch_size, (lambda: lease("cpu")) if may_fall_back else None
 
     def _guard(
         self,

@@ -1,0 +1,215 @@
+"""Engines lent to the pipeline: shared, and carried through a lack of memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from app.audio import Waveform
+from app.catalogue import Catalogue, ModelSpec
+from app.devices import DevicePlan
+from app.engines import (
+    Checkpoint,
+    LanguageGuess,
+    SpeakerBounds,
+    Transcription,
+    TranscriptionRequest,
+)
+from app.engines.leasing import Loaded
+from app.engines.loader import LoadedEngines
+from app.engines.pool import Pool
+from app.errors import EngineFailed, OutOfMemory
+from app.transcript import Diarization, Segment
+
+SILENCE = np.zeros(16000, dtype=np.float32)
+GPU = DevicePlan("cuda", "cuda", "cuda", "float16", 16)
+
+
+@dataclass
+class Card:
+    """Stands for a GPU that holds so many chunks at a time; without one it cannot be made to run out."""
+
+    room: dict[str, int] = field(default_factory=lambda: {"cuda": 1000, "cpu": 1000})
+    runs: list[tuple[str, int]] = field(default_factory=list)
+    failure: Callable[[], Exception] = lambda: RuntimeError("CUDA failed with error out of memory")
+    load_failures: list[Exception] = field(default_factory=list)
+    loads: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def run(self, device: str, batch_size: int) -> None:
+        self.runs.append((device, batch_size))
+        if batch_size > self.room[device]:
+            raise self.failure()
+
+
+@dataclass
+class Engine:
+    """Does every stage's work on the card."""
+
+    card: Card
+    device: str
+    batch_size: int
+
+    def with_batch_size(self, batch_size: int) -> "Engine":
+        return Engine(self.card, self.device, batch_size)
+
+    def transcribe(
+        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+    ) -> Transcription:
+        self.card.run(self.device, self.batch_size)
+        return Transcription((), "en")
+
+    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+        self.card.run(self.device, self.batch_size)
+        return LanguageGuess("en", 1.0)
+
+    def align(
+        self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        self.card.run(self.device, self.batch_size)
+        return segments
+
+    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+        self.card.run(self.device, self.batch_size)
+        return Diarization(())
+
+
+@dataclass
+class CardLoader:
+    """Loads engines onto the card."""
+
+    card: Card
+
+    def transcriber(self, model: ModelSpec, device: str) -> Loaded[Engine]:
+        return self._load("whisper", device)
+
+    def aligner(self, source: str, language: str, device: str) -> Loaded[Engine]:
+        return self._load("aligner", device)
+
+    def diarizer(self, source: str, device: str) -> Loaded[Engine]:
+        return self._load("diarizer", device)
+
+    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
+        return 0
+
+    def _load(self, kind: str, device: str) -> Loaded[Engine]:
+        if self.card.load_failures:
+            raise self.card.load_failures.pop(0)
+        self.card.loads.append((kind, device))
+        size = 16 if device == "cuda" else 4
+        return Loaded(Engine(self.card, device, size), lambda: self.card.closed.append(kind))
+
+
+@dataclass
+class Room:
+    """Engines over one card."""
+
+    card: Card
+    cpu_fallback: bool = True
+    pool: Pool = field(default_factory=Pool)
+    outcomes: list[tuple[str, str]] = field(default_factory=list)
+    model: ModelSpec = field(default_factory=lambda: Catalogue().resolve("tiny"))
+
+    @property
+    def engines(self) -> LoadedEngines:
+        return LoadedEngines(
+            Catalogue(),
+            self.pool,
+            CardLoader(self.card),
+            GPU,
+            align_batch_size=8,
+            diarize_batch_size=32,
+            cpu_fallback=self.cpu_fallback,
+            observe=lambda stage, failure: self.outcomes.append((stage, type(failure).__name__)),
+        )
+
+    def transcribe(self) -> Transcription:
+        with self.engines.transcriber(self.model) as transcriber:
+            return transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
+
+
+def test_each_stage_starts_with_its_own_batch_size() -> None:
+    room = Room(Card())
+    room.transcribe()
+    with room.engines.aligner(room.model, "en") as aligner, room.engines.diarizer(room.model) as diarizer:
+        assert aligner is not None
+        aligner.align(SILENCE, (), lambda: None)
+        diarizer.diarize(SILENCE, SpeakerBounds(), lambda: None)
+    assert room.card.runs == [("cuda", 16), ("cuda", 8), ("cuda", 32)]
+
+
+def test_a_full_card_gets_smaller_batches_and_loses_idle_models() -> None:
+    room = Room(Card(room={"cuda": 4, "cpu": 4}))
+    with room.engines.diarizer(room.model):
+        pass
+    room.transcribe()
+    assert room.card.runs == [("cuda", 16), ("cuda", 8), ("cuda", 4)]
+    assert room.card.closed == ["diarizer"]
+    assert room.outcomes == [("transcription", "NoneType")]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        lambda: RuntimeError("CUDA failed with error out of memory"),
+        lambda: MemoryError("batch_size (32) is probably too large"),
+        lambda: wrapped(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")),
+    ],
+)
+def test_what_does_not_fit_at_all_runs_on_the_cpu(failure: Callable[[], Exception]) -> None:
+    room = Room(Card(room={"cuda": 0, "cpu": 4}, failure=failure))
+    assert room.transcribe().language == "en"
+    assert room.card.runs[-1] == ("cpu", 4)
+    assert room.card.loads == [("whisper", "cuda"), ("whisper", "cpu")]
+
+
+def wrapped(cause: Exception) -> Exception:
+    failure = EngineFailed("transcription")
+    failure.__cause__ = cause
+    return failure
+
+
+def test_where_the_cpu_is_not_allowed_it_is_refused_and_the_next_request_works() -> None:
+    room = Room(Card(room={"cuda": 0, "cpu": 4}), cpu_fallback=False)
+    with pytest.raises(OutOfMemory):
+        room.transcribe()
+    assert not room.pool.in_use
+    room.card.room["cuda"] = 16
+    room.card.runs.clear()
+    room.transcribe()
+    assert room.card.runs == [("cuda", 16)]
+    assert room.outcomes == [("transcription", "OutOfMemory"), ("transcription", "NoneType")]
+
+
+def test_a_model_that_finds_no_room_is_loaded_after_idle_ones_went() -> None:
+    room = Room(Card())
+    with room.engines.diarizer(room.model):
+        pass
+    room.card.load_failures = [RuntimeError("CUDA failed with error out of memory")]
+    room.transcribe()
+    assert room.card.closed == ["diarizer"]
+    assert room.card.runs == [("cuda", 16)]
+
+
+def test_a_model_that_finds_no_room_at_all_is_loaded_on_the_cpu() -> None:
+    room = Room(Card())
+    room.card.load_failures = [RuntimeError("CUDA failed with error out of memory") for _ in range(2)]
+    room.transcribe()
+    assert room.card.loads == [("whisper", "cpu")]
+    assert room.card.runs == [("cpu", 4)]
+
+
+def test_a_language_without_an_aligner_is_lent_none() -> None:
+    room = Room(Card())
+    with room.engines.aligner(room.model, "haw") as aligner:
+        assert aligner is None
+    assert room.card.loads == []
+
+
+def test_a_broken_engine_is_reported_and_not_tried_again() -> None:
+    room = Room(Card(room={"cuda": 0, "cpu": 0}, failure=lambda: EngineFailed("transcription")))
+    with pytest.raises(EngineFailed):
+        room.transcribe()
+    assert room.card.runs == [("cuda", 16)]
+    assert room.outcomes == [("transcription", "EngineFailed")]
