@@ -146,13 +146,10 @@ def test_prefetch_is_a_command_of_the_image(engine: Engine) -> None:
     assert "--languages" in shown
 
 
-def test_the_cache_can_be_saved_and_brought_back(
-    engine: Engine, volume: str, demo_container: Container
-) -> None:
+def test_the_cache_can_be_saved_and_brought_back(engine: Engine, volume: str) -> None:
     """The README's commands: tar out of one volume, into another, which docker can then remove."""
-    engine.output(
-        "exec", demo_container.name, "sh", "-c", "mkdir -p /.cache/hub && echo kept > /.cache/hub/file"
-    )
+    mount, shell = ["-v", f"{volume}:/.cache"], ["--entrypoint", "sh", engine.image, "-c"]
+    engine.output("run", "--rm", *mount, *shell, "mkdir -p /.cache/hub && echo kept > /.cache/hub/file")
     other = f"{volume}-restored"
     tar = ["--entrypoint", "tar", engine.image, "-C", "/.cache"]
     save = [engine.program, "run", "--rm", *mount, *tar, "-czf", "-", "."]

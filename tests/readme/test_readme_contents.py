@@ -14,6 +14,7 @@ from app.readiness import Status
 from app.settings import Settings
 from app.worker import WorkerStats
 from tools.docs.documents import documents
+from tools.docs.settings import COMPOSE_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,14 +50,7 @@ def slug(heading: str) -> str:
 
 def test_settings_named_in_the_text_exist() -> None:
     """Names in capitals inside code are settings, or on the short list of what belongs to others."""
-    others = [
-        "COMPOSE_PROFILES",
-        "ASR_IMAGE",
-        "TORCH_INDEX",
-        "ASR_BASE_URL",
-        "USE_ASR_ENDPOINT",
-        "ASR_TIMEOUT",
-    ]
+    others = [*COMPOSE_VARIABLES, "ASR_BASE_URL", "USE_ASR_ENDPOINT", "ASR_TIMEOUT"]
     known = {name.upper() for name in Settings.model_fields} | set(others)
     used = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", TEXT))
     assert len(used) >= 20

@@ -73,18 +73,11 @@ def compose_command() -> list[str]:
 @pytest.mark.parametrize("files", [[COMPOSE], [COMPOSE, DEVELOPMENT]], ids=["alone", "development"])
 def test_docker_compose_accepts_the_files(profile: str, files: list[Path], tmp_path: Path) -> None:
     chosen = [argument for file in files for argument in ("-f", str(file))]
-    command = [
-        *compose_command(),
-        *chosen,
-        "--project-directory",
-        str(tmp_path),
-        "--profile",
-        profile,
-        "config",
-    ]
+    options = ["--project-directory", str(tmp_path), "--profile", profile]
+    command = [*compose_command(), *chosen, *options, "config"]
     checked = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert checked.returncode == 0, checked.stderr
-    assert started_by(profile) == list(yaml.safe_load(checked.stdout)["services"])
+    assert set(started_by(profile)) <= set(yaml.safe_load(checked.stdout)["services"])
 
 
 @pytest.mark.parametrize("name", services())
@@ -98,12 +91,8 @@ def test_every_setting_is_forwarded_and_nothing_else(name: str) -> None:
 def test_unset_settings_stay_unset() -> None:
     """A name without a value is left out when unset: no empty string can replace a default."""
     assert all(value is None for value in services()["whisperx-asr"]["environment"].values())
-    chosen = {
-        name: value
-        for name, value in services()["whisperx-asr-cpu"]["environment"].items()
-        if value is not None
-    }
-    assert chosen == {"DEVICE": "cpu"}
+    on_cpu = services()["whisperx-asr-cpu"]["environment"]
+    assert {name: value for name, value in on_cpu.items() if value is not None} == {"DEVICE": "cpu"}
 
 
 def test_variables_of_the_file_are_documented() -> None:
