@@ -163,6 +163,6 @@ class LoadedEngines:
         release_cached_memory()
 
     def _release_when_quiet(self) -> None:
-        """Between jobs the GPU's memory is for all who need it; during one it would be taken again at once."""
+        """Between jobs the GPU's memory is for all who need it; in a job it would be taken back at once."""
         if self._plan.uses_gpu and not self._pool.in_use:
             release_cached_memory()
