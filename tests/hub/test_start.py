@@ -1,0 +1,110 @@
+"""The service's start against hubs that refuse, that come late, and that are not there any more."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.hub.local_hub import Repository, local_hub
+from tests.service import ROOT, Service, free_port, running_service
+
+DEMO = ROOT / "app" / "demo"
+WHISPER = "Systran/faster-whisper-tiny"
+DIARIZER = "pyannote/speaker-diarization-community-1"
+
+
+def settings(endpoint: str, **more: str) -> dict[str, str]:
+    ours = {
+        "HF_ENDPOINT": endpoint,
+        "HF_HUB_OFFLINE": "0",
+        "PRELOAD_MODEL": "tiny",
+        "PRELOAD_LANGUAGE": "none",
+    }
+    return {**ours, **more}
+
+
+def wait_for(
+    service: Service, true_of: Callable[[dict[str, Any]], bool], seconds: float = 150
+) -> httpx.Response:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            answer = service.health()
+            if true_of(answer.json()):
+                return answer
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"not in {seconds} s; the log:\n{service.log}")
+
+
+def test_a_hub_that_comes_late_is_waited_for_and_a_second_start_needs_none(
+    meeting: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    with running_service(tmp_path, settings(endpoint, PRELOAD_DIARIZATION="false"), wait_for="") as service:
+        answer = wait_for(service, lambda body: body["status"] == "unhealthy")
+        assert answer.status_code == 503
+        assert "cannot be reached" in answer.json()["reasons"][0]
+        with meeting.open("rb") as audio:
+            started = time.monotonic()
+            refused = httpx.post(f"{service.url}/asr", files={"audio_file": audio}, timeout=30)
+            assert time.monotonic() - started < 5
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        assert "cannot be reached" in refused.json()["detail"]
+        with local_hub(port) as hub:
+            hub.repositories = {WHISPER: Repository(DEMO / "whisper")}
+            assert wait_for(service, lambda body: body["status"] == "healthy").status_code == 200
+        assert "Traceback" not in service.log
+    started = time.monotonic()
+    with running_service(tmp_path, settings(endpoint, PRELOAD_DIARIZATION="false")) as service:
+        print(f"second start without a hub: healthy after {time.monotonic() - started:.1f} s")
+
+
+def test_a_gated_pipeline_leaves_the_rest_working_and_says_what_to_do(meeting: Path, tmp_path: Path) -> None:
+    with local_hub() as hub:
+        hub.repositories = {
+            WHISPER: Repository(DEMO / "whisper"),
+            DIARIZER: Repository(DEMO / "diarization", gated=True),
+        }
+        with running_service(tmp_path, settings(hub.endpoint), wait_for="degraded") as service:
+            answer = service.health()
+            assert answer.status_code == 200
+            (reason,) = answer.json()["reasons"]
+            assert reason.startswith("speakers unavailable")
+            assert "HF_TOKEN" in reason
+            assert reason in service.log
+            assert answer.json()["diarization"]["available"] is False
+            with meeting.open("rb") as audio:
+                asked = {"language": "fr", "diarize": "true"}
+                words = httpx.post(f"{service.url}/asr", files={"audio_file": audio}, data=asked, timeout=240)
+            assert words.status_code == 200
+            assert any("HF_TOKEN" in warning for warning in words.json()["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"PRELOAD_MODEL": "no-such-model"}, "PRELOAD_MODEL"),
+        ({"EXTRA_MODELS": "tiny=/no/where"}, "directory"),
+    ],
+)
+def test_a_default_model_that_cannot_be_loaded_is_unhealthy_from_the_first_minute(
+    wrong: dict[str, str], word: str, tmp_path: Path
+) -> None:
+    more = {"PRELOAD_DIARIZATION": "false", **wrong}
+    with running_service(tmp_path, settings("http://127.0.0.1:9", **more), wait_for="unhealthy") as service:
+        assert word in service.health().json()["reasons"][0]
+        assert service.stop() == 0
+
+
+def test_settings_that_make_no_sense_end_the_start_with_one_sentence(tmp_path: Path) -> None:
+    with running_service(tmp_path, {"COMPUTE_TYPE": "float16"}, wait_for="") as service:
+        assert service.process.wait(60) != 0
+        assert "COMPUTE_TYPE=float16" in service.log
+        assert "Traceback" not in service.log
