@@ -100,7 +100,7 @@ class AsrOptions(BaseModel):
     )
     max_line_width: LineWidth | None = Field(
         None,
-        description="Characters per line of srt and vtt; unset: 42, for Chinese and Japanese 21.",
+        description="Characters per line of srt and vtt; unset: 42, in Chinese, Japanese and Korean 21.",
         examples=[42],
     )
     max_line_count: LineCount | None = Field(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from unicodedata import east_asian_width
 
 from app.formats.atoms import Atom, atoms
 from app.formats.plain_text import plain_segment, speaker_mark
@@ -10,13 +11,10 @@ from app.formats.timestamps import milliseconds
 from app.formats.wrapping import Room, cut, wrap
 from app.transcript import Seconds, Segment, Transcript
 
-_SQUARE_SCRIPTS = frozenset({"ja", "yue", "zh"})
-"""Languages whose characters are as wide as high, so that a line holds half as many."""
-
 
 @dataclass(frozen=True, slots=True)
 class CueLayout:
-    """How srt and vtt are laid out; None takes what suits the language."""
+    """How srt and vtt are laid out; None takes what suits the script."""
 
     max_line_width: int | None = None
     """Characters; the speaker's name counts."""
@@ -49,20 +47,24 @@ class Cue:
 
 def cues(transcript: Transcript, layout: CueLayout) -> tuple[Cue, ...]:
     """Return the cues of `transcript`, ordered by time, none of them empty, too long or overlapping."""
-    narrow = transcript.language in _SQUARE_SCRIPTS
-    width = layout.max_line_width or (21 if narrow else 42)
-    room = Room(width, layout.max_line_count or 2, layout.max_seconds, indent=0)
     laid_out: list[Cue] = []
     for segment in _in_order(transcript.segments):
         mark = speaker_mark(segment.speaker)
-        own_room = replace(room, indent=len(mark))
-        for pieces in cut(atoms(segment), own_room):
-            lines = wrap(pieces, own_room)
+        width = layout.max_line_width or _usual_width(segment.text)
+        room = Room(width, layout.max_line_count or 2, layout.max_seconds, indent=len(mark))
+        for pieces in cut(atoms(segment), room):
+            lines = wrap(pieces, room)
             spoken = [piece for piece in pieces if piece.spoken] if layout.highlight_words else []
             laid_out += (
                 _word_by_word(pieces, spoken, lines, mark) if spoken else [_whole(pieces, lines, mark)]
             )
     return _side_by_side(laid_out, milliseconds(layout.max_seconds))
+
+
+def _usual_width(text: str) -> int:
+    """Return the characters of a line; half as many where most of them are as wide as high."""
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return 21 if 2 * wide > len(text) else 42
 
 
 def _in_order(segments: Sequence[Segment]) -> Iterator[Segment]:

@@ -248,6 +248,13 @@ def test_scripts_without_spaces_are_cut_between_characters() -> None:
     assert not any(line.startswith(("，", "。")) for line in lines)
 
 
+def test_lines_of_wide_characters_hold_half_as_many_whatever_was_spoken() -> None:
+    characters = cues_of(Segment(0.0, 7.0, "没有人喜欢等待" * 6), layout=CueLayout(), language="en")
+    translation = cues_of(spoken(LONG), layout=CueLayout(), language="zh")
+    assert max(len(line) for event in characters for line in event.plaintext.split("\n")) <= 21
+    assert max(len(line) for event in translation for line in event.plaintext.split("\n")) > 30
+
+
 def test_words_of_a_script_without_spaces_keep_their_times() -> None:
     words = tuple(
         Word(character, 0.2 * index, 0.2 * index + 0.2) for index, character in enumerate("没有人喜欢等待")
