@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 _MEMORY_WORDS = (
     "out of memory",
+    "failed to allocate",
     "can't allocate memory",
     "cannot allocate memory",
     "std::bad_alloc",

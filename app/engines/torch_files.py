@@ -57,7 +57,7 @@ def _append(url: str, partial: Path, held: int, show_progress: bool) -> None:
         response.raise_for_status()
         resumed = response.status_code == 206
         expected = int(response.headers.get("Content-Length", 0)) + (held if resumed else 0)
-        bar = tqdm(
+        bar = tqdm(  # type: ignore[no-untyped-call]
             total=expected or None,
             initial=held if resumed else 0,
             unit="B",
