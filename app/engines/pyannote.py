@@ -9,16 +9,25 @@ import torch
 
 from app.audio import SAMPLE_RATE, Waveform
 from app.engines import Checkpoint, SpeakerBounds
+from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
 from app.engines.third_party import pyannote_audio
 from app.transcript import Diarization, Turn
 
+_STAGE = "diarization"
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 class PyannoteDiarizer:
-    """A pyannote pipeline over shared weights; usable from several threads at once."""
+    """A pyannote pipeline over shared weights; usable from several threads at once.
 
-    def __init__(self, pipeline: Any) -> None:
+    Pipelines built from parts known here run in our own stages, others as pyannote runs them.
+    """
+
+    def __init__(self, pipeline: Any, stages: DiarizationStages | None, batch_sizes: tuple[int, int]) -> None:
         self._pipeline = pipeline
+        self._stages = stages
+        self._batch_sizes = batch_sizes
 
     @classmethod
     def load(
@@ -32,20 +41,33 @@ class PyannoteDiarizer:
         clustering_threshold: float | None,
         min_duration_off: float | None,
     ) -> "PyannoteDiarizer":
-        """Load the pipeline whose config.yaml lies in directory `source`; nothing is downloaded."""
+        """Load the pipeline whose config.yaml lies in directory `source`; nothing is downloaded.
+
+        Args:
+            device: "cpu" or "cuda".
+            precision: "float32", "bfloat16", "float16" for the embedding trunk, or "auto".
+            clustering_threshold: distance under which voices are one; None: the pipeline's own.
+            min_duration_off: pauses up to this many seconds are filled; None: the pipeline's own.
+        """
         pipeline = pyannote_audio.Pipeline.from_pretrained(source)
         pipeline.to(torch.device(device))
-        pipeline.segmentation_batch_size = segmentation_batch_size
-        pipeline.embedding_batch_size = embedding_batch_size
-        return cls(pipeline)
+        _override(pipeline, clustering_threshold, min_duration_off)
+        stages = DiarizationStages.of(pipeline, embedding_batch_size, trunk_dtype(precision))
+        sizes = (segmentation_batch_size, embedding_batch_size)
+        pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
+        return cls(pipeline, stages, sizes)
 
     def with_batch_size(self, batch_size: int) -> "PyannoteDiarizer":
-        """Return a view over the same weights."""
-        return self
+        """Return a view over the same weights that works on at most `batch_size` windows at a time."""
+        if self._stages is None:
+            return self
+        segmentation, embedding = (min(size, batch_size) for size in self._batch_sizes)
+        stages = self._stages.with_batch_sizes(segmentation, embedding)
+        return PyannoteDiarizer(self._pipeline, stages, (segmentation, embedding))
 
     def close(self) -> None:
         """Let go of the weights."""
-        self._pipeline = None
+        self._pipeline = self._stages = None
 
     def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
         """Return the turns and voice vectors of the people in `waveform` (samples,) at 16 kHz.
@@ -53,53 +75,81 @@ class PyannoteDiarizer:
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
         """
-
-        def passed(*_: Any, **__: Any) -> None:
-            checkpoint()
-
         if len(waveform) == 0:
             return Diarization(())
-        samples = torch.from_numpy(waveform).unsqueeze(0)
-        with translated("diarization"):
-            output = self._pipeline(
-                {"waveform": samples, "sample_rate": SAMPLE_RATE},
-                num_speakers=speakers.exact,
-                min_speakers=speakers.at_least,
-                max_speakers=speakers.at_most,
-                hook=passed,
-            )
-            return named(output)
+        sound = torch.from_numpy(waveform)
+        with translated(_STAGE):
+            if self._stages is not None:
+                return named(self._stages.run(sound, speakers, checkpoint))
+            return named(stock_tracks(self._pipeline, sound, speakers, checkpoint))
 
 
-def named(output: Any) -> Diarization:
-    """Return pyannote's `output` as our own values, with labels in order of first appearance."""
-    exclusive = _tracks(output.exclusive_speaker_diarization)
-    overlapping = _tracks(output.speaker_diarization)
-    order = dict.fromkeys(label for _, _, label in [*exclusive, *overlapping])
-    names = {label: f"SPEAKER_{place:02d}" for place, label in enumerate(order)}
-    vectors = zip(output.speaker_diarization.labels(), _rows(output.speaker_embeddings), strict=False)
-    voices = {names[label]: vector for label, vector in vectors if vector is not None}
-    return Diarization(
-        turns=_turns(exclusive, names),
-        overlapping_turns=_turns(overlapping, names),
-        embeddings={name: voices[name] for name in names.values() if name in voices},
+def trunk_dtype(precision: str) -> torch.dtype:
+    """Return the number format that `precision` asks for; "auto" is float32."""
+    return _PRECISIONS.get(precision, torch.float32)
+
+
+def stock_tracks(
+    pipeline: Any, sound: torch.Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint
+) -> SpeakerTracks:
+    """Return who speaks when in `sound` (samples,), computed by pyannote's own `pipeline`."""
+
+    def passed(*_: Any, **__: Any) -> None:
+        checkpoint()
+
+    output = pipeline(
+        {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE},
+        num_speakers=speakers.exact,
+        min_speakers=speakers.at_least,
+        max_speakers=speakers.at_most,
+        hook=passed,
+    )
+    rows = {label: row for row, label in enumerate(output.speaker_diarization.labels())}
+    centroids = output.speaker_embeddings
+    return SpeakerTracks(
+        exclusive=_tracks(output.exclusive_speaker_diarization, rows),
+        overlapping=_tracks(output.speaker_diarization, rows),
+        centroids=np.zeros((0, 0)) if centroids is None else centroids,
     )
 
 
-def _tracks(annotation: Any) -> list[tuple[float, float, str]]:
-    tracks = [
-        (float(segment.start), float(segment.end), label)
+def named(tracks: SpeakerTracks) -> Diarization:
+    """Return `tracks` with labels SPEAKER_00, SPEAKER_01, ... in order of first appearance."""
+    order = dict.fromkeys(voice for _, _, voice in [*tracks.exclusive, *tracks.overlapping])
+    names = {voice: f"SPEAKER_{place:02d}" for place, voice in enumerate(order)}
+    vectors = {
+        name: tuple(map(float, tracks.centroids[voice]))
+        for voice, name in names.items()
+        if voice < len(tracks.centroids) and _is_voice(tracks.centroids[voice])
+    }
+    return Diarization(
+        turns=_turns(tracks.exclusive, names),
+        overlapping_turns=_turns(tracks.overlapping, names),
+        embeddings=vectors,
+    )
+
+
+def _tracks(annotation: Any, rows: dict[str, int]) -> list[Track]:
+    return sorted(
+        (float(segment.start), float(segment.end), rows[label])
         for segment, _, label in annotation.itertracks(yield_label=True)
-    ]
-    return sorted(tracks, key=lambda track: track[:2])
+    )
 
 
-def _turns(tracks: Iterable[tuple[float, float, str]], names: dict[str, str]) -> tuple[Turn, ...]:
-    return tuple(Turn(start, end, names[label]) for start, end, label in tracks)
+def _turns(tracks: Iterable[Track], names: dict[int, str]) -> tuple[Turn, ...]:
+    return tuple(Turn(start, end, names[voice]) for start, end, voice in tracks)
 
 
-def _rows(embeddings: "np.ndarray[Any, Any] | None") -> list[tuple[float, ...] | None]:
-    """Return one voice vector per speaker; None where pyannote could only fill in zeros or NaN."""
-    if embeddings is None:
-        return []
-    return [tuple(map(float, row)) if np.isfinite(row).all() and np.any(row) else None for row in embeddings]
+def _is_voice(vector: Any) -> bool:
+    """Return whether `vector` is one: pyannote fills in zeros or NaN where it has none."""
+    return bool(np.isfinite(vector).all() and np.any(vector))
+
+
+def _override(pipeline: Any, threshold: float | None, min_duration_off: float | None) -> None:
+    """Set the operator's values in `pipeline`'s own parameters, which check their ranges."""
+    parameters = pipeline.parameters(instantiated=True)
+    if threshold is not None and "threshold" in parameters.get("clustering", {}):
+        parameters["clustering"]["threshold"] = threshold
+    if min_duration_off is not None and "min_duration_off" in parameters.get("segmentation", {}):
+        parameters["segmentation"]["min_duration_off"] = min_duration_off
+    pipeline.instantiate(parameters)

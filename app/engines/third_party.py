@@ -16,8 +16,13 @@ with warnings.catch_warnings():
     import faster_whisper.tokenizer as whisper_tokenizer
     import faster_whisper.transcribe as whisper_transcribe
     import pyannote.audio as pyannote_audio
+    import pyannote.audio.models.embedding.wespeaker as pyannote_wespeaker
+    import pyannote.audio.models.embedding.xvector as pyannote_xvector
     import pyannote.audio.pipelines.clustering as pyannote_clustering
     import pyannote.audio.pipelines.speaker_diarization as pyannote_diarization
+    import pyannote.audio.pipelines.speaker_verification as pyannote_verification
+    import pyannote.audio.utils.vbx as pyannote_vbx
+    import pyannote.core as pyannote_core
     import whisperx.asr as whisperx_asr
     import whisperx.vads as whisperx_vads
 
@@ -29,7 +34,12 @@ for noisy in ("lightning", "lightning.pytorch", "pytorch_lightning", "whisperx",
 __all__ = [
     "pyannote_audio",
     "pyannote_clustering",
+    "pyannote_core",
     "pyannote_diarization",
+    "pyannote_vbx",
+    "pyannote_verification",
+    "pyannote_wespeaker",
+    "pyannote_xvector",
     "whisper_tokenizer",
     "whisper_transcribe",
     "whisperx_asr",

@@ -1,0 +1,165 @@
+"""Which windows' voices belong together: pyannote's clustering, with bounded memory on long recordings.
+
+pyannote starts from a tree over the distances of all pairs of voice vectors: at ten hours some 43,000
+vectors, 7 GB and minutes. Up to PAIRWISE_LIMIT vectors its clustering runs as it is. Beyond, the tree is
+built on that many vectors, taken evenly over the recording; every other vector joins the nearest branch,
+and what follows (VBx over all vectors, centroids, assignment) grows with the recording and no faster.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+
+from app.engines.third_party import pyannote_clustering, pyannote_vbx
+
+PAIRWISE_LIMIT = 6000
+"""Voice vectors (some 70 minutes of talk) up to which all pairs are compared: 144 MB of distances."""
+BLOCK = 4096
+"""Vectors compared with the centroids at once."""
+
+Vectors = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many voices are allowed."""
+
+    exact: int | None
+    least: int
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """Who is who."""
+
+    clusters: NDArray[np.int64]
+    """Voice of each speaker of each window, (windows, speakers)."""
+    centroids: Vectors
+    """One vector per voice, (voices, dimension)."""
+
+
+def cluster_voices(
+    clustering: Any, embeddings: Vectors, activity: Any, bounds: Bounds, limit: int = PAIRWISE_LIMIT
+) -> Voices:
+    """Return the voices behind `embeddings` (windows, speakers, dimension).
+
+    Args:
+        clustering: pyannote's clustering object, with its parameters set.
+        activity: SlidingWindowFeature (windows, frames, speakers), 1 where a speaker is active.
+        limit: how many vectors are compared in pairs.
+    """
+    training, windows, speakers = clustering.filter_embeddings(embeddings, segmentations=activity)
+    if len(training) < 2:
+        return _one_voice(embeddings, training)
+    bounds = _feasible(bounds, len(training))
+    if len(training) <= limit:
+        clusters, _, centroids = clustering(
+            embeddings=embeddings,
+            segmentations=activity,
+            num_clusters=bounds.exact,
+            min_clusters=bounds.least,
+            max_clusters=bounds.most,
+        )
+        return Voices(np.asarray(clusters, dtype=np.int64), centroids)
+    if isinstance(clustering, pyannote_clustering.VBxClustering):
+        return _vbx(clustering, embeddings, training, activity, bounds, limit)
+    if bounds.most < 2:
+        return _one_voice(embeddings, training)
+    chosen = _evenly(len(training), limit)
+    labels = clustering.cluster(
+        training[chosen].copy(),
+        min_clusters=bounds.least,
+        max_clusters=bounds.most,
+        num_clusters=bounds.exact,
+    )
+    clusters, _, centroids = clustering.assign_embeddings(
+        embeddings,
+        windows[chosen],
+        speakers[chosen],
+        labels,
+        constrained=clustering.constrained_assignment,
+    )
+    return Voices(np.asarray(clusters, dtype=np.int64), centroids)
+
+
+def _one_voice(embeddings: Vectors, training: Vectors) -> Voices:
+    windows, speakers, dimension = embeddings.shape
+    centroid = training.mean(axis=0, keepdims=True) if len(training) else np.zeros((1, dimension))
+    return Voices(np.zeros((windows, speakers), dtype=np.int64), centroid)
+
+
+def _feasible(bounds: Bounds, vectors: int) -> Bounds:
+    """Return `bounds` that `vectors` vectors can meet: more voices than vectors there cannot be."""
+    exact = None if bounds.exact is None else min(bounds.exact, vectors)
+    return Bounds(exact, min(bounds.least, vectors), max(min(bounds.most, vectors), 1))
+
+
+def _vbx(
+    clustering: Any, embeddings: Vectors, training: Vectors, activity: Any, bounds: Bounds, limit: int
+) -> Voices:
+    """VBx as pyannote runs it, started from a tree over `limit` vectors instead of all."""
+    normed = training / np.linalg.norm(training, axis=1, keepdims=True)
+    start = _branches(normed, limit, clustering.threshold)
+    responsibilities, priors = pyannote_vbx.cluster_vbx(
+        start,
+        clustering.plda(training),
+        clustering.plda.phi,
+        Fa=clustering.Fa,
+        Fb=clustering.Fb,
+        maxIters=20,
+    )
+    weights = responsibilities[:, priors > 1e-7]
+    centroids = weights.T @ training / weights.sum(axis=0, keepdims=True).T
+    wanted = _wanted(bounds, len(centroids))
+    if wanted is not None:
+        labels = KMeans(n_clusters=wanted, n_init=3, random_state=42).fit_predict(normed)
+        centroids = np.vstack([training[labels == voice].mean(axis=0) for voice in range(wanted)])
+    similarity = _similarity(embeddings, centroids, clustering.metric)
+    if not clustering.constrained_assignment or wanted is not None:
+        return Voices(similarity.argmax(axis=2), centroids)
+    similarity[activity.data.sum(axis=1) == 0] = similarity.min() - 1.0
+    return Voices(np.asarray(clustering.constrained_argmax(similarity), dtype=np.int64), centroids)
+
+
+def _branches(normed: Vectors, limit: int, threshold: float) -> NDArray[np.int64]:
+    """Return the branch of each of `normed` (vectors, dimension), from a tree over `limit` of them."""
+    chosen = _evenly(len(normed), limit)
+    tree = linkage(normed[chosen], method="centroid", metric="euclidean")
+    _, labels = np.unique(fcluster(tree, threshold, criterion="distance"), return_inverse=True)
+    middles = np.vstack([normed[chosen][labels == branch].mean(axis=0) for branch in range(labels.max() + 1)])
+    branches = np.empty(len(normed), dtype=np.int64)
+    for start in range(0, len(normed), BLOCK):
+        branches[start : start + BLOCK] = cdist(normed[start : start + BLOCK], middles).argmin(axis=1)
+    branches[chosen] = labels
+    _, renumbered = np.unique(branches, return_inverse=True)
+    return renumbered
+
+
+def _wanted(bounds: Bounds, found: int) -> int | None:
+    """Return the number of voices to force; None where `found` voices are within bounds."""
+    wanted = bounds.exact
+    if found < bounds.least:
+        wanted = bounds.least
+    elif found > bounds.most:
+        wanted = int(bounds.most)
+    return None if wanted == found else wanted
+
+
+def _similarity(embeddings: Vectors, centroids: Vectors, metric: str) -> NDArray[np.float64]:
+    """Return 2 - distance of every vector to every centroid, (windows, speakers, voices)."""
+    windows, speakers, dimension = embeddings.shape
+    flat = embeddings.reshape(windows * speakers, dimension)
+    similarity = np.empty((len(flat), len(centroids)))
+    for start in range(0, len(flat), BLOCK):
+        similarity[start : start + BLOCK] = 2 - cdist(flat[start : start + BLOCK], centroids, metric=metric)
+    return similarity.reshape(windows, speakers, len(centroids))
+
+
+def _evenly(count: int, limit: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, limit).round().astype(np.int64))

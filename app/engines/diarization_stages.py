@@ -1,0 +1,169 @@
+"""The stages of pyannote's speaker diarization, taken from a loaded pipeline and run in our own way.
+
+What is computed is what the stock pipeline computes; how often and in how much memory differs.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.audio import SAMPLE_RATE
+from app.engines import Checkpoint, SpeakerBounds
+from app.engines.clustering import Bounds, Voices, cluster_voices
+from app.engines.speaker_frames import (
+    Timeline,
+    binarized,
+    loudest,
+    regions,
+    speaker_activations,
+    speaker_counts,
+)
+from app.engines.third_party import pyannote_audio, pyannote_core, pyannote_diarization, pyannote_verification
+from app.engines.trunk import split
+from app.engines.voiceprints import VoiceprintExtractor, Windows
+
+Track: TypeAlias = tuple[float, float, int]
+"""Start and end in seconds, and the voice's row in the centroids."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerTracks:
+    """Who speaks when, by the number of the voice."""
+
+    exclusive: list[Track]
+    overlapping: list[Track]
+    centroids: NDArray[np.floating[Any]]
+    """(voices, dimension); a voice that was only counted, never clustered, has no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizationStages:
+    """The parts of one pipeline; they hold no state of a request."""
+
+    segmentation: Any
+    """pyannote's Inference over ten-second windows."""
+    voiceprints: VoiceprintExtractor
+    clustering: Any
+    threshold: float | None
+    """Score above which a speaker is active; None where the network decides itself."""
+    min_duration_off: float
+
+    @classmethod
+    def of(cls, pipeline: Any, embedding_batch_size: int, dtype: torch.dtype) -> "DiarizationStages | None":
+        """Return the stages of a loaded stock `pipeline`; None where it is of a kind not known here."""
+        if type(pipeline) is not pyannote_diarization.SpeakerDiarization:
+            return None
+        embedding = getattr(pipeline, "_embedding", None)
+        if not isinstance(embedding, pyannote_verification.PyannoteAudioPretrainedSpeakerEmbedding):
+            return None
+        network = split(embedding.model_)
+        if network is None or pipeline.clustering.expects_num_clusters:
+            return None
+        powerset = pipeline._segmentation.model.specifications.powerset
+        return cls(
+            segmentation=pipeline._segmentation,
+            voiceprints=VoiceprintExtractor(
+                network=network,
+                dimension=embedding.dimension,
+                device=embedding.device,
+                dtype=dtype,
+                batch_size=embedding_batch_size,
+                min_samples=embedding.min_num_samples,
+                exclude_overlap=pipeline.embedding_exclude_overlap,
+            ),
+            clustering=pipeline.clustering,
+            threshold=None if powerset else float(pipeline.segmentation.threshold),
+            min_duration_off=float(pipeline.segmentation.min_duration_off),
+        )
+
+    def with_batch_sizes(self, segmentation: int, embedding: int) -> "DiarizationStages":
+        """Return the same stages with other batch sizes, over the same weights."""
+        inference = pyannote_audio.Inference(
+            self.segmentation.model,
+            duration=self.segmentation.duration,
+            step=self.segmentation.step,
+            skip_aggregation=True,
+            device=self.segmentation.device,
+            batch_size=segmentation,
+        )
+        voiceprints = replace(self.voiceprints, batch_size=embedding)
+        return replace(self, segmentation=inference, voiceprints=voiceprints)
+
+    def run(self, sound: Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
+        """Return who speaks when in `sound` (samples,)."""
+
+        def passed(**_: int) -> None:
+            checkpoint()
+
+        file = {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE}
+        scores = self.segmentation(file, hook=passed)
+        activity = scores.data if self.threshold is None else binarized(scores.data, self.threshold)
+        timeline = self._timeline(scores)
+        counts = speaker_counts(activity, timeline)
+        if not counts.any():
+            return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
+        vectors = self.voiceprints.extract(sound, self._windows(scores, activity), checkpoint)
+        checkpoint()
+        bounds = _bounds(speakers)
+        segmentations = pyannote_core.SlidingWindowFeature(activity, scores.sliding_window)
+        voices = cluster_voices(self.clustering, vectors, segmentations, bounds)
+        checkpoint()
+        return self._tracks(scores.data, activity, counts, voices, bounds, timeline)
+
+    def _tracks(
+        self,
+        scores: NDArray[np.float32],
+        activity: NDArray[Any],
+        counts: NDArray[np.uint8],
+        voices: Voices,
+        bounds: Bounds,
+        timeline: Timeline,
+    ) -> SpeakerTracks:
+        clusters = np.where(activity.any(axis=1), voices.clusters, -2)
+        activations = speaker_activations(scores, clusters, timeline)
+        counts = np.minimum(counts, bounds.most).astype(np.int8)
+        middles = timeline.middles()
+        return SpeakerTracks(
+            exclusive=self._tracks_of(loudest(activations, np.minimum(counts, 1)), middles),
+            overlapping=self._tracks_of(loudest(activations, counts), middles),
+            centroids=voices.centroids,
+        )
+
+    def _tracks_of(self, speaking: NDArray[np.bool_], middles: NDArray[np.float64]) -> list[Track]:
+        """Return the stretches of each voice, ordered by time, short pauses filled."""
+        tracks = []
+        for voice in range(speaking.shape[1]):
+            stretches = regions(speaking[:, voice], middles)
+            tracks += [(*stretch, voice) for stretch in _joined(stretches, self.min_duration_off)]
+        return sorted(tracks)
+
+    def _timeline(self, scores: Any) -> Timeline:
+        window, (count, frames, _) = scores.sliding_window, scores.data.shape
+        starts = [window[place].start for place in range(count)]
+        return Timeline.of(starts, window.duration, frames, self.segmentation.model.receptive_field)
+
+    def _windows(self, scores: Any, activity: NDArray[Any]) -> Windows:
+        window, samples = scores.sliding_window, self.segmentation.model.audio.get_num_samples
+        starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(activity)))
+        return Windows(starts, samples(window.duration, SAMPLE_RATE), activity)
+
+
+def _bounds(speakers: SpeakerBounds) -> Bounds:
+    """Return `speakers` as pyannote reads them: an exact number, also where both limits are equal."""
+    least = speakers.exact or speakers.at_least or 1
+    most = speakers.exact or speakers.at_most or np.inf
+    return Bounds(least if least == most else speakers.exact, least, most)
+
+
+def _joined(stretches: list[tuple[float, float]], pause: float) -> list[tuple[float, float]]:
+    """Return `stretches` of one voice with pauses of up to `pause` seconds filled."""
+    joined: list[tuple[float, float]] = []
+    for start, end in stretches:
+        if pause > 0 and joined and start - joined[-1][1] <= pause:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined

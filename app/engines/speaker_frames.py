@@ -1,0 +1,120 @@
+"""From windows to one timeline: frame-wise counts and activations, added up window by window.
+
+The results are those of pyannote's aggregation; no (windows, frames, speakers) array of floats is made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 512
+"""Windows worked on at once where a step needs temporary arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Frames of a whole recording: frame i begins at i * `step` and lasts `duration` seconds."""
+
+    step: float
+    duration: float
+    frames: int
+    window_frames: int
+    """Frames in one window."""
+    first_frames: tuple[int, ...]
+    """Where each window begins on the timeline."""
+
+    @classmethod
+    def of(
+        cls, window_starts: Sequence[float], window_seconds: float, window_frames: int, frame: Any
+    ) -> "Timeline":
+        """Return the timeline for windows with frames like `frame` (pyannote's SlidingWindow)."""
+
+        def closest(seconds: float) -> int:
+            return int(np.rint((seconds + 0.5 * frame.duration - 0.5 * frame.duration) / frame.step))
+
+        return cls(
+            step=frame.step,
+            duration=frame.duration,
+            frames=closest(window_starts[-1] + window_seconds) + 1,
+            window_frames=window_frames,
+            first_frames=tuple(closest(start) for start in window_starts),
+        )
+
+    def middles(self) -> NDArray[np.float64]:
+        """Return the middle of every frame in seconds."""
+        starts = 0.0 + np.arange(self.frames) * self.step
+        return 0.5 * (starts + (starts + self.duration))
+
+
+def binarized(scores: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+    """Return 1 where `scores` (windows, frames, speakers) exceed `threshold`, else 0.
+
+    A score that equals the threshold leaves the state as it was in the frame before, silent at first.
+    """
+    states = np.empty(scores.shape, dtype=np.uint8)
+    for start in range(0, len(scores), BLOCK):
+        block = np.nan_to_num(scores[start : start + BLOCK])
+        on = block > threshold
+        undecided = block == threshold
+        if undecided.any():
+            frame = np.arange(block.shape[1])[None, :, None]
+            decided = np.maximum.accumulate(np.where(undecided, -1, frame), axis=1)
+            on = np.where(decided < 0, False, np.take_along_axis(on, np.maximum(decided, 0), axis=1))
+        states[start : start + BLOCK] = on
+    return states
+
+
+def speaker_counts(activity: NDArray[Any], timeline: Timeline) -> NDArray[np.uint8]:
+    """Return how many people speak in each frame (frames,): the mean over the windows that cover it."""
+    total = np.zeros(timeline.frames, dtype=np.float32)
+    windows = np.zeros(timeline.frames, dtype=np.float32)
+    for first, window in zip(timeline.first_frames, activity, strict=True):
+        seen = slice(first, first + timeline.window_frames)
+        total[seen] += window.sum(axis=1)
+        windows[seen] += 1
+    counts: NDArray[np.uint8] = np.rint(total / np.maximum(windows, 1e-12)).astype(np.uint8)
+    return counts
+
+
+def speaker_activations(
+    scores: NDArray[np.float32], clusters: NDArray[Any], timeline: Timeline
+) -> NDArray[np.float32]:
+    """Return how strongly each voice is heard in each frame (frames, voices).
+
+    Args:
+        scores: (windows, frames, speakers)
+        clusters: the voice of each speaker of each window (windows, speakers); -2 for none.
+    """
+    activations = np.zeros((timeline.frames, int(clusters.max()) + 1), dtype=np.float32)
+    for first, window, voices in zip(timeline.first_frames, scores, clusters, strict=True):
+        seen = slice(first, first + timeline.window_frames)
+        for voice in set(voices.tolist()) - {-2}:
+            activations[seen, voice] += np.nan_to_num(window[:, voices == voice].max(axis=1))
+    return activations
+
+
+def loudest(activations: NDArray[np.float32], counts: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which voices speak (frames, voices): in each frame the `counts` strongest ones."""
+    missing = int(counts.max(initial=0)) - activations.shape[1]
+    if missing > 0:
+        activations = np.pad(activations, ((0, 0), (0, missing)))
+    speaking = np.zeros(activations.shape, dtype=np.bool_)
+    ranks = np.arange(activations.shape[1])[None, :]
+    for start in range(0, len(activations), 65536):
+        block = slice(start, start + 65536)
+        order = np.argsort(-activations[block], axis=-1)
+        np.put_along_axis(speaking[block], order, ranks < counts[block, None], axis=-1)
+    return speaking
+
+
+def regions(speaking: NDArray[np.bool_], middles: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return the stretches in which `speaking` (frames,) holds, as (start, end) in seconds."""
+    edges = np.flatnonzero(np.diff(speaking.astype(np.int8)))
+    bounds = [0, *(edges + 1).tolist()] if speaking[0] else (edges + 1).tolist()
+    if len(bounds) % 2:
+        bounds.append(len(speaking) - 1)
+    times = middles[bounds].tolist()
+    return [(start, end) for start, end in zip(times[::2], times[1::2], strict=True) if end - start > 1e-6]

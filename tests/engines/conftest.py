@@ -1,0 +1,130 @@
+"""The real engines on the demo bundle, each loaded once, and what they make of the recordings."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nltk
+import pytest
+import soundfile
+import torch
+
+from app.audio import Waveform
+from app.engines import Transcription, TranscriptionRequest
+from app.engines.pyannote import PyannoteDiarizer
+from app.engines.sentences import ABBREVIATIONS
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.whisper import WhisperTranscriber
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "app" / "demo"
+DATA = ROOT / "tests" / "data"
+
+
+@pytest.fixture(autouse=True)
+def quiet_libraries() -> Iterator[None]:
+    """Leave out what the speech libraries say about themselves; our own warnings stay errors."""
+    with warnings.catch_warnings():
+        for library in (
+            "pyannote",
+            "lightning",
+            "torchaudio",
+            "torch",
+            "transformers",
+            "whisperx",
+            "speechbrain",
+        ):
+            warnings.filterwarnings("ignore", module=rf"{library}\b")
+        yield
+
+
+def nothing() -> None:
+    """A checkpoint that lets everything pass."""
+
+
+@cache
+def samples_of(path: Path) -> Waveform:
+    samples, rate = soundfile.read(path, dtype="float32")
+    assert rate == 16000
+    return samples
+
+
+@cache
+def truth_of(path: Path) -> dict[str, Any]:
+    truth: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return truth
+
+
+def recordings(pattern: str) -> list[Path]:
+    """The test recordings whose names match; there must be some, or nothing would be tested."""
+    found = sorted(DATA.glob(f"{pattern}.flac"))
+    assert found, f"no recording matches {pattern}"
+    return found
+
+
+@pytest.fixture(scope="session")
+def transcriber() -> WhisperTranscriber:
+    return WhisperTranscriber.load(
+        DEMO / "whisper", device="cpu", compute_type="int8", batch_size=4, cpu_threads=0, chunk_seconds=10.0
+    )
+
+
+@pytest.fixture(scope="session")
+def english_aligner() -> Wav2Vec2Aligner:
+    return Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device="cpu", batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def german_aligner() -> Wav2Vec2Aligner:
+    return Wav2Vec2Aligner.load(DEMO / "aligner", language="de", device="cpu", batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def diarizer() -> PyannoteDiarizer:
+    return load_diarizer()
+
+
+def load_diarizer(precision: str = "float32", **changed: Any) -> PyannoteDiarizer:
+    options: dict[str, Any] = {
+        "segmentation_batch_size": 32,
+        "embedding_batch_size": 32,
+        "clustering_threshold": None,
+        "min_duration_off": None,
+    }
+    return PyannoteDiarizer.load(
+        DEMO / "diarization", device="cpu", precision=precision, **(options | changed)
+    )
+
+
+@pytest.fixture(scope="session")
+def heard(transcriber: WhisperTranscriber) -> Callable[[Path], Transcription]:
+    """What the transcriber makes of a recording whose language it must find out; computed once."""
+
+    @cache
+    def transcribe(path: Path) -> Transcription:
+        return transcriber.transcribe(samples_of(path), TranscriptionRequest(), nothing)
+
+    return transcribe
+
+
+@pytest.fixture(scope="session")
+def punkt_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Our sentence rules in the files that whisperX's own aligner looks for, so that both split alike."""
+    folder = tmp_path_factory.mktemp("nltk_data")
+    for name, language in (("english", "en"), ("german", "de")):
+        parameters = folder / "tokenizers" / "punkt_tab" / name
+        parameters.mkdir(parents=True)
+        (parameters / "abbrev_types.txt").write_text("\n".join(ABBREVIATIONS[language].split()) + "\n")
+        for empty in ("collocations.tab", "ortho_context.tab", "sent_starters.txt"):
+            (parameters / empty).touch()
+    nltk.data.path.insert(0, str(folder))
+    yield folder
+    nltk.data.path.remove(str(folder))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def same_random_numbers() -> None:
+    torch.manual_seed(0)
