@@ -1,5 +1,5 @@
 # The commands the README names. Everything is installed into .venv; nothing else on the machine changes.
-.PHONY: demo serve test lint bench image image-test demo-bundle clean
+.PHONY: demo serve test lint mutants bench image image-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+mutants: $(VENV)/.dev
+	$(PY) -m tests.mutants $(ARGS)
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks $(ARGS)

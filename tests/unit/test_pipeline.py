@@ -30,12 +30,14 @@ class Unavailable(FakeEngines):
     """Fakes of which one stage cannot be had."""
 
     missing: str = ""
+    aligned: list[str] = field(default_factory=list)
     reason: Exception = field(default_factory=lambda: ModelUnavailable("x", "accept its terms", 30))
 
     @contextmanager
     def aligner(self, model: ModelSpec, language: str) -> Iterator[Aligner | None]:
         if self.missing == "aligner":
             raise self.reason
+        self.aligned.append(language)
         yield self
 
     @contextmanager
@@ -61,6 +63,13 @@ def test_words_have_times_and_speakers(beside: bool) -> None:
 def test_a_detected_language_is_reported() -> None:
     """The language that the transcriber heard is the answer's, whatever alignment does."""
     assert transcribe(FakeEngines(language="de")).language == "de"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_aligner_of_the_spoken_language_is_used(language: str) -> None:
+    engines = Unavailable(language=language)
+    transcribe(engines, diarize=False)
+    assert engines.aligned == [language]
 
 
 def test_a_language_without_an_aligner_keeps_its_text_and_says_which_setting_helps() -> None:

@@ -1,0 +1,106 @@
+"""The whole way over HTTP, by a real process on the demo bundle: what was said, when and by whom."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import DEMO
+from tests.service import Service, running_service
+from tests.truth import compare, load_truth, mean
+
+
+@pytest.fixture(scope="module")
+def answer(live_service: Service, meeting: Path) -> dict[str, Any]:
+    """The JSON answer for the sample meeting, with no option set."""
+    with meeting.open("rb") as file:
+        response = httpx.post(f"{live_service.url}/asr", files={"audio_file": file}, timeout=300)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def test_the_words_are_the_ones_spoken(answer: dict[str, Any], meeting: Path) -> None:
+    truth = load_truth(meeting)
+    assert compare(truth["words"], answer["word_segments"]).word_error_rate <= 0.05
+    assert "warnings" not in answer
+
+
+def test_the_last_words_of_the_meeting_are_there(answer: dict[str, Any], meeting: Path) -> None:
+    truth = load_truth(meeting)
+    assert answer["word_segments"][-1]["end"] == pytest.approx(truth["words"][-1]["end"], abs=0.2)
+    assert answer["duration"] == pytest.approx(truth["duration"], abs=0.02)
+
+
+def test_words_start_and_end_when_they_were_spoken(answer: dict[str, Any], meeting: Path) -> None:
+    errors = compare(load_truth(meeting)["words"], answer["word_segments"]).boundary_errors()
+    assert mean(errors) <= 0.040
+    assert sorted(errors)[int(0.95 * len(errors))] <= 0.090
+
+
+def test_every_word_has_the_person_who_said_it(answer: dict[str, Any], meeting: Path) -> None:
+    truth = load_truth(meeting)
+    comparison = compare(truth["words"], answer["word_segments"])
+    assert comparison.share_with_right_speaker() >= 0.95
+    labels = [word["speaker"] for word in answer["word_segments"]]
+    assert list(dict.fromkeys(labels)) == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
+
+
+def test_labels_follow_the_first_appearance(answer: dict[str, Any], meeting: Path) -> None:
+    """The truth names people by first appearance too, so the labels are equal and not only a renaming."""
+    comparison = compare(load_truth(meeting)["words"], answer["word_segments"])
+    agreeing = [true["speaker"] == said["speaker"] for true, said in comparison.pairs]
+    assert mean(agreeing) >= 0.95
+
+
+def test_segments_belong_to_one_person_and_follow_each_other(answer: dict[str, Any]) -> None:
+    segments = answer["segments"]
+    assert answer["text"] == segments
+    assert answer["language"] == "en"
+    for segment in segments:
+        assert {word["speaker"] for word in segment["words"]} == {segment["speaker"]}
+        assert segment["start"] <= segment["words"][0]["start"]
+    starts = [segment["start"] for segment in segments]
+    assert starts == sorted(starts)
+
+
+def test_german_is_recognised_and_written_in_german(live_service: Service) -> None:
+    """The detected language survives alignment, and the German aligner is the one that was used."""
+    recording = DEMO / "besprechung.flac"
+    with recording.open("rb") as file:
+        response = httpx.post(f"{live_service.url}/asr", files={"audio_file": file}, timeout=300)
+    body = response.json()
+    comparison = compare(load_truth(recording)["words"], body["word_segments"])
+    assert body["language"] == "de"
+    assert comparison.word_error_rate <= 0.10
+    assert mean(comparison.boundary_errors()) <= 0.050
+
+
+def test_a_model_of_the_hub_without_network_is_refused_quickly(live_service: Service, meeting: Path) -> None:
+    """Not on disk and not to be fetched: a clear 503 in under 5 s, and no stack trace."""
+    started = time.monotonic()
+    with meeting.open("rb") as file:
+        response = httpx.post(
+            f"{live_service.url}/asr?model=large-v3", files={"audio_file": file}, timeout=60
+        )
+    assert time.monotonic() - started < 5
+    assert response.status_code == 503
+    assert response.json()["code"] == "model_unavailable"
+    assert "large-v3" in response.json()["detail"]
+    assert int(response.headers["retry-after"]) > 0
+    assert "Traceback" not in live_service.log
+
+
+def test_an_unreachable_hub_is_named_within_five_seconds(tmp_path: Path, meeting: Path) -> None:
+    """The same without HF_HUB_OFFLINE: the hub is asked, and its silence is told."""
+    settings = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "PRELOAD_MODEL": "none"}
+    with running_service(tmp_path, settings) as service:
+        started = time.monotonic()
+        with meeting.open("rb") as file:
+            response = httpx.post(f"{service.url}/asr?model=tiny", files={"audio_file": file}, timeout=60)
+        assert time.monotonic() - started < 5
+        assert response.status_code == 503
+        assert "tiny" in response.json()["detail"]
+        assert "Traceback" not in service.log

@@ -1,0 +1,120 @@
+"""`make mutants`: breaks the code on purpose, one fault at a time, and demands that the tests notice.
+
+Each fault is put into a copy of the repository; the tests named beside it must fail there.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: `old` becomes `new` in `file`, and `tests` must turn red."""
+
+    fault: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "speakers swapped",
+        "app/engines/pyannote.py",
+        "for place, voice in enumerate(order)}",
+        "for place, voice in enumerate(reversed(order))}",
+        ("tests/engines", "-k", "speaker or diariz or turn or label"),
+    ),
+    Mutant(
+        "times shifted by 0.3 s",
+        "app/engines/wav2vec2.py",
+        "* seconds_per_frame + segment.start, 3)",
+        "* seconds_per_frame + segment.start + 0.3, 3)",
+        ("tests/engines", "-k", "time or word or align"),
+    ),
+    Mutant(
+        "last segment dropped",
+        "app/engines/whisper.py",
+        "tuple(segment for segment in segments if segment.text)",
+        "tuple(segment for segment in segments if segment.text)[:-1]",
+        ("tests/engines", "-k", "whisper or transcri or word"),
+    ),
+    Mutant(
+        "aligned with the wrong language",
+        "app/pipeline.py",
+        "self._engines.aligner(model, transcription.language)",
+        'self._engines.aligner(model, "de" if transcription.language == "en" else "en")',
+        ("tests/unit/test_pipeline.py",),
+    ),
+    Mutant(
+        "num_speakers ignored on the way to the engine",
+        "app/pipeline.py",
+        "SpeakerBounds(options.num_speakers,",
+        "SpeakerBounds(None,",
+        ("tests/unit/test_pipeline.py",),
+    ),
+    Mutant(
+        "num_speakers ignored by the engine",
+        "app/engines/pyannote.py",
+        "self._stages.run(sound, speakers, checkpoint)",
+        "self._stages.run(sound, SpeakerBounds(), checkpoint)",
+        ("tests/engines", "-k", "speaker or diariz"),
+    ),
+    Mutant(
+        "overlapping instead of exclusive turns",
+        "app/engines/pyannote.py",
+        "turns=_turns(tracks.exclusive, names)",
+        "turns=_turns(tracks.overlapping, names)",
+        ("tests/engines", "-k", "speaker or diariz or exclusive or overlap"),
+    ),
+    Mutant(
+        "detected language lost",
+        "app/pipeline.py",
+        "language=transcription.language,",
+        'language=options.language or "en",',
+        ("tests/unit/test_pipeline.py",),
+    ),
+)
+
+
+def main(wanted: list[str]) -> int:
+    """Try the mutants whose fault contains one of `wanted`, or all; return 0 if the tests noticed each."""
+    survivors = []
+    for mutant in MUTANTS:
+        if wanted and not any(word in mutant.fault for word in wanted):
+            continue
+        caught, seconds_line = try_mutant(mutant)
+        print(f"{'caught  ' if caught else 'SURVIVED'}  {mutant.fault}: {seconds_line}", flush=True)
+        survivors += [] if caught else [mutant.fault]
+    return 1 if survivors else 0
+
+
+def try_mutant(mutant: Mutant) -> tuple[bool, str]:
+    """Return whether the tests failed with `mutant` in place, and the last line that they printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "repository"
+        tracked = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+        ).stdout.split("\0")
+        for name in filter(None, tracked):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+        target = copy / mutant.file
+        source = target.read_text(encoding="utf-8")
+        assert mutant.old in source, f"{mutant.fault}: {mutant.old!r} is no longer in {mutant.file}"
+        target.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    # 1 says that tests ran and failed; anything else is no proof
+    return done.returncode == 1, (done.stdout.strip().splitlines() or ["nothing was printed"])[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
