@@ -1,0 +1,1 @@
+"""Measures the finished bundle through the real engines."""

@@ -1,0 +1,1 @@
+"""A speaker embedding and its PLDA, and the pyannote pipeline folder around them."""

@@ -1,0 +1,1 @@
+"""A tiny Whisper: tokenizer, training examples, model, training and export."""
