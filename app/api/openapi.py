@@ -23,6 +23,7 @@ API_INFO: Mapping[str, Any] = {
         {"name": "speech to text", "description": "Transcripts, subtitles and spoken languages."},
         {"name": "service", "description": "What this server can do and how it is."},
     ],
+    "generate_unique_id_function": lambda route: route.name,
 }
 """What the constructor of the application is given."""
 
