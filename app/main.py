@@ -24,8 +24,10 @@ from app.assembly import EngineRoom, build_engine_room
 from app.audio import Decoder
 from app.devices import DevicePlan
 from app.engines import Engines
+from app.engines.gpu import gpu_memory
 from app.logs import configure_logging
 from app.pipeline import Pipeline
+from app.readiness import Readiness
 from app.settings import Settings
 from app.spool import Spool
 from app.worker import Worker
@@ -76,7 +78,8 @@ def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Service
             request_timeout=settings.request_timeout,
             watchdog_seconds=settings.watchdog_seconds,
         ),
-        readiness=room.readiness,
+        # Engines from outside are ready as they come: there is nothing to preload.
+        readiness=room.readiness if engines is room.engines else Readiness(()),
         loaded_engines=room.pool.loaded,
         device=room.plan.whisper,
     )
@@ -111,7 +114,10 @@ def _sources(services: Services) -> Sources:
         return [LoadedModel(e.key.kind, e.key.name, e.leases, e.size_bytes) for e in entries]
 
     return Sources(
-        worker=services.worker.stats, open_uploads=lambda: services.spool.open_uploads, models=models
+        worker=services.worker.stats,
+        open_uploads=lambda: services.spool.open_uploads,
+        models=models,
+        gpu_memory=gpu_memory,
     )
 
 

@@ -56,7 +56,7 @@ class Pool:
         keep_alive_seconds: Seconds = 0,
         max_loaded: int = 0,
         budget_bytes: int = 0,
-        cool_down_seconds: Seconds = 30,
+        cool_down_seconds: Seconds = 10,
         clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         """Build an empty pool; 0 sets no limit, and keeps idle engines for ever (`keep_alive_seconds`)."""
