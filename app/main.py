@@ -33,7 +33,6 @@ from app.spool import Spool
 from app.worker import Worker
 
 
-
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
     """Return the application for `settings`, or for the environment's; `engines` replaces the real ones.
 
