@@ -32,6 +32,9 @@ from app.settings import Settings
 from app.spool import Spool
 from app.worker import Worker
 
+SPARE_UPLOADS = 128
+"""Uploads that may arrive at the same time, beside those that wait or are worked on."""
+
 
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
     """Return the application for `settings`, or for the environment's; `engines` replaces the real ones.
@@ -53,7 +56,7 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
     metrics = Metrics(_sources(services))
     for router in (asr.router, languages.router, models.router, health.router):
         app.include_router(router)
-    app.add_route("/metrics", metrics.endpoint, include_in_schema=False)
+    app.add_api_route("/metrics", metrics.endpoint, include_in_schema=False)
     docs.install_docs(app)
     install_openapi(app)
     install_error_handlers(app)
@@ -65,7 +68,7 @@ def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Service
     return Services(
         catalogue=room.catalogue,
         upload_limits=UploadLimits(settings.max_file_size_mb, settings.upload_stall_seconds),
-        spool=Spool(settings.temp_dir),
+        spool=Spool(settings.temp_dir, settings.max_queue_size + settings.gpu_concurrency + SPARE_UPLOADS),
         decoder=Decoder(
             max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
         ),
