@@ -1,0 +1,129 @@
+"""Clients that leave: their place and their slot are free at once."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.fake_engines import FakeEngines
+from tests.in_process import tone
+from tests.wire import Wire, form, head, wait_until, wired
+
+
+def send(wire: Wire, path: str = "/asr"):  # type: ignore[no-untyped-def]
+    connection = wire.connect()
+    body = form(tone(0.2))
+    connection.sendall(head(len(body), path=path) + body)
+    return connection
+
+
+def test_a_client_that_leaves_while_it_waits_frees_its_place(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path, max_queue_size=2) as wire:
+        running, staying, leaving = send(wire), None, None
+        wait_until(lambda: wire.queue() == (1, 0))
+        staying, leaving = send(wire), send(wire)
+        wait_until(lambda: wire.queue() == (1, 2))
+        leaving.close()
+        assert wait_until(lambda: wire.queue() == (1, 1)) < 1
+        wait_until(lambda: wire.open_uploads() == 2)
+        running.close()
+        staying.close()
+        wait_until(lambda: wire.queue() == (0, 0))
+
+
+def test_a_client_that_leaves_while_it_is_served_frees_the_slot(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path) as wire:
+        connection = send(wire)
+        assert engines.entered.wait(10)
+        connection.close()
+        assert wait_until(lambda: wire.queue() == (0, 0)) < 2
+        assert wire.open_uploads() == 0
+        engines.gate.set()
+        assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        metrics = httpx.get(f"{wire.url}/metrics").text
+        assert "asr_cancellations_total 1.0" in metrics
+        assert 'asr_requests_total{outcome="client_closed_request",route="/asr"} 1.0' in metrics
+
+
+def test_nothing_leaks_when_fifty_clients_leave(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path) as wire:
+        connections = [send(wire) for _ in range(50)]
+        wait_until(lambda: wire.queue() == (1, 49))
+        for connection in connections:
+            connection.close()
+        wait_until(lambda: wire.queue() == (0, 0), seconds=5)
+        assert wire.open_uploads() == 0
+
+
+def test_a_client_that_keeps_its_connection_is_served(tmp_path: Path) -> None:
+    """Waiting silently is not leaving."""
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path) as wire, send(wire) as connection:
+        assert engines.entered.wait(10)
+        time.sleep(0.3)
+        engines.gate.set()
+        assert b" 200 " in connection.recv(65536).splitlines()[0]
+
+
+@pytest.mark.parametrize("path", ["/health", "/docs", "/metrics", "/asr?task=sing"])
+def test_answers_come_at_once_beside_a_long_job_and_a_full_queue(tmp_path: Path, path: str) -> None:
+    """The quickest of ten counts: the others measure what else the machine does."""
+    engines = FakeEngines()
+    engines.gate.clear()
+    with (
+        wired(engines, tmp_path, max_queue_size=1) as wire,
+        httpx.Client(base_url=wire.url) as client,
+        send(wire),
+        send(wire),
+    ):
+        wait_until(lambda: wire.queue() == (1, 1))
+        seconds = []
+        for _ in range(10):
+            began = time.perf_counter()
+            if path.startswith("/asr"):
+                assert client.post(path, files={"audio_file": tone(0.2)}).status_code == 400
+            else:
+                assert client.get(path).status_code in (200, 503)
+            seconds.append(time.perf_counter() - began)
+        assert min(seconds) < 0.1
+
+
+def test_a_full_queue_refuses_before_the_upload(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path, max_queue_size=1) as wire:
+        connections = [send(wire) for _ in range(2)]
+        wait_until(lambda: wire.queue() == (1, 1))
+        began = time.perf_counter()
+        answer = httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)})
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "busy"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 120
+        assert time.perf_counter() - began < 1
+        engines.gate.set()
+        for connection in connections:
+            assert b" 200 " in connection.recv(65536).splitlines()[0]
+            connection.close()
+        assert 'asr_refusals_total{reason="busy"} 1.0' in httpx.get(f"{wire.url}/metrics").text
+
+
+def test_time_limits_answer_with_their_status(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path, queue_timeout=0.2, request_timeout=1.0) as wire:
+        running = send(wire)
+        assert engines.entered.wait(10)
+        waiting = httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)})
+        assert waiting.status_code == 503
+        assert waiting.json()["code"] == "queue_timeout"
+        assert b" 504 " in running.recv(65536).splitlines()[0]
+        running.close()
+        wait_until(lambda: wire.queue() == (0, 0))

@@ -1,0 +1,142 @@
+"""The application behind a real socket, and requests written byte by byte, as no client library would."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from tests.fake_engines import FakeEngines
+
+BOUNDARY = "frontier"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A listening application."""
+
+    port: int
+    app: FastAPI
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def health(self) -> dict[str, Any]:
+        return dict(httpx.get(f"{self.url}/health", timeout=5).json())
+
+    def queue(self) -> tuple[int, int]:
+        """Return how many requests run and how many wait."""
+        queue = self.health()["queue"]
+        return queue["running"], queue["waiting"]
+
+    def open_uploads(self) -> int:
+        return int(self.app.state.services.spool.open_uploads)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+
+@contextmanager
+def wired(engines: FakeEngines, directory: Path, **settings: object) -> Iterator[Wire]:
+    """Yield the application on a free port of this machine."""
+    chosen = {"preload_model": "demo", "temp_dir": directory, "cache_dir": directory, **settings}
+    app = create_app(Settings(_env_file=None, **chosen), engines=engines)  # type: ignore[arg-type,call-arg]
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    wait_until(lambda: server.started)
+    try:
+        yield Wire(listener.getsockname()[1], app, directory)
+    finally:
+        engines.gate.set()
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+        assert not thread.is_alive()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> float:
+    """Return after how many seconds `condition` holds."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not happen"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def form(content: bytes, name: str = "audio_file", end: bool = True) -> bytes:
+    """Return a multipart body with one file."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="a.wav"\r\n\r\n'
+    return head.encode() + content + (f"\r\n--{BOUNDARY}--\r\n".encode() if end else b"")
+
+
+def head(length: int | str | None, *more: str, path: str = "/asr") -> bytes:
+    """Return a request head; without `length` the body is chunked."""
+    framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: test",
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}",
+        framing,
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def chunk(content: bytes) -> bytes:
+    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    """Return the answer on `connection`, read to its announced length."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = connection.recv(65536)
+        assert piece, f"the connection ended after {received!r}"
+        received += piece
+    top, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = top.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += connection.recv(65536)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def is_closed(connection: socket.socket, seconds: float = 5) -> bool:
+    """Return whether the other side closes `connection` within `seconds`."""
+    connection.settimeout(seconds)
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    return True
