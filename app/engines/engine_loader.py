@@ -11,6 +11,7 @@ from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.fetch import ModelFetcher
 from app.engines.leasing import Loaded
+from app.engines.library_import import import_engine_libraries
 from app.engines.memory import is_out_of_memory
 from app.engines.model_files import (
     ALIGNER_FILES,
@@ -144,6 +145,7 @@ def _is_pipeline(source: str) -> bool:
 def _load_errors(name: str, source: Path) -> Iterator[None]:
     """Turn what a library raises over the files in `source` into one sentence; lack of memory passes."""
     try:
+        import_engine_libraries()
         yield
     except AsrError:
         raise

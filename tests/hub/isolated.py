@@ -64,7 +64,7 @@ def wait_until_ready(url: str, service: "subprocess.Popen[bytes]") -> dict[str, 
             health = requests.get(f"{url}/health", timeout=5).json()
             if health["status"] != "loading":
                 return health
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass
         time.sleep(0.1)
     return {"status": f"no answer; exit status {service.poll()}", **health}

@@ -1,0 +1,54 @@
+"""Imports the engines' libraries without stopping the rest of the process for long.
+
+An import can hold the interpreter's lock for most of a second, and for that time /health does not answer:
+while the system maps and initialises gigabytes of torch's native code, and whenever the garbage collector
+walks the million objects that such libraries are made of.
+"""
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_NATIVE_LIBRARIES = (
+    # As torch does it: what others need of these must be visible to all.
+    ("libtorch_global_deps.so", os.RTLD_NOW | os.RTLD_GLOBAL),
+    ("libtorch_cpu.so", os.RTLD_NOW | os.RTLD_LOCAL),
+    ("libtorch_cuda.so", os.RTLD_NOW | os.RTLD_LOCAL),
+)
+_ENGINES = ("app.engines.whisper", "app.engines.wav2vec2", "app.engines.pyannote")
+
+
+def import_engine_libraries() -> None:
+    """Import every engine module, once; later calls return at once."""
+    if all(name in sys.modules for name in _ENGINES):
+        return
+    _open_native_libraries()
+    gc.disable()
+    try:
+        for name in _ENGINES:
+            importlib.import_module(name)
+        # What the libraries are made of stays for ever: the collector need never look at it again.
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _open_native_libraries() -> None:
+    """Open torch's libraries by a foreign call, which runs without the lock; the import then finds them open.
+
+    What cannot be opened is left to the import, which says why.
+    """
+    found = importlib.util.find_spec("torch") if "torch" not in sys.modules else None
+    if found is None or found.origin is None:
+        return
+    system = ctypes.CDLL(None)
+    system.dlopen.restype = ctypes.c_void_p
+    system.dlopen.argtypes = (ctypes.c_char_p, ctypes.c_int)
+    for name, mode in _NATIVE_LIBRARIES:
+        library = Path(found.origin).parent / "lib" / name
+        if library.is_file():
+            system.dlopen(os.fsencode(library), mode)
