@@ -80,7 +80,7 @@ def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
             last = health.text
             if health.ok and health.json()["status"] == "healthy":
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.2)
     raise DemoFailed(f"the service was not healthy after {START_SECONDS} s: {last}")
