@@ -72,7 +72,7 @@ class Decoder:
             return self._read_raw(path, checkpoint)
         kind = foreign_kind(head)
         if kind is not None:
-            raise AudioUnreadable(f"this is {kind}, not a recording")
+            raise AudioUnreadable(f"not a recording but {kind}")
         return self._decode_with_ffmpeg(path, checkpoint, warn)
 
     def _read_raw(self, path: Path, checkpoint: Callable[[], None]) -> Waveform:

@@ -20,14 +20,14 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"SQLite format 3\x00", "a database"),
-    (b"#EXTM3U", "a playlist, which only refers to recordings"),
-    (b"[playlist]", "a playlist, which only refers to recordings"),
-    (b"ffconcat version", "a concat script, which only refers to recordings"),
+    (b"#EXTM3U", "a playlist, which refers to recordings elsewhere"),
+    (b"[playlist]", "a playlist, which refers to recordings elsewhere"),
+    (b"ffconcat version", "a concat script, which refers to recordings elsewhere"),
     (b"WEBVTT", "a subtitle file"),
     (b"[Script Info]", "a subtitle file"),
-    (b"MThd", "a MIDI file, which holds notes but no sound"),
-    (b"v=0\r\no=", "a session description, which only refers to recordings"),
-    (b"v=0\no=", "a session description, which only refers to recordings"),
+    (b"MThd", "a MIDI file, which holds notes without sound"),
+    (b"v=0\r\no=", "a session description, which refers to sound elsewhere"),
+    (b"v=0\no=", "a session description, which refers to sound elsewhere"),
 )
 _RIFF_IMAGES = (b"WEBP",)
 _IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
