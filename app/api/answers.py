@@ -94,6 +94,42 @@ class ModelList(TypedDict):
 
 
 @with_config(CLOSED)
+class DiarizationState(TypedDict):
+    """Whether speakers can be told apart."""
+
+    model: str
+    available: bool
+    loaded: bool
+    reason: NotRequired[str]
+    """Why it is not available."""
+
+
+@with_config(CLOSED)
+class QueueState(TypedDict):
+    """How busy the service is."""
+
+    slots: int
+    """Requests worked on at the same time at most."""
+    running: int
+    waiting: int
+    max_waiting: int
+
+
+@with_config(CLOSED)
+class HealthAnswer(TypedDict):
+    """How the service is."""
+
+    status: Literal["healthy", "loading", "degraded", "unhealthy"]
+    """degraded: it works, but not all of it; see reasons."""
+    reasons: list[str]
+    device: str
+    loaded_models: list[str]
+    diarization: DiarizationState
+    queue: QueueState
+    version: str
+
+
+@with_config(CLOSED)
 class ErrorAnswer(TypedDict):
     """Why a request was not carried out."""
 

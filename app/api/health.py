@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 import app
+from app.api.answers import HealthAnswer
 from app.api.dependencies import Services, ServicesDep
 from app.engines.leasing import PoolEntry
 from app.readiness import Report
@@ -17,7 +18,14 @@ USABLE = frozenset({"healthy", "degraded"})
 router = APIRouter(tags=["service"])
 
 
-@router.get("/health", summary="Say whether the service is usable")
+@router.get(
+    "/health",
+    summary="Say whether the service is usable",
+    responses={
+        200: {"model": HealthAnswer},
+        503: {"model": HealthAnswer, "description": "No request can be answered now."},
+    },
+)
 async def health(services: ServicesDep) -> JSONResponse:
     """Return status, device, loaded models, diarization and queue; 503 while no request can be answered."""
     body = health_body(*health_sources(services))

@@ -1,0 +1,78 @@
+"""Generated requests against the running service and its own description: no 500, no surprise."""
+
+import io
+import math
+import wave
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.service import Service
+
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def beep() -> bytes:
+    samples = b"".join(
+        int(8000 * math.sin(number / 6)).to_bytes(2, "little", signed=True) for number in range(4000)
+    )
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(samples)
+    return buffer.getvalue()
+
+
+# A quarter of the uploads is a recording, so that answers of success are generated too.
+schemathesis.openapi.format(
+    "binary", st.one_of(st.just(beep()), st.just(beep()[:-40]), st.binary(), st.binary(max_size=2000))
+)
+
+
+@pytest.fixture(scope="module")
+def described(live_service: Service) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_url(f"{live_service.url}/openapi.json")
+
+
+schema = schemathesis.pytest.from_fixture("described")
+
+
+def budget(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@schema.include(path=["/asr", "/detect-language"]).parametrize()
+@budget(230)
+def test_uploads_are_answered_as_described(case: schemathesis.Case) -> None:
+    check(case)
+
+
+@schema.include(path=["/v1/models", "/health"]).parametrize()
+@budget(20)
+def test_questions_are_answered_as_described(case: schemathesis.Case) -> None:
+    check(case)
+
+
+def check(case: schemathesis.Case) -> None:
+    answer = case.call(timeout=60)
+    assert answer.status_code != 500
+    case.validate_response(answer, checks=CHECKS)
