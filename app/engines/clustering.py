@@ -72,7 +72,7 @@ def cluster_voices(
     if bounds.most < 2:
         return _one_voice(embeddings, training)
     chosen = _evenly(len(training), limit)
-    labels = clustering.cluster(
+    labels = _for_a_part(clustering, len(chosen) / len(training)).cluster(
         training[chosen].copy(),
         min_clusters=bounds.least,
         max_clusters=bounds.most,
@@ -86,6 +86,18 @@ def cluster_voices(
         constrained=clustering.constrained_assignment,
     )
     return Voices(np.asarray(clusters, dtype=np.int64), centroids)
+
+
+def _for_a_part(clustering: Any, share: float) -> Any:
+    """Return an agglomerative clustering like `clustering`, whose smallest voice is `share` as large."""
+    parameters = clustering.parameters(instantiated=True)
+    if "min_cluster_size" in parameters:
+        parameters["min_cluster_size"] = max(1, round(parameters["min_cluster_size"] * share))
+    scaled = type(clustering)(
+        metric=clustering.metric, constrained_assignment=clustering.constrained_assignment
+    )
+    scaled.instantiate(parameters)
+    return scaled
 
 
 def _one_voice(embeddings: Vectors, training: Vectors) -> Voices:

@@ -96,23 +96,28 @@ class DiarizationStages:
     def run(self, sound: Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
         """Return who speaks when in `sound` (samples,)."""
 
-        def passed(**_: int) -> None:
-            checkpoint()
-
-        file = {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE}
-        scores = self.segmentation(file, hook=passed)
-        activity = scores.data if self.threshold is None else binarized(scores.data, self.threshold)
+        scores, activity = self.activity_of(sound, checkpoint)
         timeline = self._timeline(scores)
         counts = speaker_counts(activity, timeline)
         if not counts.any():
             return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
-        vectors = self.voiceprints.extract(sound, self._windows(scores, activity), checkpoint)
+        vectors = self.voiceprints.extract(sound, self.windows_of(scores, activity), checkpoint)
         checkpoint()
         bounds = _bounds(speakers)
         segmentations = pyannote_core.SlidingWindowFeature(activity, scores.sliding_window)
         voices = cluster_voices(self.clustering, vectors, segmentations, bounds)
         checkpoint()
         return self._tracks(scores.data, activity, counts, voices, bounds, timeline)
+
+    def activity_of(self, sound: Tensor, checkpoint: Checkpoint) -> tuple[Any, NDArray[Any]]:
+        """Return pyannote's scores (windows, frames, speakers) for `sound`, and 1 where they mean speech."""
+
+        def passed(**_: int) -> None:
+            checkpoint()
+
+        file = {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE}
+        scores = self.segmentation(file, hook=passed)
+        return scores, scores.data if self.threshold is None else binarized(scores.data, self.threshold)
 
     def _tracks(
         self,
@@ -146,7 +151,8 @@ class DiarizationStages:
         starts = [window[place].start for place in range(count)]
         return Timeline.of(starts, window.duration, frames, self.segmentation.model.receptive_field)
 
-    def _windows(self, scores: Any, activity: NDArray[Any]) -> Windows:
+    def windows_of(self, scores: Any, activity: NDArray[Any]) -> Windows:
+        """Return the windows of `scores` in samples, with who is active in them."""
         window, samples = scores.sliding_window, self.segmentation.model.audio.get_num_samples
         starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(activity)))
         return Windows(starts, samples(window.duration, SAMPLE_RATE), activity)

@@ -25,8 +25,8 @@ class PyannoteDiarizer:
     """
 
     def __init__(self, pipeline: Any, stages: DiarizationStages | None, batch_sizes: tuple[int, int]) -> None:
-        self._pipeline = pipeline
-        self._stages = stages
+        self.pipeline = pipeline
+        self.stages = stages
         self._batch_sizes = batch_sizes
 
     @classmethod
@@ -59,15 +59,15 @@ class PyannoteDiarizer:
 
     def with_batch_size(self, batch_size: int) -> "PyannoteDiarizer":
         """Return a view over the same weights that works on at most `batch_size` windows at a time."""
-        if self._stages is None:
+        if self.stages is None:
             return self
         segmentation, embedding = (min(size, batch_size) for size in self._batch_sizes)
-        stages = self._stages.with_batch_sizes(segmentation, embedding)
-        return PyannoteDiarizer(self._pipeline, stages, (segmentation, embedding))
+        stages = self.stages.with_batch_sizes(segmentation, embedding)
+        return PyannoteDiarizer(self.pipeline, stages, (segmentation, embedding))
 
     def close(self) -> None:
         """Let go of the weights."""
-        self._pipeline = self._stages = None
+        self.pipeline = self.stages = None
 
     def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
         """Return the turns and voice vectors of the people in `waveform` (samples,) at 16 kHz.
@@ -79,9 +79,9 @@ class PyannoteDiarizer:
             return Diarization(())
         sound = torch.from_numpy(waveform)
         with translated(_STAGE):
-            if self._stages is not None:
-                return named(self._stages.run(sound, speakers, checkpoint))
-            return named(stock_tracks(self._pipeline, sound, speakers, checkpoint))
+            if self.stages is not None:
+                return named(self.stages.run(sound, speakers, checkpoint))
+            return named(stock_tracks(self.pipeline, sound, speakers, checkpoint))
 
 
 def trunk_dtype(precision: str) -> torch.dtype:
@@ -146,7 +146,7 @@ def _is_voice(vector: Any) -> bool:
 
 
 def _override(pipeline: Any, threshold: float | None, min_duration_off: float | None) -> None:
-    """Set the operator's values in `pipeline`'s own parameters, which check their ranges."""
+    """Set the operator's values among `pipeline`'s own parameters."""
     parameters = pipeline.parameters(instantiated=True)
     if threshold is not None and "threshold" in parameters.get("clustering", {}):
         parameters["clustering"]["threshold"] = threshold

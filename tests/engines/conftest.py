@@ -1,7 +1,6 @@
 """The real engines on the demo bundle, each loaded once, and what they make of the recordings."""
 
 import json
-import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -24,21 +23,23 @@ DEMO = ROOT / "app" / "demo"
 DATA = ROOT / "tests" / "data"
 
 
-@pytest.fixture(autouse=True)
-def quiet_libraries() -> Iterator[None]:
+LIBRARIES = (
+    "lightning",
+    "pyannote",
+    "pytorch_lightning",
+    "speechbrain",
+    "torch",
+    "torchaudio",
+    "transformers",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what the speech libraries say about themselves; our own warnings stay errors."""
-    with warnings.catch_warnings():
-        for library in (
-            "pyannote",
-            "lightning",
-            "torchaudio",
-            "torch",
-            "transformers",
-            "whisperx",
-            "speechbrain",
-        ):
-            warnings.filterwarnings("ignore", module=rf"{library}\b")
-        yield
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            for library in LIBRARIES:
+                item.add_marker(pytest.mark.filterwarnings(rf"ignore:::{library}\b"))
 
 
 def nothing() -> None:

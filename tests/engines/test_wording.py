@@ -50,10 +50,10 @@ def test_a_letter_whose_lower_case_is_longer_keeps_its_place() -> None:
 
 
 def test_sentences_hold_their_own_words_with_first_and_last_times() -> None:
-    first, second = sentences("aa b. cc a.")
-    assert (first.text, first.start, first.end) == ("aa b.", 0.0, 5.0)
-    assert first.words == (Word("aa", 0.0, 2.0, 0.5), Word("b.", 3.0, 5.0, 0.5))
-    assert (second.text, second.start, second.end) == ("cc a.", 6.0, 11.0)
+    first, second = sentences("aa bb. cc aa.")
+    assert (first.text, first.start, first.end) == ("aa bb.", 0.0, 6.0)
+    assert first.words == (Word("aa", 0.0, 2.0, 0.5), Word("bb.", 3.0, 6.0, 0.5))
+    assert (second.text, second.start, second.end) == ("cc aa.", 7.0, 13.0)
     assert second.avg_logprob == -0.1
 
 

@@ -1,0 +1,168 @@
+"""a) Alignment against whisperx.align: the whole stage, and the part that is not the network."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nltk
+import torch
+from torch import Tensor
+
+from app.audio import Waveform
+from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
+from app.engines.sentences import ABBREVIATIONS
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.transcript import Segment
+from benchmarks.full_size import letter_ids, wav2vec2
+from benchmarks.pairs import Comparison, compare
+from benchmarks.scale import Scale
+from benchmarks.sounds import DEMO, chunks_of_text, long_meeting
+
+CHUNK_SECONDS = 25.0
+
+
+def run(scale: Scale) -> list[Comparison]:
+    """Return what alignment takes, per size of network."""
+    use_our_sentences(scale.cache / "nltk_data")
+    sizes = ["base"] if scale.quick else ["base", "large"]
+    seconds = 25.0 if scale.quick else (100.0 if scale.device == "cpu" else 600.0)
+    measured = [_outside_the_network(scale, seconds if scale.quick else 250.0)]
+    measured += [_whole_stage(scale, size, seconds) for size in sizes]
+    return [*measured, _bundle(scale)]
+
+
+def use_our_sentences(folder: Path) -> None:
+    """Give whisperX our sentence rules in the files it would download, so that both split alike."""
+    parameters = folder / "tokenizers" / "punkt_tab" / "english"
+    parameters.mkdir(parents=True, exist_ok=True)
+    (parameters / "abbrev_types.txt").write_text("\n".join(ABBREVIATIONS["en"].split()) + "\n")
+    for empty in ("collocations.tab", "ortho_context.tab", "sent_starters.txt"):
+        (parameters / empty).touch()
+    if str(folder) not in nltk.data.path:
+        nltk.data.path.insert(0, str(folder))
+
+
+def whisperx_align(
+    segments: Sequence[Segment], model: Any, ids: dict[str, int], samples: Waveform, device: str
+) -> list[dict[str, Any]]:
+    """Return whisperX's own answer."""
+    from whisperx.alignment import align
+
+    rows = [{"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments]
+    metadata = {"language": "en", "dictionary": ids, "type": "huggingface"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer: list[dict[str, Any]] = align(rows, model, metadata, samples, device)["segments"]
+    return answer
+
+
+def agreement(theirs: list[dict[str, Any]], ours: tuple[Segment, ...]) -> str:
+    """Return how many words have the same times, and the largest difference."""
+    left = [word for segment in theirs for word in segment["words"] if "start" in word]
+    right = [word for segment in ours for word in segment.words or () if word.start is not None]
+    if [word["word"] for word in left] != [word.text for word in right]:
+        return f"WORDS DIFFER: {len(left)} against {len(right)}"
+    gaps = [
+        max(abs(a["start"] - (b.start or 0)), abs(a["end"] - (b.end or 0)))
+        for a, b in zip(left, right, strict=True)
+    ]
+    within = sum(gap <= 0.0201 for gap in gaps)
+    return f"{within} of {len(gaps)} words within 20 ms, largest difference {1000 * max(gaps):.0f} ms"
+
+
+def _whole_stage(scale: Scale, size: str, seconds: float) -> Comparison:
+    network = wav2vec2(size).to(scale.device)
+    samples, segments = long_meeting(seconds), chunks_of_text(seconds)
+    aligner = _aligner(HuggingFaceModel(network), scale)
+    goal = 5.0 if scale.device == "cuda" else None
+    return compare(
+        f"align, whole stage, wav2vec2 {size}, {len(segments)} segments of 25 s",
+        lambda: whisperx_align(segments, network, letter_ids(), samples, scale.device),
+        lambda: aligner.align(samples, segments, lambda: None),
+        agreement,
+        pairs=scale.pairs,
+        goal=goal,
+    )
+
+
+def _bundle(scale: Scale) -> Comparison:
+    """The bundle's own aligner on the meeting: small networks, but real words."""
+    from whisperx.alignment import load_align_model
+
+    network, metadata = load_align_model("en", scale.device, model_name=str(DEMO / "aligner"))
+    samples = long_meeting(75.0)
+    turns = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
+    segments = spoken_chunks(turns["words"])
+    aligner = Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device=scale.device, batch_size=8)
+    return compare(
+        "align, whole stage, the bundle's meeting",
+        lambda: whisperx_align(segments, network, metadata["dictionary"], samples, scale.device),
+        lambda: aligner.align(samples, segments, lambda: None),
+        agreement,
+        pairs=scale.pairs,
+    )
+
+
+def spoken_chunks(words: Sequence[dict[str, Any]], longest: float = 10.0) -> tuple[Segment, ...]:
+    """Return the true words in stretches of at most `longest` seconds."""
+    stretches: list[list[dict[str, Any]]] = [[]]
+    for word in words:
+        if stretches[-1] and word["end"] - stretches[-1][0]["start"] > longest:
+            stretches.append([])
+        stretches[-1].append(word)
+    return tuple(
+        Segment(max(0.0, s[0]["start"] - 0.1), s[-1]["end"] + 0.1, " ".join(word["word"] for word in s))
+        for s in stretches
+    )
+
+
+class _RememberedForWhisperX(torch.nn.Module):
+    """Answers with scores computed before, by the length of the sound."""
+
+    def __init__(self, scores: Tensor) -> None:
+        super().__init__()
+        self.scores = scores
+
+    def forward(self, _sound: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=self.scores[None])
+
+
+class _Remembered:
+    """The same for our own aligner."""
+
+    def __init__(self, scores: Tensor) -> None:
+        self.scores = scores
+
+    def features(self, _samples: Tensor) -> Tensor:
+        return self.scores
+
+    def logits(self, features: Tensor, _lengths: Tensor | None) -> Tensor:
+        return features
+
+
+def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
+    samples, segments = long_meeting(seconds), chunks_of_text(seconds, CHUNK_SECONDS)
+    scores = torch.randn(
+        int(CHUNK_SECONDS * 50) - 1, len(letter_ids()), generator=torch.Generator().manual_seed(1)
+    )
+    scores[:, 0] += 4.0  # most frames are blank, as a trained network's are
+    aligner = _aligner(_Remembered(scores), scale)
+    return compare(
+        f"align, outside the network, {len(segments)} segments of {CHUNK_SECONDS:g} s",
+        lambda: whisperx_align(segments, _RememberedForWhisperX(scores), letter_ids(), samples, "cpu"),
+        lambda: aligner.align(samples, segments, lambda: None),
+        agreement,
+        pairs=scale.pairs,
+        goal=15.0,
+    )
+
+
+def _aligner(model: AcousticModel, scale: Scale) -> Wav2Vec2Aligner:
+    device = "cpu" if isinstance(model, _Remembered) else scale.device
+    batch_size = 1 if device == "cpu" else 8
+    return Wav2Vec2Aligner(
+        model, Vocabulary(letter_ids(), 0), language="en", device=device, batch_size=batch_size
+    )

@@ -1,0 +1,92 @@
+"""d) What the service adds to the pipeline's own time, and f) several clients at once, over real HTTP."""
+
+import io
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+import httpx
+import soundfile
+
+from app.audio import SAMPLE_RATE
+from benchmarks.pairs import Figure
+from benchmarks.scale import Scale
+from benchmarks.service import running_service
+from benchmarks.sounds import long_meeting
+
+
+def overhead(scale: Scale) -> list[Figure]:
+    """Return wall time minus the stages' own time for a 10 s and a 10 min clip with the bundle."""
+    figures = []
+    lengths = {"10 s": (10.0, 9)} if scale.quick else {"10 s": (10.0, 9), "10 min": (600.0, 3)}
+    with _service(scale) as url:
+        _ask(url, _flac(10.0))
+        for name, (seconds, times) in lengths.items():
+            answers = [_ask(url, _flac(seconds)) for _ in range(2 if scale.quick else times)]
+            added = statistics.median(wall - stages for wall, stages, _ in answers)
+            wall = statistics.median(wall for wall, _, _ in answers)
+            decoding = statistics.median(decode for _, _, decode in answers)
+            allowed = 60 + 0.01 * wall
+            figures += [
+                Figure(
+                    f"HTTP, {name}: wall time minus transcribe, align and diarize",
+                    added,
+                    "ms",
+                    f"wall {wall:.0f} ms; decoding the FLAC file {decoding:.0f} ms of it",
+                    f"<= {allowed:.0f} ms (60 ms + 1 %)",
+                )
+            ]
+    return figures
+
+
+def concurrency(scale: Scale) -> list[Figure]:
+    """Return throughput and waiting of 1, 4 and 16 clients with 10 s clips and the bundle."""
+    figures = []
+    sound = _flac(10.0)
+    with _service(scale) as url:
+        _ask(url, sound)
+        for clients in (1, 4) if scale.quick else (1, 4, 16):
+            each = 1 if scale.quick else max(1, 16 // clients)
+            started = time.perf_counter()
+            with ThreadPoolExecutor(clients) as threads:
+                walls = [
+                    wall for wall, _, _ in threads.map(lambda _: _ask(url, sound), range(clients * each))
+                ]
+            spent = time.perf_counter() - started
+            rate = 10.0 * clients * each / spent
+            middle, slowest = statistics.median(walls), max(walls)
+            note = f"{clients * each} clips; median answer {middle:.0f} ms, slowest {slowest:.0f} ms"
+            figures.append(Figure(f"{clients} clients, 10 s clips", rate, "s of audio per s", note))
+    return figures
+
+
+@contextmanager
+def _service(scale: Scale) -> Iterator[str]:
+    with TemporaryDirectory() as folder, running_service(folder, scale.device) as url:
+        yield url
+
+
+def _ask(url: str, sound: bytes) -> tuple[float, float, float]:
+    """Return milliseconds: wall time, the stages' own, and decoding."""
+    started = time.perf_counter()
+    answer = httpx.post(f"{url}/asr", files={"audio_file": ("clip.flac", sound)}, timeout=3600)
+    wall = 1000 * (time.perf_counter() - started)
+    answer.raise_for_status()
+    stages = _timing(answer.headers["Server-Timing"])
+    own = sum(stages.get(name, 0.0) for name in ("transcribe", "align", "diarize"))
+    return wall, own, stages.get("decode", 0.0)
+
+
+def _timing(header: str) -> dict[str, float]:
+    """Return the durations of a Server-Timing header in milliseconds."""
+    entries = (entry.strip().split(";dur=") for entry in header.split(","))
+    return {name: float(duration) for name, duration in entries}
+
+
+def _flac(seconds: float) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, long_meeting(seconds), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()

@@ -1,0 +1,161 @@
+"""c) Our whole work on a request against the plain whisperX sequence with the same models."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from app.audio import Waveform
+from app.catalogue import ModelSpec
+from app.engines.acoustic import HuggingFaceModel, Vocabulary
+from app.engines.diarization_stages import DiarizationStages
+from app.engines.pyannote import PyannoteDiarizer
+from app.engines.voice_activity import VoiceActivity
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.whisper import WhisperTranscriber
+from app.options import AsrOptions
+from app.pipeline import Pipeline, Run
+from app.transcript import Segment, Transcript
+from benchmarks.align import use_our_sentences, whisperx_align
+from benchmarks.full_size import diarization_pipeline, letter_ids, wav2vec2, whisper_small
+from benchmarks.pairs import Comparison, compare
+from benchmarks.scale import Scale
+from benchmarks.sounds import long_meeting
+
+SPEC = ModelSpec(name="random-small", source="", chunk_seconds=30.0, is_local=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The same weights for both sides."""
+
+    whisper: Any
+    wav2vec2: Any
+    diarization: Any
+
+
+@dataclass(frozen=True, slots=True)
+class GivenEngines:
+    """Lends engines made before."""
+
+    engines: dict[str, Any]
+
+    @contextmanager
+    def transcriber(self, _model: ModelSpec) -> Iterator[Any]:
+        yield self.engines["transcriber"]
+
+    @contextmanager
+    def aligner(self, _model: ModelSpec, _language: str) -> Iterator[Any]:
+        yield self.engines["aligner"]
+
+    @contextmanager
+    def diarizer(self, _model: ModelSpec) -> Iterator[Any]:
+        yield self.engines["diarizer"]
+
+
+def run(scale: Scale) -> list[Comparison]:
+    """Return what a request takes: Whisper small, wav2vec2 base and a ResNet34, all of the real size."""
+    warnings.filterwarnings("ignore")
+    use_our_sentences(scale.cache / "nltk_data")
+    seconds = 20.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
+    samples = long_meeting(seconds)
+    measured = []
+    for precision in ("float32", "bfloat16"):
+        models = _models(scale)
+        pipeline = Pipeline(_our_engines(models, precision, scale), beside=scale.device == "cuda")
+        measured.append(
+            compare(
+                f"pipeline, Whisper small {_compute_type(scale)}, trunk {precision}, {seconds:g} s",
+                lambda models=models: whisperx_sequence(models, samples, scale),  # type: ignore[misc]
+                lambda pipeline=pipeline: _ours(pipeline, samples),  # type: ignore[misc]
+                _agreement,
+                pairs=scale.pairs,
+                goal=3.0 if scale.device == "cuda" else 2.5,
+            )
+        )
+    return measured
+
+
+def whisperx_sequence(models: Models, samples: Waveform, scale: Scale) -> dict[str, Any]:
+    """Return what whisperX's functions give, one after the other, as its own documentation calls them."""
+    from whisperx.diarize import DiarizationPipeline, assign_word_speakers
+
+    transcript = models.whisper.transcribe(
+        samples, batch_size=_batch_size(scale), language="en", chunk_size=30
+    )
+    transcript["segments"] = whisperx_align(
+        [_as_segment(row) for row in transcript["segments"]],
+        models.wav2vec2,
+        letter_ids(),
+        samples,
+        scale.device,
+    )
+    diarize = DiarizationPipeline.__new__(DiarizationPipeline)
+    diarize.model = models.diarization
+    answer: dict[str, Any] = assign_word_speakers(diarize(samples), transcript)
+    return answer
+
+
+def _ours(pipeline: Pipeline, samples: Waveform) -> Transcript:
+    options = AsrOptions(language="en", diarize=True)
+    return pipeline.transcribe(samples, SPEC, options, Run(lambda: None))
+
+
+def _models(scale: Scale) -> Models:
+    import whisperx
+
+    small = whisper_small(scale.cache, _compute_type(scale))
+    loaded = whisperx.load_model(
+        str(small),
+        scale.device,
+        compute_type=_compute_type(scale),
+        language="en",
+        threads=torch.get_num_threads(),
+    )
+    diarization = diarization_pipeline(scale.cache / "plda").to(torch.device(scale.device))
+    return Models(loaded, wav2vec2("base").to(scale.device), diarization)
+
+
+def _our_engines(models: Models, precision: str, scale: Scale) -> GivenEngines:
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    stages = DiarizationStages.of(models.diarization, 32, dtype)
+    return GivenEngines(
+        {
+            "transcriber": WhisperTranscriber(
+                models.whisper.model,
+                VoiceActivity.load(scale.device),
+                batch_size=_batch_size(scale),
+                chunk_seconds=30.0,
+            ),
+            "aligner": Wav2Vec2Aligner(
+                HuggingFaceModel(models.wav2vec2),
+                Vocabulary(letter_ids(), 0),
+                language="en",
+                device=scale.device,
+                batch_size=1 if scale.device == "cpu" else 8,
+            ),
+            "diarizer": PyannoteDiarizer(models.diarization, stages, (32, 32)),
+        }
+    )
+
+
+def _agreement(theirs: dict[str, Any], ours: Transcript) -> str:
+    left = " ".join(segment["text"].strip() for segment in theirs["segments"]).split()
+    right = " ".join(segment.text for segment in ours.segments).split()
+    same = "the same text" if left == right else "TEXT DIFFERS"
+    return f"{same}, {len(right)} words"
+
+
+def _as_segment(row: dict[str, Any]) -> Segment:
+    return Segment(row["start"], row["end"], row["text"].strip(), avg_logprob=row.get("avg_logprob"))
+
+
+def _batch_size(scale: Scale) -> int:
+    return 16 if scale.device == "cuda" else 4
+
+
+def _compute_type(scale: Scale) -> str:
+    return "float16" if scale.device == "cuda" else "int8"

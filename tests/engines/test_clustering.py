@@ -1,0 +1,88 @@
+"""Above the limit of pairwise comparison the voices are the same as below it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
+from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from app.engines.clustering import Bounds, cluster_voices
+from tests.engines.conftest import DEMO, recordings, samples_of
+from tests.engines.long_recordings import voices_of_a_long_meeting
+
+FREE = Bounds(None, 1, np.inf)
+
+
+@pytest.fixture(scope="module")
+def vbx() -> VBxClustering:
+    from pyannote.audio.core.plda import PLDA
+
+    clustering = VBxClustering(PLDA.from_pretrained(DEMO / "diarization" / "plda"))
+    clustering.instantiate({"threshold": 0.9, "Fa": 0.07, "Fb": 0.8})
+    return clustering
+
+
+@pytest.fixture(scope="module")
+def agglomerative() -> AgglomerativeClustering:
+    clustering = AgglomerativeClustering()
+    clustering.instantiate({"method": "centroid", "min_cluster_size": 12, "threshold": 0.7})
+    return clustering
+
+
+@pytest.fixture(scope="module")
+def long_meeting(diarizer: Any) -> tuple[np.ndarray, SlidingWindowFeature]:
+    """Some 1,500 vectors of the bundle's own voices, with the spread that the recordings show."""
+    sounds = [samples_of(path) for path in recordings("conversation-en-3-voices-*")]
+    return voices_of_a_long_meeting(diarizer, sounds, repeats=6)
+
+
+def same_partition(left: np.ndarray, right: np.ndarray, activity: SlidingWindowFeature) -> float:
+    """Share of active speakers of windows that are in the same group both times, groups paired by size."""
+    active = activity.data.sum(axis=1) > 0
+    pairs = list(zip(left[active].tolist(), right[active].tolist(), strict=True))
+    best = {
+        voice: max((pair for pair in pairs if pair[0] == voice), key=pairs.count)[1]
+        for voice in set(left[active])
+    }
+    assert len(set(best.values())) == len(best)
+    return sum(best[voice] == other for voice, other in pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("kind", ["vbx", "agglomerative"])
+@pytest.mark.parametrize("bounds", [FREE, Bounds(2, 2, 2)], ids=["free", "two"])
+def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
+    kind: str,
+    bounds: Bounds,
+    long_meeting: tuple[np.ndarray, SlidingWindowFeature],
+    request: pytest.FixtureRequest,
+) -> None:
+    vectors, activity = long_meeting
+    clustering = request.getfixturevalue(kind)
+    whole = cluster_voices(clustering, vectors, activity, bounds)
+    part = cluster_voices(clustering, vectors, activity, bounds, limit=150)
+    assert len(whole.centroids) == len(part.centroids)
+    assert same_partition(whole.clusters, part.clusters, activity) >= 0.995
+
+
+def test_below_the_limit_it_is_pyannotes_own_answer(
+    vbx: VBxClustering, long_meeting: tuple[np.ndarray, SlidingWindowFeature]
+) -> None:
+    vectors, activity = long_meeting
+    ours = cluster_voices(vbx, vectors, activity, FREE)
+    clusters, _, centroids = vbx(vectors, activity, min_clusters=1, max_clusters=np.inf)
+    np.testing.assert_array_equal(ours.clusters, clusters)
+    np.testing.assert_array_equal(ours.centroids, centroids)
+
+
+def few(vectors: int) -> tuple[np.ndarray, SlidingWindowFeature]:
+    activity = np.zeros((4, 50, 2), dtype=np.uint8)
+    activity[:vectors, :, 0] = 1
+    drawn = np.random.default_rng(1).normal(size=(4, 2, 128)).astype(np.float32)
+    return drawn, SlidingWindowFeature(activity, SlidingWindow(duration=10.0, step=1.0))
+
+
+@pytest.mark.parametrize("vectors", [0, 1, 2, 3])
+def test_more_people_asked_for_than_vectors_there_are_is_no_failure(vbx: VBxClustering, vectors: int) -> None:
+    voices = cluster_voices(vbx, *few(vectors), Bounds(8, 8, 8))
+    assert 1 <= len(voices.centroids) <= max(1, vectors)

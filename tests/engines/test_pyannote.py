@@ -1,0 +1,175 @@
+"""Who spoke when: pyannote's own answer, right on the recordings, and what a request asks for."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from app.engines import SpeakerBounds
+from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
+from app.errors import ClientLeft
+from app.transcript import Diarization, Turn
+from tests.engines.conftest import load_diarizer, nothing, recordings, samples_of, truth_of
+
+Diarized = Callable[[Path], Diarization]
+ANYONE = SpeakerBounds()
+
+
+@pytest.fixture(scope="module")
+def diarized(diarizer: PyannoteDiarizer) -> Diarized:
+    @cache
+    def run(path: Path) -> Diarization:
+        return diarizer.diarize(samples_of(path), ANYONE, nothing)
+
+    return run
+
+
+def speaker_at(turns: tuple[Turn, ...], seconds: float) -> str | None:
+    return next((turn.speaker for turn in turns if turn.start <= seconds < turn.end), None)
+
+
+def confused_share(diarization: Diarization, path: Path) -> float:
+    """Share of spoken time, 0.25 s around changes left out, in which the wrong person or nobody is shown."""
+    truth = truth_of(path)["turns"]
+    moments = [
+        (seconds, turn["speaker"])
+        for turn in truth
+        for seconds in np.arange(turn["start"] + 0.25, turn["end"] - 0.25, 0.05)
+    ]
+    wrong = [true for seconds, true in moments if speaker_at(diarization.turns, seconds) != true]
+    return len(wrong) / len(moments)
+
+
+def voices_in(path: Path) -> set[str]:
+    return {turn["speaker"] for turn in truth_of(path)["turns"]}
+
+
+def assert_same(ours: Diarization, stock: Diarization) -> None:
+    assert ours.turns == stock.turns
+    assert ours.overlapping_turns == stock.overlapping_turns
+    assert ours.embeddings.keys() == stock.embeddings.keys()
+    for label, vector in ours.embeddings.items():
+        np.testing.assert_allclose(vector, stock.embeddings[label], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", [path.stem for path in recordings("conversation-*")] + ["overlap", "long-silence"]
+)
+def test_turns_labels_and_embeddings_are_the_stock_pipelines(
+    name: str, diarized: Diarized, diarizer: PyannoteDiarizer
+) -> None:
+    (path,) = recordings(name)
+    assert diarizer.stages is not None
+    sound = torch.from_numpy(samples_of(path))
+    assert_same(diarized(path), named(stock_tracks(diarizer.pipeline, sound, ANYONE, nothing)))
+
+
+@pytest.mark.parametrize(
+    "bounds", [SpeakerBounds(exact=3), SpeakerBounds(at_least=3), SpeakerBounds(at_most=1)]
+)
+def test_asked_for_a_number_the_answer_is_the_stock_pipelines(
+    bounds: SpeakerBounds, diarizer: PyannoteDiarizer
+) -> None:
+    path = recordings("conversation-en-2-voices-*")[0]
+    sound = samples_of(path)[: 16 * 16000]
+    stock = named(stock_tracks(diarizer.pipeline, torch.from_numpy(sound), bounds, nothing))
+    assert_same(diarizer.diarize(sound, bounds, nothing), stock)
+
+
+def test_the_number_of_people_is_found(diarized: Diarized) -> None:
+    found = {path.stem: len(diarized(path).embeddings) for path in recordings("conversation-*")}
+    assert found == {path.stem: len(voices_in(path)) for path in recordings("conversation-*")}
+
+
+def test_turns_name_the_person_who_speaks(diarized: Diarized) -> None:
+    """Truth and answer both count people in order of first appearance, so labels must agree as they are."""
+    shares = {path.stem: confused_share(diarized(path), path) for path in recordings("conversation-*")}
+    assert max(shares.values()) <= 0.15, shares
+    assert sum(shares.values()) / len(shares) <= 0.08, shares
+
+
+def test_one_person_at_a_time_in_turns_several_in_overlapping_turns(diarized: Diarized) -> None:
+    (path,) = recordings("overlap")
+    diarization = diarized(path)
+
+    def simultaneous(turns: tuple[Turn, ...]) -> float:
+        moments = np.arange(0, truth_of(path)["duration"], 0.02)
+        return 0.02 * sum(sum(turn.start <= m < turn.end for turn in turns) > 1 for m in moments)
+
+    assert simultaneous(diarization.turns) == 0
+    assert simultaneous(diarization.overlapping_turns) > 0.2
+
+
+def test_labels_count_people_in_order_of_first_appearance(diarized: Diarized) -> None:
+    for path in recordings("conversation-*"):
+        diarization = diarized(path)
+        order = list(dict.fromkeys(turn.speaker for turn in diarization.turns))
+        assert order == [f"SPEAKER_{number:02d}" for number in range(len(order))]
+        assert list(diarization.embeddings)[: len(order)] == order
+        assert [turn.start for turn in diarization.turns] == sorted(turn.start for turn in diarization.turns)
+
+
+def test_two_people_asked_for_where_three_speak(diarizer: PyannoteDiarizer, diarized: Diarized) -> None:
+    path = recordings("conversation-en-3-voices-*")[0]
+    two = diarizer.diarize(samples_of(path), SpeakerBounds(exact=2), nothing)
+    assert len({turn.speaker for turn in two.turns}) == 2
+    assert len({turn.speaker for turn in diarized(path).turns}) == 3
+
+
+def test_limits_on_the_number_are_kept(diarizer: PyannoteDiarizer) -> None:
+    sound = samples_of(recordings("conversation-en-3-voices-*")[0])
+    assert len(diarizer.diarize(sound, SpeakerBounds(at_most=2), nothing).embeddings) <= 2
+    assert len(diarizer.diarize(sound, SpeakerBounds(at_least=4), nothing).embeddings) >= 4
+
+
+def test_more_people_than_can_be_told_apart_are_no_failure(diarizer: PyannoteDiarizer) -> None:
+    sound = samples_of(recordings("sentence-en-*")[0])
+    assert diarizer.diarize(sound, SpeakerBounds(exact=20), nothing).turns
+
+
+@pytest.mark.parametrize("samples", [0, 10, 1000, 48000])
+def test_nobody_speaks_in_silence(diarizer: PyannoteDiarizer, samples: int) -> None:
+    assert diarizer.diarize(np.zeros(samples, np.float32), ANYONE, nothing) == Diarization(())
+
+
+def test_the_batch_sizes_do_not_change_the_turns(diarizer: PyannoteDiarizer, diarized: Diarized) -> None:
+    path = recordings("conversation-en-3-voices-*")[0]
+    assert (
+        diarizer.with_batch_size(5).diarize(samples_of(path), ANYONE, nothing).turns == diarized(path).turns
+    )
+
+
+def test_a_bfloat16_trunk_finds_the_same_turns(diarized: Diarized) -> None:
+    reduced = load_diarizer("bfloat16")
+    for path in recordings("conversation-en-*"):
+        assert reduced.diarize(samples_of(path), ANYONE, nothing).turns == diarized(path).turns
+
+
+def test_people_of_one_recording_have_unlike_voice_vectors(diarized: Diarized) -> None:
+    for path in recordings("conversation-en-*"):
+        vectors = np.array(list(diarized(path).embeddings.values()))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        likeness = vectors @ vectors.T - np.eye(len(vectors))
+        assert likeness.max() < 0.8
+
+
+def test_the_operators_threshold_and_pause_reach_the_pipeline() -> None:
+    path = recordings("conversation-en-2-voices-*")[0]
+    changed = load_diarizer(min_duration_off=1.0)
+    pauses = changed.diarize(samples_of(path), ANYONE, nothing)
+    assert changed.stages is not None
+    assert changed.stages.min_duration_off == 1.0
+    assert len(pauses.turns) < len(load_diarizer().diarize(samples_of(path), ANYONE, nothing).turns)
+    assert load_diarizer(clustering_threshold=0.55).pipeline.clustering.threshold == 0.55
+
+
+def test_work_stops_when_the_client_leaves(diarizer: PyannoteDiarizer) -> None:
+    def leave() -> Any:
+        raise ClientLeft
+
+    with pytest.raises(ClientLeft):
+        diarizer.diarize(samples_of(recordings("overlap")[0]), ANYONE, leave)

@@ -1,0 +1,171 @@
+"""Word times: those of whisperX, close to the truth, whatever the batch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.engines import Transcription
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.errors import ClientLeft
+from app.transcript import Segment, Word
+from tests.engines.conftest import DEMO, nothing, recordings, samples_of, truth_of
+from tests.truth import compare, mean
+
+Heard = Callable[[Path], Transcription]
+Reference = Callable[[Path | np.ndarray, tuple[Segment, ...]], list[dict[str, Any]]]
+
+
+def aligned_words(segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
+    return [
+        {"word": word.text, "start": word.start, "end": word.end}
+        for segment in segments
+        for word in segment.words or ()
+        if word.start is not None
+    ]
+
+
+@pytest.fixture(scope="module")
+def reference(punkt_data: Path) -> Reference:
+    """whisperX's own aligner on the same model."""
+    from whisperx.alignment import align, load_align_model
+
+    model, metadata = load_align_model("en", "cpu", model_name=str(DEMO / "aligner"))
+
+    def run(sound: Path | np.ndarray, segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
+        samples = samples_of(sound) if isinstance(sound, Path) else sound
+        rows = [
+            {"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments
+        ]
+        answer: list[dict[str, Any]] = align(rows, model, metadata, samples, "cpu")["segments"]
+        return answer
+
+    return run
+
+
+def assert_same(ours: tuple[Segment, ...], theirs: list[dict[str, Any]]) -> None:
+    assert [s.text for s in ours] == [s["text"].strip() for s in theirs]
+    for segment, other in zip(ours, theirs, strict=True):
+        assert (segment.start, segment.end) == pytest.approx((other["start"], other["end"]), abs=0.0011)
+        assert segment.avg_logprob == other.get("avg_logprob")
+        for word, same in zip(segment.words or (), other["words"], strict=True):
+            assert word.text == same["word"]
+            assert word.start == pytest.approx(same.get("start"), abs=0.0011)
+            assert word.end == pytest.approx(same.get("end"), abs=0.0011)
+            assert word.score == pytest.approx(same.get("score"), abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["conversation-en-2-voices-1", "conversation-en-3-voices-1", "long-silence"])
+def test_times_and_scores_are_those_of_whisperx(
+    name: str, heard: Heard, english_aligner: Wav2Vec2Aligner, reference: Reference
+) -> None:
+    (path,) = recordings(name)
+    segments = heard(path).segments
+    assert_same(english_aligner.align(samples_of(path), segments, nothing), reference(path, segments))
+
+
+def test_numbers_symbols_and_foreign_letters_are_placed_as_whisperx_does(
+    english_aligner: Wav2Vec2Aligner, reference: Reference
+) -> None:
+    path = recordings("conversation-en-*")[0]
+    segments = (
+        Segment(
+            0.5, 9.5, 'We have 9 people in Zürich. It "costs" 20$! Dr. Who said: yes | no... Really?', None
+        ),
+        Segment(10.0, 19.0, "Yes. I. Was there.  Two blanks, 日本語"),
+    )
+    assert_same(english_aligner.align(samples_of(path), segments, nothing), reference(path, segments))
+
+
+@pytest.mark.parametrize("pattern", ["conversation-en-*", "conversation-de"])
+def test_word_boundaries_are_close_to_the_truth(
+    pattern: str, heard: Heard, english_aligner: Wav2Vec2Aligner, german_aligner: Wav2Vec2Aligner
+) -> None:
+    aligner = german_aligner if pattern.endswith("de") else english_aligner
+    errors: list[float] = []
+    for path in recordings(pattern):
+        aligned = aligner.align(samples_of(path), heard(path).segments, nothing)
+        errors += compare(truth_of(path)["words"], aligned_words(aligned)).boundary_errors()
+    assert mean(errors) <= 0.035
+    assert sorted(errors)[int(0.95 * len(errors))] <= 0.09
+
+
+def test_no_text_is_lost(heard: Heard, english_aligner: Wav2Vec2Aligner) -> None:
+    for path in recordings("conversation-en-*"):
+        segments = heard(path).segments
+        aligned = english_aligner.align(samples_of(path), segments, nothing)
+        said = [word for segment in segments for word in segment.text.split()]
+        assert [word.text for segment in aligned for word in segment.words or ()] == said
+        assert [word for segment in aligned for word in segment.text.split()] == said
+
+
+def test_words_lie_in_their_sentences_and_sentences_in_order(
+    heard: Heard, english_aligner: Wav2Vec2Aligner
+) -> None:
+    path = recordings("conversation-en-*")[0]
+    aligned = english_aligner.align(samples_of(path), heard(path).segments, nothing)
+    assert [s.start for s in aligned] == sorted(s.start for s in aligned)
+    for segment in aligned:
+        assert segment.words
+        assert segment.words[0].start == segment.start
+        assert segment.words[-1].end == segment.end
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_the_batch_size_does_not_change_the_times(
+    batch_size: int, heard: Heard, english_aligner: Wav2Vec2Aligner
+) -> None:
+    path = recordings("conversation-en-*")[0]
+    segments = (*heard(path).segments, Segment(1.0, 2.0, "Yes."), Segment(2.0, 6.5, "I will do that."))
+    expected = english_aligner.align(samples_of(path), segments, nothing)
+    batched = english_aligner.with_batch_size(batch_size).align(samples_of(path), segments, nothing)
+    assert aligned_words(batched) == aligned_words(expected)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        Segment(2.0, 2.1, "This text is much too long for a tenth of a second"),
+        Segment(5000.0, 5001.0, "Beyond the end"),
+        Segment(3.0, 3.0, "Without length"),
+    ],
+)
+def test_a_segment_that_cannot_be_aligned_keeps_its_times(
+    segment: Segment, english_aligner: Wav2Vec2Aligner
+) -> None:
+    sound = samples_of(recordings("conversation-en-*")[0])
+    (kept,) = english_aligner.align(sound, (segment,), nothing)
+    assert (kept.start, kept.end, kept.text) == (segment.start, segment.end, segment.text)
+    assert kept.words == tuple(Word(word) for word in segment.text.split())
+
+
+def test_a_segment_that_reaches_beyond_the_end_is_aligned_in_what_there_is(
+    english_aligner: Wav2Vec2Aligner,
+) -> None:
+    path = recordings("sentence-en-*")[0]
+    duration = truth_of(path)["duration"]
+    (whole,) = english_aligner.align(
+        samples_of(path), (Segment(0, duration, truth_of(path)["text"]),), nothing
+    )
+    (beyond,) = english_aligner.align(samples_of(path), (Segment(0, 99.0, truth_of(path)["text"]),), nothing)
+    assert beyond.words == whole.words
+
+
+def test_empty_text_stays_empty(english_aligner: Wav2Vec2Aligner) -> None:
+    sound = samples_of(recordings("sentence-en-*")[0])
+    (kept,) = english_aligner.align(sound, (Segment(0.0, 1.0, ""),), nothing)
+    assert kept.words == ()
+    assert english_aligner.align(sound, (), nothing) == ()
+
+
+def test_work_stops_at_the_next_batch_when_the_client_leaves(
+    heard: Heard, english_aligner: Wav2Vec2Aligner
+) -> None:
+    def leave() -> None:
+        raise ClientLeft
+
+    path = recordings("conversation-en-*")[0]
+    with pytest.raises(ClientLeft):
+        english_aligner.align(samples_of(path), heard(path).segments, leave)

@@ -1,0 +1,212 @@
+"""Transcription by the real engine: words, language, times, prompts, and what does not leak."""
+
+import json
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.engines import Transcription, TranscriptionRequest
+from app.engines.third_party import whisperx_asr
+from app.engines.voice_activity import VoiceActivity
+from app.engines.whisper import WhisperTranscriber
+from app.errors import ClientLeft
+from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
+from tests.truth import compare
+
+Heard = Callable[[Path], Transcription]
+
+
+def words_of(text: str) -> list[dict[str, Any]]:
+    return [{"word": word} for word in text.split()]
+
+
+def word_error_rate(pairs: list[tuple[str, str]]) -> float:
+    """Errors over words of all (true text, heard text) together."""
+    compared = [compare(words_of(true), words_of(said)) for true, said in pairs]
+    return sum(each.errors for each in compared) / sum(each.total for each in compared)
+
+
+def text_of(transcription: Transcription) -> str:
+    return " ".join(segment.text for segment in transcription.segments)
+
+
+def test_english_conversations_are_heard_word_for_word(heard: Heard) -> None:
+    paths = recordings("conversation-en-*")
+    assert word_error_rate([(truth_of(path)["text"], text_of(heard(path))) for path in paths]) <= 0.06
+
+
+def test_a_german_conversation_is_heard_word_for_word(heard: Heard) -> None:
+    (path,) = recordings("conversation-de")
+    assert word_error_rate([(truth_of(path)["text"], text_of(heard(path)))]) <= 0.08
+
+
+def test_the_language_of_every_recording_is_found(heard: Heard) -> None:
+    found = {path.stem: heard(path).language for path in recordings("[cs]*-[de][ne]*")}
+    assert found == {stem: "de" if "-de" in stem else "en" for stem in found}
+
+
+def test_the_language_is_told_with_its_probability(transcriber: WhisperTranscriber) -> None:
+    for code in ("en", "de"):
+        guess = transcriber.detect_language(samples_of(recordings(f"sentence-{code}-*")[0]))
+        assert guess.code == code
+        assert 0.5 < guess.confidence <= 1.0
+
+
+def test_the_language_is_found_after_a_long_silence(transcriber: WhisperTranscriber) -> None:
+    silence = np.zeros(40 * 16000, np.float32)
+    (path,) = recordings("conversation-de")
+    guess = transcriber.detect_language(np.concatenate([silence, samples_of(path)]))
+    assert guess.code == "de"
+
+
+def test_a_language_that_is_given_is_not_guessed(transcriber: WhisperTranscriber) -> None:
+    german = samples_of(recordings("sentence-de-*")[0])
+    transcription = transcriber.transcribe(german, TranscriptionRequest(language="en"), nothing)
+    assert transcription.language == "en"
+
+
+def test_translation_gives_english_and_the_language_that_was_spoken(transcriber: WhisperTranscriber) -> None:
+    listed = json.loads((DATA / "translation.json").read_text(encoding="utf-8"))
+    request = TranscriptionRequest(task="translate")
+    heard = [transcriber.transcribe(samples_of(DATA / each["file"]), request, nothing) for each in listed]
+    assert {each.language for each in heard} == {"de"}
+    pairs = [(each["english"], text_of(said)) for each, said in zip(listed, heard, strict=True)]
+    assert word_error_rate(pairs) <= 0.25
+
+
+def test_every_spoken_word_lies_inside_a_segment(heard: Heard) -> None:
+    for path in recordings("conversation-*"):
+        spans = [(segment.start - 0.3, segment.end + 0.3) for segment in heard(path).segments]
+        for word in truth_of(path)["words"]:
+            middle = (word["start"] + word["end"]) / 2
+            assert any(start <= middle <= end for start, end in spans), (path.stem, word)
+
+
+def test_segments_follow_each_other_within_the_recording(heard: Heard) -> None:
+    for path in recordings("conversation-*"):
+        segments = heard(path).segments
+        edges = [edge for segment in segments for edge in (segment.start, segment.end)]
+        assert edges == sorted(edges)
+        assert edges[0] >= 0
+        assert edges[-1] <= truth_of(path)["duration"]
+
+
+def test_segments_say_how_sure_the_decoder_was(heard: Heard) -> None:
+    for segment in heard(recordings("conversation-en-*")[0]).segments:
+        assert segment.avg_logprob is not None
+        assert math.isfinite(segment.avg_logprob)
+        assert segment.avg_logprob < 0
+
+
+def test_nothing_is_heard_in_silence_between_two_sentences(heard: Heard) -> None:
+    (path,) = recordings("long-silence")
+    first, second = truth_of(path)["turns"]
+    segments = heard(path).segments
+    assert not [s for s in segments if s.start > first["end"] + 1 and s.end < second["start"] - 1]
+    assert segments[0].end < second["start"]
+    assert segments[-1].start > first["end"]
+
+
+@pytest.mark.parametrize("samples", [0, 10, 1000, 48000])
+def test_silence_has_no_segments(transcriber: WhisperTranscriber, samples: int) -> None:
+    silence = np.zeros(samples, np.float32)
+    assert transcriber.transcribe(silence, TranscriptionRequest(), nothing).segments == ()
+    assert transcriber.detect_language(silence).confidence <= 1.0
+
+
+def test_the_batch_size_does_not_change_the_text(transcriber: WhisperTranscriber, heard: Heard) -> None:
+    path = recordings("conversation-en-*")[0]
+    alone = transcriber.with_batch_size(1).transcribe(samples_of(path), TranscriptionRequest(), nothing)
+    assert [s.text for s in alone.segments] == [s.text for s in heard(path).segments]
+
+
+def test_work_stops_at_the_next_batch_when_the_client_leaves(transcriber: WhisperTranscriber) -> None:
+    passed = []
+
+    def leave() -> None:
+        passed.append(True)
+        if len(passed) == 3:
+            raise ClientLeft
+
+    with pytest.raises(ClientLeft):
+        transcriber.with_batch_size(1).transcribe(
+            samples_of(recordings("conversation-en-*")[0]), TranscriptionRequest(language="en"), leave
+        )
+    assert len(passed) == 3
+
+
+class Listening(whisperx_asr.WhisperModel):  # type: ignore[misc]
+    """The real model, which writes down the tokens that precede each batch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.prompts: list[str] = []
+
+    def get_prompt(self, tokenizer: Any, *args: Any, **options: Any) -> list[int]:
+        tokens: list[int] = super().get_prompt(tokenizer, *args, **options)
+        self.prompts.append(tokenizer.tokenizer.decode(tokens, skip_special_tokens=False))
+        return tokens
+
+
+@pytest.fixture(scope="module")
+def listening() -> Listening:
+    return Listening(str(DEMO / "whisper"), device="cpu", compute_type="int8")
+
+
+@pytest.fixture
+def listener(listening: Listening) -> WhisperTranscriber:
+    listening.prompts.clear()
+    return WhisperTranscriber(listening, VoiceActivity.load("cpu"), batch_size=4, chunk_seconds=10.0)
+
+
+SENTENCE = "sentence-en-*"
+
+
+def test_prompt_hotwords_language_and_task_reach_the_decoder(
+    listener: WhisperTranscriber, listening: Listening
+) -> None:
+    request = TranscriptionRequest(
+        "translate", "de", initial_prompt="We talk about the budget", hotwords="Munich"
+    )
+    listener.transcribe(samples_of(recordings(SENTENCE)[0]), request, nothing)
+    (prompt,) = listening.prompts
+    assert "Munich" in prompt
+    assert "We talk about the budget" in prompt
+    assert "<|de|>" in prompt
+    assert "<|translate|>" in prompt
+
+
+def test_nothing_of_a_request_reaches_the_next(listener: WhisperTranscriber, listening: Listening) -> None:
+    sound = samples_of(recordings(SENTENCE)[0])
+    listener.transcribe(sound, TranscriptionRequest(language="en", initial_prompt="Munich budget"), nothing)
+    listener.transcribe(sound, TranscriptionRequest(language="de"), nothing)
+    assert "Munich" not in listening.prompts[1]
+    assert "<|en|>" not in listening.prompts[1]
+
+
+def test_requests_side_by_side_keep_their_own_prompts(
+    listener: WhisperTranscriber, listening: Listening
+) -> None:
+    names = ["Munich", "Paris", "Vienna", "Hamburg", "Berlin", "London"]
+    sound = samples_of(recordings(SENTENCE)[0])
+
+    def transcribe(name: str) -> Transcription:
+        return listener.transcribe(sound, TranscriptionRequest(language="en", hotwords=name), nothing)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(transcribe, names))
+    found = sorted(name for prompt in listening.prompts for name in names if name in prompt)
+    assert len(listening.prompts) == len(names)
+    assert found == sorted(names)
+
+
+def test_prompts_longer_than_the_context_are_cut_not_refused(transcriber: WhisperTranscriber) -> None:
+    request = TranscriptionRequest(
+        language="en", initial_prompt="budget " * 2000, hotwords="Munich, Hamburg, " * 900
+    )
+    transcriber.transcribe(samples_of(recordings(SENTENCE)[0]), request, nothing)
