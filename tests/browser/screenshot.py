@@ -1,4 +1,4 @@
-"""`python -m tests.browser.screenshot URL FILE`: a picture of /docs with the sample meeting answered on it."""
+"""`python -m tests.browser.screenshot URL FILE`: a picture of /docs with the sample meeting answered."""
 
 import sys
 import tempfile
