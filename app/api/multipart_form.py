@@ -49,7 +49,7 @@ Event: TypeAlias = Field | FileBegin | FileData
 class MultipartForm:
     """Feed it the body; it returns what became complete.
 
-    A part with a file name is a file, and so is one named in `file_names`: clients may leave the file name out.
+    A part with a file name is a file, and so is one named in `file_names`: clients may leave that out.
     """
 
     def __init__(self, content_type: str, file_names: frozenset[str], limits: FieldLimits) -> None:

@@ -11,7 +11,7 @@ from app.api.dependencies import Services
 from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
 from app.catalogue import Catalogue, ModelSpec
-from app.errors import BadParameter
+from app.errors import BadParameter, BadRequest
 from app.options import AsrOptions, parse_options
 from app.spool import StoredUpload
 
@@ -79,5 +79,5 @@ def _check_ability(options: AsrOptions, model: ModelSpec) -> None:
 def _the_file(form: ReceivedForm) -> StoredUpload:
     if form.file is None:
         found = f" (the file came as {form.other_files[0][:40]!r})" if form.other_files else ""
-        raise BadParameter("audio_file", None, f"a form field of this name with the recording in it{found}")
+        raise BadRequest(f"audio_file: missing; send the recording in a form field of this name{found}")
     return form.file
