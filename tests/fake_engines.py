@@ -21,6 +21,9 @@ class FakeEngines:
 
     language: str = "en"
     failure: Exception | None = None
+    align_failure: Exception | None = None
+    diarize_failure: Exception | None = None
+    score: float = 0.9
     requests: list[TranscriptionRequest] = field(default_factory=list)
     bounds: list[SpeakerBounds] = field(default_factory=list)
     heard: list[Waveform] = field(default_factory=list)
@@ -63,17 +66,22 @@ class FakeEngines:
     def align(
         self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:
-        return tuple(replace(segment, words=_words(segment)) for segment in segments)
+        if self.align_failure is not None:
+            raise self.align_failure
+        return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
     def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
         self.bounds.append(speakers)
+        if self.diarize_failure is not None:
+            raise self.diarize_failure
         turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))
         return Diarization(turns, turns, {"SPEAKER_00": (0.1, 0.2), "SPEAKER_01": (0.3, 0.4)})
 
 
-def _words(segment: Segment) -> tuple[Word, ...]:
+def _words(segment: Segment, score: float) -> tuple[Word, ...]:
     """Place the words half a second apart."""
     starts = (number / 2 for number in range(len(segment.text)))
     return tuple(
-        Word(text, start, start + 0.4, 0.9) for text, start in zip(segment.text.split(), starts, strict=False)
+        Word(text, start, start + 0.4, score)
+        for text, start in zip(segment.text.split(), starts, strict=False)
     )
