@@ -23,10 +23,12 @@ import requests
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240
 CLONE_NEWNET = 0x40000000
+PROBE = "192.0.2.1"
+"""An address that leads nowhere; the guard must see it tried, or it would prove nothing."""
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 
 GUARDED = """
-import os, runpy, sys
+import os, runpy, socket, sys
 log = open({log!r}, "a", buffering=1)
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 def watch(event, arguments):
@@ -42,6 +44,10 @@ def watch(event, arguments):
     if host and not str(host).startswith(LOCAL):
         log.write(f"{{event}} {{host}}\\n")
 sys.addaudithook(watch)
+try:
+    socket.create_connection(({probe!r}, 80), 0.1)
+except OSError:
+    pass
 sys.argv = ["app", "serve", "--host", "127.0.0.1", "--port", {port!r}]
 runpy.run_module("app", run_name="__main__", alter_sys=True)
 """
@@ -77,7 +83,7 @@ def main(recording: str, directory: str) -> int:
     url = f"http://127.0.0.1:{port}"
     attempts = Path(directory) / "attempts.txt"
     attempts.touch()
-    code = GUARDED.format(log=str(attempts), port=port)
+    code = GUARDED.format(log=str(attempts), port=port, probe=PROBE)
     log_path = Path(directory) / "service.log"
     started = time.monotonic()
     with log_path.open("wb") as log:

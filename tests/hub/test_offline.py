@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.hub.isolated import PROBE
 from tests.hub.local_hub import LocalHub, Repository, local_hub
 from tests.service import ROOT
 
@@ -134,4 +135,6 @@ def test_without_a_network_and_without_a_token_everything_works(offline: dict[st
 
 
 def test_nothing_even_tries_to_reach_another_host(offline: dict[str, Any]) -> None:
-    assert offline["attempts"] == []
+    attempts = offline["attempts"]
+    assert attempts[:1] == [f"socket.connect {PROBE}"], "the guard sees nothing"
+    assert attempts[1:] == []
