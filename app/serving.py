@@ -30,6 +30,7 @@ def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         lifespan="on",
     )

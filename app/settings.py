@@ -108,6 +108,8 @@ class Settings(BaseSettings):
 
     api_key: SecretStr | None = None
     """Key, or several separated by commas, that requests must carry; unset: open to everyone."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated; * believes all."""
     cors_origins: str = ""
     """Web origins that may call the service from a browser, comma-separated."""
     log_format: Literal["text", "json"] = "text"
