@@ -12,17 +12,16 @@ from app.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
 
 
 def table_in(package: str, module: str, variable: str) -> dict[str, str]:
-    """Return a dict literal of an installed package without importing the package (which would import torch)."""
+    """Return a dict literal of an installed package without importing it, which would import torch."""
     spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations is not None
     tree = ast.parse((Path(spec.submodule_search_locations[0]) / module).read_text())
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id == variable:
-                table = ast.literal_eval(node.value)
-                assert isinstance(table, dict)
-                return table
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == variable:
+            table = ast.literal_eval(node.value)
+            assert isinstance(table, dict)
+            return table
     raise AssertionError(f"{package}/{module} has no {variable}")
 
 
