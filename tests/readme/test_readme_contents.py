@@ -14,6 +14,7 @@ from app.readiness import Status
 from app.settings import Settings
 from app.worker import WorkerStats
 from tools.docs.documents import documents
+from tools.docs.models import COSTS
 from tools.docs.settings import COMPOSE_VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +79,9 @@ def test_health_states_are_the_service_s_own() -> None:
     rows = re.findall(r"^\| (\w+) \| (\d+) \|", section, re.MULTILINE)
     assert {state for state, _ in rows} == set(get_args(Status))
     assert {state for state, status in rows if status == "200"} == USABLE
+
+
+def test_every_setting_of_the_models_has_its_cost() -> None:
+    """The block of settings that Settings puts before the limits of uploads, but for where to listen."""
+    names = list(Settings.model_fields)
+    assert set(COSTS) == set(names[names.index("device") : names.index("max_file_size_mb")])

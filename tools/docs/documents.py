@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tools.docs.bundle import bundle_table
+from tools.docs.models import models_table
 from tools.docs.options import errors_table, formats_table, options_table
 from tools.docs.settings import env_example, forward_settings, settings_table
 from tools.docs.tables import replace_section
@@ -20,6 +21,7 @@ def documents(root: Path) -> dict[str, str]:
         "formats": formats_table(),
         "errors": errors_table(),
         "settings": settings_table(),
+        "models": models_table(),
     }
     if (root / FIGURES).exists():
         tables["bundle"] = bundle_table(json.loads((root / FIGURES).read_text(encoding="utf-8")))

@@ -46,7 +46,7 @@ def forward_settings(compose: str) -> str:
 def settings_table() -> str:
     """Return the README's table of all settings."""
     rows = [
-        (code(name.upper()), _default_in_words(field), _allowed(field), _sentence(field))
+        (code(name.upper()), default_in_words(field), _allowed(field), _sentence(field))
         for name, field in Settings.model_fields.items()
     ]
     return table(("Variable", "Default", "Allowed", "Meaning"), rows)
@@ -78,7 +78,8 @@ def _default(field: FieldInfo) -> str:
     return str(default).lower() if isinstance(default, bool) else f"{default}"
 
 
-def _default_in_words(field: FieldInfo) -> str:
+def default_in_words(field: FieldInfo) -> str:
+    """Return the default as Markdown code, or "unset"."""
     return code(_default(field)) if _default(field) else "unset"
 
 
