@@ -35,7 +35,6 @@ COSTS = {
     "A model in use is never unloaded.",
     "vram_budget_gb": "Counts the weights, estimated from the files; working memory comes on top.",
     "oom_cpu_fallback": "An answer that takes long; `false`: 503 at once.",
-    "model_cool_down_seconds": "Until then requests for the model are refused at once.",
 }
 
 
