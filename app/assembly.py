@@ -9,9 +9,10 @@ from app.engines.engine_loader import EngineLoader, EngineSettings
 from app.engines.fetch import ModelFetcher
 from app.engines.gpu import gpu_is_usable
 from app.engines.hub_client import HubClient
-from app.engines.loader import ALIGNMENT, DIARIZATION, TRANSCRIPTION, LoadedEngines
+from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
+from app.preloading import parts_to_preload
 from app.readiness import Part, Readiness
 from app.settings import Settings
 
@@ -118,33 +119,19 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         build_loader(settings, plan, show_progress=False),
         plan,
         align_batch_size=settings.align_batch_size,
-        diarize_batch_size=settings.embedding_batch_size,
+        diarize_batch_size=max(settings.segmentation_batch_size, settings.embedding_batch_size),
         cpu_fallback=settings.oom_cpu_fallback,
         observe=readiness.observe,
     )
-    return EngineRoom(catalogue, plan, pool, engines, readiness, IdleReaper(pool, settings.model_keep_alive_seconds))
+    reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
+    return EngineRoom(catalogue, plan, pool, engines, readiness, reaper)
 
 
 def preloaded_parts(
     settings: Settings, catalogue: Catalogue, engines: Callable[[], LoadedEngines]
-) -> list[Part]:
+) -> tuple[Part, ...]:
     """Return what is loaded at start, in the order in which requests will miss it."""
-
-    def transcriber() -> None:
-        with engines().transcriber(catalogue.resolve()):
-            pass
-
-    def aligner() -> None:
-        with engines().aligner(catalogue.resolve(), settings.preload_language):
-            pass
-
-    def diarizer() -> None:
-        with engines().diarizer(catalogue.resolve()):
-            pass
-
-    parts = [Part(TRANSCRIPTION, "transcription", True, transcriber)]
-    if settings.preload_language:
-        parts.append(Part(ALIGNMENT, "word times", False, aligner))
-    if settings.preload_diarization:
-        parts.append(Part(DIARIZATION, "speakers", False, diarizer))
-    return parts
+    if settings.preload_model == NOTHING:
+        return ()
+    language = None if settings.preload_language in ("", NOTHING) else settings.preload_language
+    return parts_to_preload(catalogue, engines, language=language, diarization=settings.preload_diarization)

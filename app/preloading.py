@@ -1,5 +1,7 @@
 """What is loaded at start: Whisper, the aligner of the usual language, the diarization pipeline."""
 
+from collections.abc import Callable
+
 from app.catalogue import Catalogue
 from app.engines import Engines
 from app.engines.loader import ALIGNMENT, DIARIZATION, TRANSCRIPTION
@@ -10,21 +12,24 @@ _RETRY_SECONDS = 300
 
 
 def parts_to_preload(
-    catalogue: Catalogue, engines: Engines, *, language: str | None, diarization: bool
+    catalogue: Catalogue, engines: Callable[[], Engines], *, language: str | None, diarization: bool
 ) -> tuple[Part, ...]:
-    """Return the parts of the catalogue's default model; without `language`, no aligner."""
-    parts = [Part(TRANSCRIPTION, "transcription", True, lambda: _load_transcriber(catalogue, engines))]
+    """Return the parts of the catalogue's default model; without `language`, no aligner.
+
+    `engines` is asked when a part is loaded, not before: the engines report to whoever preloads them.
+    """
+    parts = [Part(TRANSCRIPTION, "transcription", True, lambda: _load_transcriber(catalogue, engines()))]
     if language is not None:
         parts.append(
             Part(
                 ALIGNMENT,
                 f"word times for {language}",
                 False,
-                lambda: _load_aligner(catalogue, engines, language),
+                lambda: _load_aligner(catalogue, engines(), language),
             )
         )
     if diarization:
-        parts.append(Part(DIARIZATION, "speakers", False, lambda: _load_diarizer(catalogue, engines)))
+        parts.append(Part(DIARIZATION, "speakers", False, lambda: _load_diarizer(catalogue, engines())))
     return tuple(parts)
 
 
