@@ -6,7 +6,7 @@ import wave
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -47,29 +47,30 @@ def described(live_service: Service) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{live_service.url}/openapi.json")
 
 
-schema = schemathesis.pytest.from_fixture("described")
-
-
-def budget(examples: int) -> settings:
-    return settings(
+@pytest.mark.parametrize(
+    ("method", "path", "examples"),
+    [
+        ("POST", "/asr", 350),
+        ("POST", "/detect-language", 150),
+        ("GET", "/v1/models", 1),
+        ("GET", "/health", 1),
+    ],
+)
+def test_every_answer_is_a_described_one(
+    described: schemathesis.BaseSchema, method: str, path: str, examples: int
+) -> None:
+    @given(case=described[path][method].as_strategy())
+    @settings(
         max_examples=examples,
         deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
+    def answered_as_described(case: schemathesis.Case) -> None:
+        check(case)
 
-
-@schema.include(path=["/asr", "/detect-language"]).parametrize()
-@budget(230)
-def test_uploads_are_answered_as_described(case: schemathesis.Case) -> None:
-    check(case)
-
-
-@schema.include(path=["/v1/models", "/health"]).parametrize()
-@budget(20)
-def test_questions_are_answered_as_described(case: schemathesis.Case) -> None:
-    check(case)
+    answered_as_described()
 
 
 def check(case: schemathesis.Case) -> None:
