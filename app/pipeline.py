@@ -60,8 +60,8 @@ class Pipeline:
     def transcribe(self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run) -> Transcript:
         """Return the transcript of `waveform`, (samples,) float32 at 16 kHz.
 
-        Raises whatever the transcriber raises, and ClientLeft or DeadlineExceeded from the checkpoint. Alignment
-        and diarization that fail after that are recorded as warnings.
+        Raises whatever the transcriber raises, and ClientLeft or DeadlineExceeded from the checkpoint.
+        Alignment and diarization that fail after that are recorded as warnings.
         """
         transcription, diarization = self._listen(waveform, model, options, run)
         segments = self._time_words(waveform, model, options, transcription, run)

@@ -55,7 +55,7 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
         """Drain on the first signal; leave without ceremony on the second, or before anything was started.
 
         The signal is not recorded as uvicorn would: it re-raises those, and the exit status would not be 0.
@@ -65,7 +65,8 @@ class DrainingServer(uvicorn.Server):
             logging.shutdown()
             os._exit(1)
         self._signalled = True
-        logger.info("%s: finishing accepted work, at most %g s", signal.Signals(sig).name, self._grace_seconds)
+        name = signal.Signals(sig).name
+        logger.info("%s: finishing accepted work, at most %g s", name, self._grace_seconds)
         self._loop.call_soon_threadsafe(self._start_draining)
 
     def _start_draining(self) -> None:

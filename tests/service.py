@@ -48,9 +48,11 @@ def free_port() -> int:
 def running_service(
     directory: Path, settings: Mapping[str, str] | None = None, *, wait_for: str = "healthy"
 ) -> Iterator[Service]:
-    """Yield a service with `settings` in its environment; `wait_for` is the /health status to wait for, "" none."""
+    """Yield a service with `settings` in its environment, once /health says `wait_for`; "" waits for nothing."""
     port = free_port()
-    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    inherited = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")
+    }
     environment = {
         **inherited,
         "PRELOAD_MODEL": "demo",

@@ -1,4 +1,4 @@
-"""From an HTTP request to checked options and a stored recording; nothing is decoded before all is checked."""
+"""From an HTTP request to checked options and a stored recording; nothing is decoded before that."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

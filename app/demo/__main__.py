@@ -1,4 +1,4 @@
-"""`python -m app.demo`: start the service, send it the sample meeting over HTTP, print what was said by whom."""
+"""`python -m app.demo`: start the service, send it the sample meeting, print what was said by whom."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def show(answer: dict[str, Any], seconds: float) -> None:
         print(f"{span}  {segment.get('speaker', '?'):<10}  {segment['text'].strip()}")
     words = answer["word_segments"]
     print(
-        f"\n{answer['duration']:.1f} s of audio, language {answer['language']}, {len(words)} words with times, "
+        f"\n{answer['duration']:.1f} s of audio, language {answer['language']}, {len(words)} words, "
         f"{len({word.get('speaker') for word in words})} speakers; answered in {seconds:.1f} s"
     )
     for warning in answer.get("warnings", []):

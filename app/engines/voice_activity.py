@@ -41,7 +41,7 @@ class VoiceActivity:
         return cls(inference)
 
     def chunks(self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint) -> list[Chunk]:
-        """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`; [] if there is none."""
+        """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any."""
 
         def passed(**_: int) -> None:
             checkpoint()
