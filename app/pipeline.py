@@ -179,7 +179,7 @@ def _embeddings(diarization: Diarization | None, options: AsrOptions) -> dict[st
 
 
 def _no_aligner(language: str) -> str:
-    return f"no alignment model is known for language {language!r}; name one with ALIGN_MODELS={language}=<model>"
+    return f"no alignment model is known for {language!r}; name one with ALIGN_MODELS={language}=<model>"
 
 
 def _explain(exc: Exception) -> str:

@@ -48,7 +48,7 @@ def free_port() -> int:
 def running_service(
     directory: Path, settings: Mapping[str, str] | None = None, *, wait_for: str = "healthy"
 ) -> Iterator[Service]:
-    """Yield a service with `settings` in its environment, once /health says `wait_for`; "" waits for nothing."""
+    """Yield a service with `settings` in its environment, once /health says `wait_for`; "": at once."""
     port = free_port()
     inherited = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")

@@ -127,7 +127,7 @@ def test_the_environment_is_read_in_settings_alone() -> None:
 
 
 def reads_environment(path: Path) -> bool:
-    """Return whether the module looks something up in os.environ; telling libraries something is no look-up."""
+    """Return whether the module looks something up in os.environ; telling libraries something is none."""
     return any(
         (isinstance(node, ast.Attribute) and node.attr == "getenv")
         or (isinstance(node, ast.Subscript) and is_environ(node.value) and isinstance(node.ctx, ast.Load))
