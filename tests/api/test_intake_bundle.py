@@ -1,0 +1,47 @@
+"""Leaving while the real engines work: whichever stage runs stops soon, and the slot is free."""
+
+import io
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import soundfile
+
+from tests.service import Service
+from tests.wire import form, head, wait_until
+
+TIMES = 3
+"""How often the meeting is repeated, so that the work cannot simply end by itself in time."""
+LEAVING_AFTER = (0.1, 1.2)
+"""When the client leaves, in units of the time that one meeting takes."""
+
+
+def busy(service: Service) -> tuple[int, int]:
+    queue = service.health().json()["queue"]
+    return queue["running"], queue["waiting"]
+
+
+def test_running_work_stops_soon_after_its_client_left(live_service: Service, meeting: Path) -> None:
+    """Within two seconds, or on a busy machine within the time that a third of the work takes."""
+    began = time.monotonic()
+    answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": meeting.read_bytes()}, timeout=120)
+    assert answer.status_code == 200
+    unit = time.monotonic() - began
+    samples, rate = soundfile.read(meeting, dtype="int16")
+    recording = io.BytesIO()
+    soundfile.write(recording, np.tile(samples, TIMES), rate, format="WAV")
+    body = form(recording.getvalue())
+    host, port = live_service.url.removeprefix("http://").split(":")
+    waited = []
+    for share in LEAVING_AFTER:
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head(len(body)) + body)
+            wait_until(lambda: busy(live_service) == (1, 0))
+            time.sleep(share * unit)
+            assert busy(live_service) == (1, 0), "the work was over before the client left"
+        waited.append(wait_until(lambda: busy(live_service) == (0, 0), seconds=120))
+    print(f"one meeting takes {unit:.2f} s; stopped after", [round(each, 2) for each in waited], "s")
+    assert max(waited) < max(2.0, unit)
+    assert "asr_open_uploads 0.0" in httpx.get(f"{live_service.url}/metrics").text
