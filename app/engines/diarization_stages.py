@@ -166,10 +166,10 @@ def _bounds(speakers: SpeakerBounds) -> Bounds:
 
 
 def _joined(stretches: list[tuple[float, float]], pause: float) -> list[tuple[float, float]]:
-    """Return `stretches` of one voice with pauses of up to `pause` seconds filled."""
+    """Return `stretches` of one voice with pauses shorter than `pause` seconds filled."""
     joined: list[tuple[float, float]] = []
     for start, end in stretches:
-        if pause > 0 and joined and start - joined[-1][1] <= pause:
+        if pause > 0 and joined and start - joined[-1][1] < pause:
             start = joined.pop()[0]
         joined.append((start, end))
     return joined

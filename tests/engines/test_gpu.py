@@ -1,0 +1,61 @@
+"""On a GPU, in half precision, the answers are those of the CPU."""
+
+import pytest
+import torch
+
+from app.engines import SpeakerBounds, TranscriptionRequest
+from app.engines.pyannote import PyannoteDiarizer
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.whisper import WhisperTranscriber
+from tests.engines.conftest import DEMO, nothing, recordings, samples_of
+from tests.engines.test_wav2vec2 import Heard, aligned_words
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+FRAME_SECONDS = 0.0201
+
+
+def test_half_precision_moves_no_word_by_more_than_a_frame(
+    heard: Heard, english_aligner: Wav2Vec2Aligner
+) -> None:
+    on_gpu = Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device="cuda", batch_size=8)
+    for path in recordings("conversation-en-*"):
+        segments = heard(path).segments
+        expected = aligned_words(english_aligner.align(samples_of(path), segments, nothing))
+        found = aligned_words(on_gpu.align(samples_of(path), segments, nothing))
+        for word, other in zip(found, expected, strict=True):
+            assert word["start"] == pytest.approx(other["start"], abs=FRAME_SECONDS)
+            assert word["end"] == pytest.approx(other["end"], abs=FRAME_SECONDS)
+
+
+def test_float16_decoding_hears_the_same_words(heard: Heard) -> None:
+    on_gpu = WhisperTranscriber.load(
+        DEMO / "whisper",
+        device="cuda",
+        compute_type="float16",
+        batch_size=16,
+        cpu_threads=0,
+        chunk_seconds=10.0,
+    )
+    path = recordings("conversation-en-*")[0]
+    found = on_gpu.transcribe(samples_of(path), TranscriptionRequest(), nothing)
+    assert found.language == "en"
+    assert len(found.segments) == len(heard(path).segments)
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto", "bfloat16"])
+def test_turns_are_those_of_the_cpu(precision: str, diarizer: PyannoteDiarizer) -> None:
+    on_gpu = PyannoteDiarizer.load(
+        DEMO / "diarization",
+        device="cuda",
+        segmentation_batch_size=32,
+        embedding_batch_size=32,
+        precision=precision,
+        clustering_threshold=None,
+        min_duration_off=None,
+    )
+    sound = samples_of(recordings("conversation-en-3-voices-*")[0])
+    expected = diarizer.diarize(sound, SpeakerBounds(), nothing).turns
+    assert on_gpu.diarize(sound, SpeakerBounds(), nothing).turns == expected
