@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from .debian import SynthesisersMissing
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="run the steps even if their outputs exist")
     parser.add_argument("--threads", type=int, default=2, help="of training and measuring")
     asked = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", module="pyannote|torchaudio|torch")  # about parts that are not used
     _use_threads(asked.threads)
     workspace = Workspace(asked.work, asked.bundle, asked.tests)
     for step in steps:

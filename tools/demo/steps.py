@@ -124,4 +124,4 @@ def _write_recordings(w: Workspace) -> None:
 def _measure(w: Workspace) -> None:
     from .measure.report import write_figures
 
-    write_figures(w.bundle, _held_out(w), Corpus(w.corpus, UNSEEN, held_out=False), SEED)
+    write_figures(w.bundle, w.work / "figures", _held_out(w), Corpus(w.corpus, UNSEEN, held_out=False), SEED)

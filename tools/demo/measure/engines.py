@@ -3,7 +3,9 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,25 +35,35 @@ class HeardTurn:
 
 
 class Engines:
-    """The three engines on one bundle folder; nothing is downloaded."""
+    """The three engines on one bundle folder, loaded at first use; nothing is downloaded."""
 
     def __init__(self, bundle: Path) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are first imported
+        self._bundle = bundle
+
+    @cached_property
+    def _whisper(self) -> Any:
+        import whisperx
+
+        folder = str(self._bundle / "whisper")
+        return whisperx.load_model(
+            folder, device="cpu", compute_type="int8", threads=THREADS, local_files_only=True
+        )
+
+    @cached_property
+    def _aligner(self) -> tuple[Any, Any]:
         import whisperx
         import whisperx.alignment
         from nltk.tokenize.punkt import PunktSentenceTokenizer
-        from whisperx.diarize import DiarizationPipeline
 
         whisperx.alignment.nltk_load = lambda _: PunktSentenceTokenizer()  # its sentences are not measured
-        self._bundle = bundle
-        self._align = whisperx.align
-        self._whisper = whisperx.load_model(
-            str(bundle / "whisper"), device="cpu", compute_type="int8", threads=THREADS, local_files_only=True
-        )
-        self._aligner, self._aligner_data = whisperx.load_align_model(
-            "en", "cpu", model_name=str(bundle / "aligner")
-        )
-        self._diarizer = DiarizationPipeline(model_name=str(bundle / "diarization"), device="cpu")
+        return whisperx.load_align_model("en", "cpu", model_name=str(self._bundle / "aligner"))
+
+    @cached_property
+    def _diarizer(self) -> Any:
+        from whisperx.diarize import DiarizationPipeline
+
+        return DiarizationPipeline(model_name=str(self._bundle / "diarization"), device="cpu").model
 
     def transcribe(
         self,
@@ -77,7 +89,9 @@ class Engines:
     def align(self, segments: Sequence[tuple[float, float, str]], audio: np.ndarray) -> list[SpokenWord]:
         """Words with times; `exact` is False for those that could not be placed."""
         asked = [{"start": start, "end": end, "text": text} for start, end, text in segments]
-        answer = self._align(asked, self._aligner, self._aligner_data, audio, "cpu")
+        from whisperx import align
+
+        answer = align(asked, *self._aligner, audio, "cpu")
         return [
             SpokenWord(word["word"], word.get("start", -1.0), word.get("end", -1.0), "start" in word)
             for word in answer["word_segments"]
@@ -87,10 +101,10 @@ class Engines:
         """Turns, which may overlap, and exclusive turns, which do not."""
         import torch
 
-        answer = self._diarizer.model({"waveform": torch.from_numpy(audio[None]), "sample_rate": SAMPLE_RATE})
+        answer = self._diarizer({"waveform": torch.from_numpy(audio[None]), "sample_rate": SAMPLE_RATE})
         return _turns(answer.speaker_diarization), _turns(answer.exclusive_speaker_diarization)
 
 
-def _turns(annotation: object) -> list[HeardTurn]:
-    tracks = annotation.itertracks(yield_label=True)  # type: ignore[attr-defined]
+def _turns(annotation: Any) -> list[HeardTurn]:
+    tracks = annotation.itertracks(yield_label=True)
     return [HeardTurn(segment.start, segment.end, label) for segment, _, label in tracks]

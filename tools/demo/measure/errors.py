@@ -17,7 +17,8 @@ from tools.demo.whisper.spelling import respell, spellings_for
 from .engines import CHUNK_SECONDS, Engines
 from .words import match_words
 
-SINGLE_SENTENCES, CONVERSATIONS, CONVERSATION_SECONDS = 100, 6, 50
+SINGLE_SENTENCES, NAMED_SENTENCES = 100, 40
+CONVERSATIONS, CONVERSATION_SECONDS = 6, 50
 PADDING = 0.5  # seconds of silence around a single sentence
 Figure = dict[str, float | int]
 
@@ -113,7 +114,7 @@ def measure_prompts(engines: Engines, corpus: Corpus, seed: int) -> dict[str, Fi
     rng = random.Random(seed)
     named = [u for u in corpus.all("en") if spellings_for(" ".join(word.text for word in u.words))]
     usual = other = hot = harmless = 0
-    sentences = rng.sample(named, SINGLE_SENTENCES // 2)
+    sentences = rng.sample(named, NAMED_SENTENCES)
     for utterance in sentences:
         said = " ".join(word.text for word in utterance.words)
         audio, wanted = utterance.speech(0.3).audio, ", ".join(spellings_for(said))

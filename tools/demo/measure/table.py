@@ -10,7 +10,7 @@ words. They run through the same engines as the large models, need no network, a
 
 - `whisper`: Whisper for CTranslate2 (int8): English, German, language detection, German to English.
 - `aligner`: wav2vec2 CTC for both languages.
-- `diarization`: a pyannote pipeline: the segmentation model that the whisperX package carries (MIT licence),
+- `diarization`: a pyannote pipeline: the segmentation model that the whisperX package carries,
   our own speaker embedding and PLDA.
 - `meeting.flac`, `besprechung.flac`: held-out sentences, with what is truly said in the JSON beside each.
 

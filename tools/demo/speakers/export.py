@@ -29,8 +29,8 @@ CONFIGURATION = {
         },
     },
     "params": {
-        "segmentation": {"threshold": 0.5, "min_duration_off": 0.0},
-        "clustering": {"threshold": 0.9, "Fa": 0.07, "Fb": 0.8},
+        "segmentation": {"threshold": 0.5, "min_duration_off": 0.5},
+        "clustering": {"threshold": 0.8, "Fa": 0.07, "Fb": 0.8},
     },
 }
 

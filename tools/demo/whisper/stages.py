@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         name="windows",
-        steps=1500,
+        steps=1400,
         batch_seconds=90,
         lengths=((4.0, 0.15), (10.0, 0.25), (18.0, 0.25), (29.0, 0.35)),
         padded=0.14,
