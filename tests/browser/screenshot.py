@@ -20,7 +20,9 @@ def main(url: str, target: Path) -> None:
     ):
         open_docs(page, url)
         transcribe_on_page(page, DEMO / "meeting.flac")
-        page.evaluate("document.querySelector('.execute-wrapper').scrollIntoView()")
+        page.evaluate(
+            "document.querySelector('tr[data-param-name=return_speaker_embeddings]').scrollIntoView()"
+        )
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(page.screenshot(1280, 1400))
 

@@ -50,7 +50,7 @@ def test_the_browser_could_reach_no_other_host(page: Page) -> None:
 
 def test_the_sample_meeting_is_transcribed_on_the_page(answered: Page, meeting: Path) -> None:
     assert shown(answered, f"{ANSWER} .response-col_status").split()[0] == "200"
-    answer = json.loads(shown(answered, f"{ANSWER} .highlight-code"))
+    answer = json.loads(shown(answered, f"{ANSWER} .highlight-code code"))
     truth = json.loads(meeting.with_suffix(".json").read_text(encoding="utf-8"))
     assert {segment["speaker"] for segment in answer["segments"]} == {w["speaker"] for w in truth["words"]}
     assert len(answer["word_segments"]) > 0.9 * len(truth["words"])
