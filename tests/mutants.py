@@ -63,8 +63,8 @@ MUTANTS = (
     Mutant(
         "num_speakers ignored by the engine",
         "app/engines/pyannote.py",
-        "self._stages.run(sound, speakers, checkpoint)",
-        "self._stages.run(sound, SpeakerBounds(), checkpoint)",
+        "self.stages.run(sound, speakers, checkpoint)",
+        "self.stages.run(sound, SpeakerBounds(), checkpoint)",
         ("tests/engines", "-k", "speaker or diariz"),
     ),
     Mutant(

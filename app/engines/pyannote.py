@@ -52,7 +52,7 @@ class PyannoteDiarizer:
         pipeline = pyannote_audio.Pipeline.from_pretrained(source)
         pipeline.to(torch.device(device))
         _override(pipeline, clustering_threshold, min_duration_off)
-        stages = DiarizationStages.of(pipeline, embedding_batch_size, trunk_dtype(precision))
+        stages = DiarizationStages.of(pipeline, embedding_batch_size, trunk_dtype(precision, device))
         sizes = (segmentation_batch_size, embedding_batch_size)
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
         return cls(pipeline, stages, sizes)
@@ -84,9 +84,16 @@ class PyannoteDiarizer:
             return named(stock_tracks(self.pipeline, sound, speakers, checkpoint))
 
 
-def trunk_dtype(precision: str) -> torch.dtype:
-    """Return the number format that `precision` asks for; "auto" is float32."""
-    return _PRECISIONS.get(precision, torch.float32)
+def trunk_dtype(precision: str, device: str) -> torch.dtype:
+    """Return the number format that `precision` asks for.
+
+    "auto" is bfloat16 on processors that compute in it, where it was shown to leave the turns of every test
+    conversation as they are, and float32 everywhere else.
+    """
+    if precision != "auto":
+        return _PRECISIONS[precision]
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if device == "cpu" and native else torch.float32
 
 
 def stock_tracks(
