@@ -80,6 +80,8 @@ def _train_whisper(w: Workspace) -> None:
     w.bundle.mkdir(parents=True, exist_ok=True)
     for weights in train(STAGES, w.whisper, Vocabulary.load(w.tokenizer), _training(w), _held_out(w)):
         export_whisper(weights, w.tokenizer, w.bundle / "whisper")
+    if not (w.bundle / "whisper").exists():
+        export_whisper(_last_stage(w), w.tokenizer, w.bundle / "whisper")
 
 
 def _train_aligner(w: Workspace) -> None:

@@ -19,6 +19,7 @@ def export_aligner(weights: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         fresh = Path(temporary, "aligner")
         model.half().save_pretrained(fresh)
+        (fresh / "model.safetensors").chmod(0o644)  # safetensors writes it for its owner alone
         config = json.loads((fresh / "config.json").read_text())
         config.pop("torch_dtype", None)
         config["dtype"] = "float32"  # half precision on disk only

@@ -1,8 +1,9 @@
 """Training examples: a clip's audio with target tokens, the time window of each token, and its letters."""
 
 import random
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ class Mixture:
     translated: float = 0.4  # of the German ones
     copied: float = 0.03  # English ones under the translate task
     prompted: float = 0.0
+    redrawn: int = 0  # clips drawn in addition for a prompt, in search of a name with two spellings
     silent: float = 0.01
     timestamped: float = 0.3  # without <|notimestamps|> in the prompt
 
@@ -59,15 +61,21 @@ def draw_example(
     language = "de" if rng.random() < mixture.german else "en"
     translated = rng.random() < (mixture.translated if language == "de" else mixture.copied)
     task = "translate" if translated else "transcribe"
+    shape = replace(shape, cut=0.0) if translated else shape
     if rng.random() < mixture.silent:
         clip = draw_silence(rng, language, rng.uniform(0.5, shape.seconds))
     else:
-        cut = 0.0 if translated else shape.cut
-        clip = draw_clip(rng, corpus, language, ClipShape(shape.seconds, shape.sentences, cut))
+        clip = draw_clip(rng, corpus, language, shape)
     prompt = ""
     if rng.random() < mixture.prompted:
-        prompt = draw_prompt(rng, " ".join(word.text for word in clip.words))
+        clip = _prefer_names(clip, [draw_clip(rng, corpus, language, shape) for _ in range(mixture.redrawn)])
+        prompt = draw_prompt(rng, _usual_words(clip))
     return make_example(vocabulary, clip, task, prompt, timestamped=rng.random() < mixture.timestamped)
+
+
+def _prefer_names(clip: Clip, others: Sequence[Clip]) -> Clip:
+    """The first clip with a name that can be spelled in two ways, else `clip`."""
+    return next((c for c in (clip, *others) if spellings_for(_usual_words(c))), clip)
 
 
 def make_example(
@@ -79,7 +87,7 @@ def make_example(
         head.append(vocabulary.row_of("<|notimestamps|>"))
     if prompt:
         head = [vocabulary.row_of("<|startofprev|>"), *vocabulary.encode(prompt), *head]
-    wanted = {other for other in spellings_for(_usual_words(clip)) if other in prompt}
+    wanted = set(re.findall(r"\w+", prompt))
     target: list[int] = []
     windows: list[Window] = []
     for sentence in clip.sentences:

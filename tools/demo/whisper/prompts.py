@@ -13,9 +13,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def draw_prompt(rng: random.Random, spoken: str) -> str:
     """A prompt for a clip that says `spoken`: other spellings of its names, usual text, or foreign words."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.6:
         return _other_spellings(rng, spoken)
-    if kind < 0.75:
+    if kind < 0.8:
         return _usual_text(rng)
     return _foreign_words(rng)
 

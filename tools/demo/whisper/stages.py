@@ -1,4 +1,4 @@
-"""The curriculum: single sentences, then clips of several, then up to the full 30 s window."""
+"""The curriculum: single sentences, then clips of several, then up to 30 s, then more prompts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,19 @@ STAGES = (
         adam=1.2e-3,
         floor=0.02,
         seed=3,
+    ),
+    Stage(
+        name="prompts",
+        steps=450,
+        batch_seconds=84,
+        lengths=((4.0, 0.5), (10.0, 0.25), (29.0, 0.25)),
+        padded=0.14,
+        mixture=Mixture(german=0.35, translated=0.35, prompted=0.45, redrawn=3),
+        muon=0.006,
+        adam=8e-4,
+        floor=0.02,
+        seed=4,
+        warm_up=20,
     ),
 )
 

@@ -104,16 +104,10 @@ class Vocabulary:
     def _rows(self) -> dict[int, int]:
         return {identity: row for row, identity in enumerate(self.ids)}
 
-    @cached_property
-    def _encoded(self) -> dict[str, list[int]]:
-        return {}
-
     def encode(self, text: str) -> list[int]:
         """Rows of " text" (with a leading space, as within a sentence)."""
-        if text not in self._encoded:
-            encoding = self.tokenizer.encode(f" {text}", add_special_tokens=False)
-            self._encoded[text] = [self._rows[identity] for identity in encoding.ids]
-        return self._encoded[text]
+        encoding = self.tokenizer.encode(f" {text}", add_special_tokens=False)
+        return [self._rows[identity] for identity in encoding.ids]
 
     def encode_time(self, seconds: float) -> int:
         """Row of the nearest trained timestamp."""

@@ -116,7 +116,7 @@ class StageTraining:
 def train(
     stages: tuple[Stage, ...], folder: Path, vocabulary: Vocabulary, training: Corpus, held_out: Corpus
 ) -> Iterator[Path]:
-    """Runs the stages that have no weights yet, each from the one before; yields each one's weights."""
+    """Runs the stages that have no weights yet, each from the one before; yields what they write."""
     previous: Path | None = None
     for stage in stages:
         finished = weights_path(folder, stage)
@@ -125,5 +125,5 @@ def train(
             if previous is not None:
                 job.start_from(torch.load(previous))
             job.run()
-        yield finished
+            yield finished
         previous = finished
