@@ -103,9 +103,10 @@ def show(answer: dict[str, Any], seconds: float) -> None:
         span = f"{clock(segment['start'])} - {clock(segment['end'])}"
         print(f"{span}  {segment.get('speaker', '?'):<10}  {segment['text'].strip()}")
     words = answer["word_segments"]
+    speakers = {word.get("speaker") for word in words}
     print(
-        f"\n{answer['duration']:.1f} s of audio, language {answer['language']}, {len(words)} words, "
-        f"{len({word.get('speaker') for word in words})} speakers; answered in {seconds:.1f} s"
+        f"\n{answer['duration']:.1f} s of audio, language {answer['language']}, "
+        f"{len(words)} words with times, {len(speakers)} speakers; answered in {seconds:.1f} s"
     )
     for warning in answer.get("warnings", []):
         print(f"warning: {warning}")
