@@ -13,7 +13,7 @@ from tools.demo.corpus import Corpus
 from tools.demo.whole_files import write_whole
 
 from .diarization import measure_chain, measure_diarization
-from .engines import CHUNK_SECONDS, THREADS, Engines
+from .engines import CHUNK_SECONDS, Engines
 from .errors import measure_conversations, measure_prompts, measure_sentences, measure_silence
 from .table import as_markdown
 from .timing import measure_boundaries
@@ -105,7 +105,6 @@ def _conditions(seed: int) -> dict[str, object]:
         "chunk_seconds": CHUNK_SECONDS,
         "compute_type": "int8",
         "device": "cpu",
-        "threads": THREADS,
         "python": platform.python_version(),
         "measured": time.strftime("%Y-%m-%d", time.gmtime()),
     }
