@@ -51,7 +51,8 @@ def as_markdown(report: dict[str, Any]) -> str:
         f"\nSeed {conditions['seed']}; {conditions['compute_type']} on the CPU, beam 5; {engines}.\n"
         f"Held out are {conditions['held_out']}; "
         "the voices are those of the training unless the row says otherwise.\n"
-        "Diarization errors leave out 0.25 s at each boundary, half on each side; its thresholds were chosen on\n"
+        "Diarization errors leave out 0.25 s at each boundary, half on each side; "
+        "its thresholds were chosen on\n"
         "other conversations of the same voices. All figures: `FIGURES.json`.\n"
     )
     return _INTRODUCTION + "\n".join(lines) + "\n" + closing
