@@ -125,6 +125,10 @@ def _random_whisper(tokens: list[str]) -> Any:
         encoder_ffn_dim=3072,
         decoder_ffn_dim=3072,
         num_mel_bins=80,
+        pad_token_id=end,
+        bos_token_id=end,
+        eos_token_id=end,
+        decoder_start_token_id=end,
         suppress_tokens=None,
     )
     torch.manual_seed(0)
@@ -134,6 +138,7 @@ def _random_whisper(tokens: list[str]) -> Any:
         decoder.embed_positions.weight[:, 0] = -30.0
         decoder.embed_positions.weight[TOKENS_PER_CHUNK:, 0] = 30.0
         decoder.embed_tokens.weight[:, 0] = 0.0
-        decoder.embed_tokens.weight[end] = 0.0
+        silent = [place for place, token in enumerate(tokens) if not token.startswith("Ġ") or place >= end]
+        decoder.embed_tokens.weight[silent] = 0.0  # only tokens that begin a word are ever written
         decoder.embed_tokens.weight[end, 0] = 1.0
     return model

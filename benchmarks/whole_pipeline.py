@@ -60,10 +60,10 @@ def run(scale: Scale) -> list[Comparison]:
     """Return what a request takes: Whisper small, wav2vec2 base and a ResNet34, all of the real size."""
     warnings.filterwarnings("ignore")
     use_our_sentences(scale.cache / "nltk_data")
-    seconds = 20.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
+    seconds = 10.0 if scale.quick else (15.0 if scale.device == "cpu" else 600.0)
     samples = long_meeting(seconds)
     measured = []
-    for precision in ("float32", "bfloat16"):
+    for precision in ("bfloat16", "float32"):
         models = _models(scale)
         pipeline = Pipeline(_our_engines(models, precision, scale), beside=scale.device == "cuda")
         measured.append(

