@@ -52,7 +52,8 @@ def _laid_out(resnet: torch.nn.Module) -> Any:
     """
     if next(resnet.parameters()).device.type != "cpu":
         return resnet
-    return copy.deepcopy(resnet).to(memory_format=torch.channels_last)
+    copied: Any = copy.deepcopy(resnet)
+    return copied.to(memory_format=torch.channels_last)
 
 
 def _front_end(model: Any) -> Callable[[Tensor], Tensor]:
