@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import psutil
@@ -39,11 +41,19 @@ def endless_ffmpeg(tmp_path: Path) -> Path:
     return script
 
 
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+Children: TypeAlias = Callable[[], list[psutil.Process]]
 
 
-def test_a_small_file_of_many_hours_is_stopped_at_the_limit(hours_of_silence: Path) -> None:
+@pytest.fixture
+def children() -> Children:
+    """Return what tells which processes of this test run; other tests of the session may keep some, too."""
+    others = {process.pid for process in psutil.Process().children(recursive=True)}
+    return lambda: [each for each in psutil.Process().children(recursive=True) if each.pid not in others]
+
+
+def test_a_small_file_of_many_hours_is_stopped_at_the_limit(
+    hours_of_silence: Path, children: Children
+) -> None:
     assert hours_of_silence.stat().st_size < 200_000
     decoder = Decoder(max_minutes=10, timeout_seconds=60)
     before = psutil.Process().memory_info().rss
@@ -61,7 +71,7 @@ def test_exactly_the_limit_is_allowed(tmp_path: Path) -> None:
         Decoder(max_minutes=0.0999).decode(sound, go_on)
 
 
-def test_a_hang_is_killed(endless_ffmpeg: Path, encoded: dict[str, Path]) -> None:
+def test_a_hang_is_killed(endless_ffmpeg: Path, encoded: dict[str, Path], children: Children) -> None:
     decoder = Decoder(str(endless_ffmpeg), timeout_seconds=0.3)
     began = time.monotonic()
     with pytest.raises(AudioUnreadable, match=r"longer than 0\.3 seconds"):
@@ -70,7 +80,9 @@ def test_a_hang_is_killed(endless_ffmpeg: Path, encoded: dict[str, Path]) -> Non
     assert children() == []
 
 
-def test_a_client_that_leaves_ends_the_decoding(endless_ffmpeg: Path, encoded: dict[str, Path]) -> None:
+def test_a_client_that_leaves_ends_the_decoding(
+    endless_ffmpeg: Path, encoded: dict[str, Path], children: Children
+) -> None:
     left = time.monotonic() + 0.3
 
     def leave() -> None:
@@ -83,7 +95,9 @@ def test_a_client_that_leaves_ends_the_decoding(endless_ffmpeg: Path, encoded: d
     assert children() == []
 
 
-def test_a_killed_ffmpeg_is_a_refusal(endless_ffmpeg: Path, encoded: dict[str, Path]) -> None:
+def test_a_killed_ffmpeg_is_a_refusal(
+    endless_ffmpeg: Path, encoded: dict[str, Path], children: Children
+) -> None:
     def kill_soon() -> None:
         while not children():
             time.sleep(0.01)
@@ -103,7 +117,9 @@ def test_memory_beyond_the_limit_ends_the_child_and_not_the_service(encoded: dic
     assert len(Decoder().decode(encoded["mp4"], go_on)) == 3 * SAMPLE_RATE
 
 
-def test_no_descriptor_or_process_is_left(encoded: dict[str, Path], tmp_path: Path, decoder: Decoder) -> None:
+def test_no_descriptor_or_process_is_left(
+    encoded: dict[str, Path], tmp_path: Path, decoder: Decoder, children: Children
+) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x00" * 5000)
     before = len(os.listdir("/proc/self/fd"))
