@@ -40,7 +40,7 @@ class Wav2Vec2Aligner:
         self._splitter = SentenceSplitter(language)
         self._device = device
         self._dtype = torch.float16 if torch.device(device).type == "cuda" else torch.float32
-        self._batch_size = batch_size
+        self._batch_size = batch_size if torch.device(device).type == "cuda" else 1
 
     @classmethod
     def load(
@@ -52,7 +52,11 @@ class Wav2Vec2Aligner:
         batch_size: int,
         model_dir: Path | None = None,
     ) -> "Wav2Vec2Aligner":
-        """Load a local Hugging Face directory, or the torchaudio pipeline `source` kept in `model_dir`."""
+        """Load a local Hugging Face directory, or the torchaudio pipeline `source` kept in `model_dir`.
+
+        On a CPU segments are aligned one by one, whatever `batch_size`: there the padding of a batch costs
+        more than the batch gains.
+        """
         model, vocabulary = load_acoustic(source, device, model_dir)
         return cls(model, vocabulary, language=language, device=device, batch_size=batch_size)
 

@@ -113,15 +113,14 @@ def test_words_lie_in_their_sentences_and_sentences_in_order(
         assert segment.words[-1].end == segment.end
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 16])
-def test_the_batch_size_does_not_change_the_times(
-    batch_size: int, heard: Heard, english_aligner: Wav2Vec2Aligner
+def test_short_segments_beside_long_ones_keep_their_times(
+    heard: Heard, english_aligner: Wav2Vec2Aligner
 ) -> None:
     path = recordings("conversation-en-*")[0]
-    segments = (*heard(path).segments, Segment(1.0, 2.0, "Yes."), Segment(2.0, 6.5, "I will do that."))
+    segments = heard(path).segments
     expected = english_aligner.align(samples_of(path), segments, nothing)
-    batched = english_aligner.with_batch_size(batch_size).align(samples_of(path), segments, nothing)
-    assert aligned_words(batched) == aligned_words(expected)
+    found = english_aligner.align(samples_of(path), (*segments, Segment(1.0, 2.0, "Yes.")), nothing)
+    assert found[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
