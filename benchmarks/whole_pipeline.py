@@ -12,7 +12,7 @@ from app.audio import Waveform
 from app.catalogue import ModelSpec
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
 from app.engines.diarization_stages import DiarizationStages
-from app.engines.pyannote import PyannoteDiarizer
+from app.engines.pyannote import PyannoteDiarizer, trunk_dtype
 from app.engines.voice_activity import VoiceActivity
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
@@ -60,23 +60,18 @@ def run(scale: Scale) -> list[Comparison]:
     """Return what a request takes: Whisper small, wav2vec2 base and a ResNet34, all of the real size."""
     warnings.filterwarnings("ignore")
     use_our_sentences(scale.cache / "nltk_data")
-    seconds = 10.0 if scale.quick else (15.0 if scale.device == "cpu" else 600.0)
-    samples = long_meeting(seconds)
-    measured = []
-    for precision in ("bfloat16", "float32"):
-        models = _models(scale)
-        pipeline = Pipeline(_our_engines(models, precision, scale), beside=scale.device == "cuda")
-        measured.append(
-            compare(
-                f"pipeline, Whisper small {_compute_type(scale)}, trunk {precision}, {seconds:g} s",
-                lambda models=models: whisperx_sequence(models, samples, scale),  # type: ignore[misc]
-                lambda pipeline=pipeline: _ours(pipeline, samples),  # type: ignore[misc]
-                _agreement,
-                pairs=scale.pairs,
-                goal=3.0 if scale.device == "cuda" else 2.5,
-            )
-        )
-    return measured
+    seconds = 10.0 if scale.quick or scale.device == "cpu" else 600.0
+    samples, models = long_meeting(seconds), _models(scale)
+    pipeline = Pipeline(_our_engines(models, scale), beside=scale.device == "cuda")
+    measured = compare(
+        f"pipeline, Whisper small {_compute_type(scale)}, wav2vec2 base, ResNet34, {seconds:g} s",
+        lambda: whisperx_sequence(models, samples, scale),
+        lambda: _ours(pipeline, samples),
+        _agreement,
+        pairs=scale.pairs,
+        goal=3.0 if scale.device == "cuda" else 2.5,
+    )
+    return [measured]
 
 
 def whisperx_sequence(models: Models, samples: Waveform, scale: Scale) -> dict[str, Any]:
@@ -119,9 +114,8 @@ def _models(scale: Scale) -> Models:
     return Models(loaded, wav2vec2("base").to(scale.device), diarization)
 
 
-def _our_engines(models: Models, precision: str, scale: Scale) -> GivenEngines:
-    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    stages = DiarizationStages.of(models.diarization, 32, dtype)
+def _our_engines(models: Models, scale: Scale) -> GivenEngines:
+    stages = DiarizationStages.of(models.diarization, 32, trunk_dtype("auto", scale.device))
     return GivenEngines(
         {
             "transcriber": WhisperTranscriber(
