@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 import soundfile
 
 from tests.service import Service
@@ -23,10 +24,11 @@ def busy(service: Service) -> tuple[int, int]:
     return queue["running"], queue["waiting"]
 
 
+@pytest.mark.timeout(900)
 def test_running_work_stops_soon_after_its_client_left(live_service: Service, meeting: Path) -> None:
     """Within two seconds, or on a busy machine within the time that a third of the work takes."""
     began = time.monotonic()
-    answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": meeting.read_bytes()}, timeout=120)
+    answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": meeting.read_bytes()}, timeout=600)
     assert answer.status_code == 200
     unit = time.monotonic() - began
     samples, rate = soundfile.read(meeting, dtype="int16")
