@@ -13,7 +13,7 @@ import soundfile
 from tests.service import Service
 from tests.wire import form, head, wait_until
 
-TIMES = 3
+TIMES = 8
 """How often the meeting is repeated, so that the work cannot simply end by itself in time."""
 LEAVING_AFTER = (0.1, 1.2)
 """When the client leaves, in units of the time that one meeting takes."""
