@@ -1,18 +1,15 @@
 """POST /asr: a recording in, a transcript out."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.answers import TranscriptAnswer
-from app.api.dependencies import Services, ServicesDep
+from app.api.dependencies import ServicesDep
 from app.api.openapi import error_answers, transcript_answer, upload_operation
-from app.api.request_record import RequestRecord, record_of
-from app.api.server_timing import record_stages
 from app.api.submission import Submission, receive_submission
-from app.audio import SAMPLE_RATE
-from app.engines import Checkpoint
+from app.api.work import run_submission
+from app.audio import Waveform
 from app.formats import FORMATS, CueLayout, content_disposition
 from app.options import AsrOptions
 from app.pipeline import Run
@@ -37,35 +34,15 @@ LONGEST_HEADER = 4000
 async def transcribe(request: Request, services: ServicesDep) -> Response:
     """Return what is said in the recording, when and by whom."""
     async with receive_submission(request, services) as submission:
-        stage_seconds: dict[str, float] = {}
-        work = _work(submission, services, record_of(request), stage_seconds)
-        try:
-            finished = await services.worker.run(work, client=submission.client)
-        finally:
-            record_stages(request, stage_seconds)
-        record_stages(request, {"queue": finished.queue_seconds})
-        document, warnings = finished.value
+        options, model = submission.options, submission.model
+
+        def work(waveform: Waveform, run: Run) -> tuple[bytes, tuple[str, ...]]:
+            transcript = services.pipeline.transcribe(waveform, model, options, run)
+            document = FORMATS[options.output_format].render(transcript, _layout(options))
+            return document.encode(), transcript.warnings
+
+        document, warnings = await run_submission(request, services, submission, work)
         return _answer(document, warnings, submission)
-
-
-def _work(
-    submission: Submission, services: Services, record: RequestRecord, stage_seconds: dict[str, float]
-) -> Callable[[Checkpoint], tuple[bytes, tuple[str, ...]]]:
-    """Return the blocking part: decode, run the pipeline, write the document; with the warnings it gave."""
-    options = submission.options
-
-    def work(checkpoint: Checkpoint) -> tuple[bytes, tuple[str, ...]]:
-        run = Run(checkpoint, list(submission.warnings), stage_seconds)
-        with run.stage("decode"), submission.upload.borrow() as path:
-            waveform = services.decoder.decode(
-                path, checkpoint, raw_pcm=not options.encode, warn=run.warnings.append
-            )
-        record.audio_seconds = len(waveform) / SAMPLE_RATE
-        transcript = services.pipeline.transcribe(waveform, submission.model, options, run)
-        document = FORMATS[options.output_format].render(transcript, _layout(options))
-        return document.encode(), transcript.warnings
-
-    return work
 
 
 def _layout(options: AsrOptions) -> CueLayout:
