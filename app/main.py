@@ -137,8 +137,8 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "X-Asr-Warnings", "Server-Timing", "Content-Disposition"],
         )
-    app.add_middleware(LingeringClose)
     app.add_middleware(UnforeseenErrorsMiddleware)
     app.add_middleware(AccessLog, metrics=metrics)
     app.add_middleware(ServerTimingMiddleware)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(LingeringClose)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone
-from tests.wire import Wire, form, head, wait_until, wired
+from tests.wire import Wire, form, head, is_closed, read_answer, wait_until, wired
 
 
 def send(wire: Wire, path: str = "/asr"):  # type: ignore[no-untyped-def]
@@ -113,6 +113,24 @@ def test_a_full_queue_refuses_before_the_upload(tmp_path: Path) -> None:
             assert b" 200 " in connection.recv(65536).splitlines()[0]
             connection.close()
         assert 'asr_refusals_total{reason="busy"} 1.0' in httpx.get(f"{wire.url}/metrics").text
+
+
+def test_a_refused_client_that_sends_slowly_reads_its_answer(tmp_path: Path) -> None:
+    """It looks for an answer only when it has sent all, as most do; until then it meets no reset."""
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path, max_queue_size=1) as wire, send(wire), send(wire):
+        wait_until(lambda: wire.queue() == (1, 1))
+        with wire.connect() as connection:
+            connection.sendall(head(9000))
+            wait_until(lambda: 'outcome="busy"' in httpx.get(f"{wire.url}/metrics").text)
+            for _ in range(9):
+                time.sleep(0.35)
+                connection.sendall(bytes(1000))
+            time.sleep(0.1)
+            answer = read_answer(connection)
+            assert (answer.status, answer.json["code"]) == (503, "busy")
+            assert is_closed(connection, seconds=1)
 
 
 def test_time_limits_answer_with_their_status(tmp_path: Path) -> None:
