@@ -152,6 +152,8 @@ class ParsedOptions:
 
     options: AsrOptions
     warnings: tuple[str, ...] = ()
+    written: frozenset[str] = frozenset()
+    """Names of the options that the caller wrote; the others have their defaults."""
 
 
 def parse_options(
@@ -186,7 +188,8 @@ def parse_options(
         chosen["model"] = resolve_model(None)
     settled, remarks = settle(chosen)
     unknown_names = [name for name in unknown if name not in TOLERATED_NAMES]
-    return ParsedOptions(AsrOptions.model_validate(settled), (*_ignored(unknown_names), *remarks))
+    warnings = (*_ignored(unknown_names), *remarks)
+    return ParsedOptions(AsrOptions.model_validate(settled), warnings, frozenset(written))
 
 
 def _read(option: str, name: str, text: str) -> object:

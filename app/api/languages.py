@@ -14,31 +14,39 @@ from app.pipeline import Run
 
 router = APIRouter(tags=["speech to text"])
 
+PATH = "/detect-language"
+OPTIONS = ("model", "encode")
+"""The only options that matter here."""
+
 
 @router.post(
-    "/detect-language",
+    PATH,
     summary="Tell which language is spoken",
     responses=error_answers(400, 401, 408, 413, 500, 503, 504, 507),
-    openapi_extra=upload_operation("model", "encode"),
+    openapi_extra=upload_operation(*OPTIONS),
 )
 async def detect_language(request: Request, services: ServicesDep) -> LanguageAnswer:
     """Return the language that is most probably spoken in the recording."""
     async with receive_submission(request, services) as submission:
         model = submission.model
 
-        def work(waveform: Waveform, run: Run) -> LanguageGuess:
-            return services.pipeline.detect_language(waveform, model, run)
+        def work(waveform: Waveform, run: Run) -> LanguageAnswer:
+            guess = services.pipeline.detect_language(waveform, model, run)
+            return _answer(guess, [*run.warnings, *_without_effect(submission.written)])
 
-        guess = await run_submission(request, services, submission, work)
-        return _answer(guess, submission.warnings)
+        return await run_submission(request, services, submission, work)
 
 
-def _answer(guess: LanguageGuess, warnings: tuple[str, ...]) -> LanguageAnswer:
+def _without_effect(written: frozenset[str]) -> list[str]:
+    return [f"{name} has no effect on {PATH}" for name in sorted(written.difference(OPTIONS))]
+
+
+def _answer(guess: LanguageGuess, warnings: list[str]) -> LanguageAnswer:
     answer: LanguageAnswer = {
         "detected_language": LANGUAGES[guess.code],
         "language_code": guess.code,
         "confidence": round(guess.confidence, 4),
     }
     if warnings:
-        answer["warnings"] = list(warnings)
+        answer["warnings"] = warnings
     return answer

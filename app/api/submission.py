@@ -12,7 +12,7 @@ from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
 from app.catalogue import Catalogue, ModelSpec
 from app.errors import BadParameter, BadRequest
-from app.options import AsrOptions, parse_options
+from app.options import AsrOptions, ParsedOptions, parse_options
 from app.spool import StoredUpload
 
 FILE_FIELDS = frozenset({"audio_file"})
@@ -26,6 +26,8 @@ class Submission:
     upload: StoredUpload
     file_name: str
     options: AsrOptions
+    written: frozenset[str]
+    """Names of the options that the client wrote."""
     model: ModelSpec
     warnings: tuple[str, ...]
     client: str
@@ -44,26 +46,27 @@ async def receive_submission(request: Request, services: Services) -> AsyncItera
     _read_options(query, (), services.catalogue)
     services.worker.check_open()
     async with receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS) as form:
-        options, model, warnings = _read_options(query, form.fields, services.catalogue)
+        parsed, model = _read_options(query, form.fields, services.catalogue)
         record = record_of(request)
         record.file_name, record.model = form.file_name, model.name
         yield Submission(
             upload=_the_file(form),
             file_name=form.file_name,
-            options=options,
+            options=parsed.options,
+            written=parsed.written,
             model=model,
-            warnings=warnings,
+            warnings=parsed.warnings,
             client=client_of(request),
         )
 
 
 def _read_options(
     query: list[tuple[str, str]], fields: tuple[tuple[str, str], ...], catalogue: Catalogue
-) -> tuple[AsrOptions, ModelSpec, tuple[str, ...]]:
+) -> tuple[ParsedOptions, ModelSpec]:
     parsed = parse_options(query, fields, resolve_model=lambda name: catalogue.resolve(name).name)
     model = catalogue.resolve(parsed.options.model)
     _check_ability(parsed.options, model)
-    return parsed.options, model, parsed.warnings
+    return parsed, model
 
 
 def _check_ability(options: AsrOptions, model: ModelSpec) -> None:

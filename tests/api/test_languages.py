@@ -8,6 +8,8 @@ import pytest
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 
+MEETING = Path(__file__).parents[2] / "app" / "demo" / "meeting.flac"
+
 
 @pytest.mark.parametrize(
     ("code", "name"), [("de", "german"), ("haw", "hawaiian"), ("jw", "javanese"), ("zh", "chinese")]
@@ -55,6 +57,23 @@ def test_what_cannot_be_done_is_refused_before_any_engine(
         answer = client.post("/detect-language", params=query, files={"audio_file": ("a.wav", upload)})
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert engines.heard == []
+
+
+def test_an_option_that_does_nothing_here_is_named(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path) as client:
+        answer = client.post(
+            "/detect-language?num_speakers=2&model=demo", files={"audio_file": ("a.wav", tone())}
+        )
+    assert answer.json()["warnings"] == ["num_speakers has no effect on /detect-language"]
+
+
+def test_a_damaged_recording_is_named_in_the_answer(tmp_path: Path) -> None:
+    content = bytearray(MEETING.read_bytes())
+    content[200_000:210_000] = bytes(10_000)
+    with in_process(FakeEngines(), tmp_path) as client:
+        answer = client.post("/detect-language", files={"audio_file": ("a.flac", bytes(content))})
+    assert answer.status_code == 200
+    assert ["damaged" in warning for warning in answer.json()["warnings"]] == [True]
 
 
 def test_an_unknown_option_is_ignored_and_named(tmp_path: Path) -> None:
