@@ -2,8 +2,8 @@
 
     nice .venv/bin/python -m benchmarks.memory [--hours 3] [--repeat 10] [--upload-mb 1000]
 
-Writes benchmarks/results/memory.json after every recording; exit 1 if a recording takes more than 300 MB per hour of audio beyond
-the models, if ten in a row grow, or if an upload is held in memory.
+Writes benchmarks/results/memory.json after every recording; exit 1 if a recording takes more than 300 MB per
+hour of audio beyond the models, if ten in a row grow, or if an upload is held in memory.
 """
 
 import argparse

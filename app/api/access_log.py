@@ -18,7 +18,7 @@ from app.logs import FIELDS
 logger = logging.getLogger(__name__)
 
 QUIET_ROUTES = frozenset({"/health", "/metrics"})
-"""Probed every few seconds: logged at debug level while they succeed."""
+"""Probed every few seconds: logged at debug level. What makes /health answer 503 has its own line."""
 
 LEFT_STATUS = 499
 
@@ -70,7 +70,7 @@ class AccessLog:
         route = route_of(scope)
         stages: dict[str, float] = scope.get("state", {}).get("stage_seconds", {})
         self._metrics.observe(route, outcome, seconds, record, stages)
-        quiet = route in QUIET_ROUTES and outcome == "ok"
+        quiet = route in QUIET_ROUTES and outcome in ("ok", "http_503")
         fields: dict[str, object] = {
             "id": request_id_of(connection),
             "client": record.client,
