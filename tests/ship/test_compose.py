@@ -119,7 +119,7 @@ def test_services_start_again_rotate_logs_and_keep_models(name: str) -> None:
     assert service["restart"] == "unless-stopped"
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
     assert service["volumes"] == ["whisperx-cache:/.cache"]
-    assert "whisperx-cache" in load(COMPOSE)["volumes"]
+    assert load(COMPOSE)["volumes"] == {"whisperx-cache": {"name": "whisperx-cache"}}
     assert service["ports"] == ["${PORT:-9000}:9000"]
 
 
