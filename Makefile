@@ -4,7 +4,6 @@
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
-PORT ?= 9000
 DOCKER ?= docker
 IMAGE ?= whisperx-asr-api
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' app/__init__.py)
@@ -14,7 +13,7 @@ demo: $(VENV)/.runtime
 	$(PY) -m app.demo
 
 serve: $(VENV)/.runtime
-	$(PY) -m app serve --host 0.0.0.0 --port $(PORT)
+	$(PY) -m app serve
 
 test: $(VENV)/.dev
 	$(PY) -m pytest -m "not docker" $(ARGS)
