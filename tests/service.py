@@ -60,12 +60,15 @@ def running_service(
         "DEVICE": "cpu",
         "CACHE_DIR": str(directory / "cache"),
         "TEMP_DIR": str(directory / "uploads"),
+        "PYTHONPATH": str(ROOT),
         **(settings or {}),
     }
     command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
     log_path = directory / f"service-{port}.log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
+        )
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:
         if wait_for:

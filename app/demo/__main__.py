@@ -48,10 +48,18 @@ def running_service() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "PRELOAD_MODEL": "demo", "HF_HUB_OFFLINE": "1", "DEVICE": "cpu"}
+    # Started away from the repository, where a .env may hold the settings of another service.
+    environment = {
+        **os.environ,
+        "PRELOAD_MODEL": "demo",
+        "HF_HUB_OFFLINE": "1",
+        "DEVICE": "cpu",
+        "PYTHONPATH": str(HERE.parent.parent),
+        "PYTHONSAFEPATH": "1",
+    }
     command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
     print(f"Starting the service: PRELOAD_MODEL=demo {' '.join(command[1:])}", flush=True)
-    process = subprocess.Popen(command, env=environment, cwd=HERE.parent.parent, stdout=sys.stderr)
+    process = subprocess.Popen(command, env=environment, cwd=HERE, stdout=sys.stderr)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_healthy(url, process)
