@@ -28,7 +28,10 @@ from collections.abc import Sequence
 
 
 class AsrError(Exception):
-    """Base of all failures that are reported to a client; `code` is stable and machine-readable."""
+    """Something that nobody foresaw; the log has the cause.
+
+    Base of all failures that are reported to a client; `code` is stable and machine-readable.
+    """
 
     code = "internal_error"
 

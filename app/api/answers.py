@@ -38,8 +38,6 @@ class SegmentAnswer(TypedDict):
     speaker: NotRequired[Speaker]
     words: NotRequired[list[WordAnswer]]
     """Absent where the text was not aligned with the sound."""
-    avg_logprob: NotRequired[float]
-    """Mean log probability of the decoded tokens."""
 
 
 @with_config(CLOSED)

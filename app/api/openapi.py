@@ -30,7 +30,7 @@ API_INFO: Mapping[str, Any] = {
 _AUDIO_FILE = {
     "type": "string",
     "format": "binary",
-    "description": "The recording, or a video with an audio track, in any format that ffmpeg reads; "
+    "description": "The recording, or a video with an audio track, in any usual format; "
     "with encode=false raw 16-bit little-endian PCM, 16 kHz, mono.",
 }
 _MEDIA_TYPES = {
@@ -135,7 +135,7 @@ def _error_answer(status: int) -> dict[str, Any]:
     codes = sorted({cls.code for cls in _error_classes() if _status_of(cls) == status})
     description = f"{_REASONS[status]} Codes: {', '.join(codes)}."
     answer: dict[str, Any] = {"model": ErrorAnswer, "description": description}
-    if status == 503:
+    if status in (503, 507):
         answer["headers"] = {"Retry-After": _header("Seconds after which to try again.")}
     return answer
 
