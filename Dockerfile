@@ -4,7 +4,7 @@
 #   make image TORCH_INDEX=<address>     another build of torch: cpu (no CUDA libraries), cu126 (Pascal and older), ...
 #
 # Without TORCH_INDEX every package is the one of requirements.lock and is checked against the hashes there; its torch
-# brings CUDA 12.8, for cards from Turing to Blackwell. The driver comes from the NVIDIA container runtime.
+# brings CUDA 12.8, for cards from Volta to Blackwell. The driver comes from the NVIDIA container runtime.
 
 FROM debian:bookworm-slim AS base
 RUN apt-get update \
