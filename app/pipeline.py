@@ -12,7 +12,7 @@ from typing import TypeVar
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.engines import Checkpoint, Engines, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
-from app.errors import ClientLeft, EngineFailed, Unavailable
+from app.errors import ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
 from app.options import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, Segment, Transcript
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
-DEGRADABLE = (Unavailable, EngineFailed)
+DEGRADABLE = (ModelUnavailable, OutOfMemory, EngineFailed)
 """Failures of alignment and diarization that leave the transcript standing."""
 
 
@@ -82,7 +82,7 @@ class Pipeline:
 
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
         """Return the language spoken in `waveform`, (samples,) float32 at 16 kHz."""
-        with run.stage("transcribe"), self._engines.transcriber(model) as transcriber:
+        with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
             return transcriber.detect_language(waveform)
 
     def _listen(
@@ -112,7 +112,7 @@ class Pipeline:
             initial_prompt=options.initial_prompt,
             hotwords=options.hotwords,
         )
-        with run.stage("transcribe"), self._engines.transcriber(model) as transcriber:
+        with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
             return transcriber.transcribe(waveform, request, run.checkpoint)
 
     def _diarize(
@@ -120,7 +120,7 @@ class Pipeline:
     ) -> Diarization | None:
         bounds = SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers)
         try:
-            with run.stage("diarize"), self._engines.diarizer(model) as diarizer:
+            with run.stage("diarize"), self._engines.diarizer(model, run.checkpoint) as diarizer:
                 return diarizer.diarize(waveform, bounds, run.checkpoint)
         except DEGRADABLE as exc:
             run.degrade("speakers are missing", _explain(exc))
@@ -142,7 +142,10 @@ class Pipeline:
         if options.task == "translate" or not wanted or not transcription.segments:
             return transcription.segments
         try:
-            with run.stage("align"), self._engines.aligner(model, transcription.language) as aligner:
+            with (
+                run.stage("align"),
+                self._engines.aligner(model, transcription.language, run.checkpoint) as aligner,
+            ):
                 if aligner is None:
                     run.degrade("word times are missing", _no_aligner(transcription.language))
                     return transcription.segments

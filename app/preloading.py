@@ -34,17 +34,21 @@ def parts_to_preload(
 
 
 def _load_transcriber(catalogue: Catalogue, engines: Engines) -> None:
-    with engines.transcriber(catalogue.resolve()):
+    with engines.transcriber(catalogue.resolve(), _wait):
         pass
 
 
 def _load_aligner(catalogue: Catalogue, engines: Engines, language: str) -> None:
-    with engines.aligner(catalogue.resolve(), language) as aligner:
+    with engines.aligner(catalogue.resolve(), language, _wait) as aligner:
         if aligner is None:
             reason = f"none is known; name one with ALIGN_MODELS={language}=<model>"
             raise ModelUnavailable(f"aligner-{language}", reason, _RETRY_SECONDS)
 
 
 def _load_diarizer(catalogue: Catalogue, engines: Engines) -> None:
-    with engines.diarizer(catalogue.resolve()):
+    with engines.diarizer(catalogue.resolve(), _wait):
         pass
+
+
+def _wait() -> None:
+    """The checkpoint of preloading: nothing ends its wait."""

@@ -10,6 +10,7 @@ import torch
 
 from app.audio import Waveform
 from app.catalogue import ModelSpec
+from app.engines import Checkpoint
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
 from app.engines.diarization_stages import DiarizationStages
 from app.engines.pyannote import PyannoteDiarizer, trunk_dtype
@@ -44,15 +45,15 @@ class GivenEngines:
     engines: dict[str, Any]
 
     @contextmanager
-    def transcriber(self, _model: ModelSpec) -> Iterator[Any]:
+    def transcriber(self, _model: ModelSpec, _checkpoint: Checkpoint) -> Iterator[Any]:
         yield self.engines["transcriber"]
 
     @contextmanager
-    def aligner(self, _model: ModelSpec, _language: str) -> Iterator[Any]:
+    def aligner(self, _model: ModelSpec, _language: str, _checkpoint: Checkpoint) -> Iterator[Any]:
         yield self.engines["aligner"]
 
     @contextmanager
-    def diarizer(self, _model: ModelSpec) -> Iterator[Any]:
+    def diarizer(self, _model: ModelSpec, _checkpoint: Checkpoint) -> Iterator[Any]:
         yield self.engines["diarizer"]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.engines import Checkpoint, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.leasing import EngineKey, Loaded
+from app.engines.pool import Pool
 from app.transcript import Diarization, Segment, Turn, Word
 
 
@@ -34,15 +36,17 @@ class FakeEngines:
         self.gate.set()
 
     @contextmanager
-    def transcriber(self, model: ModelSpec) -> Iterator["FakeEngines"]:
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator["FakeEngines"]:
         yield self
 
     @contextmanager
-    def aligner(self, model: ModelSpec, language: str) -> Iterator["FakeEngines | None"]:
+    def aligner(
+        self, model: ModelSpec, language: str, checkpoint: Checkpoint
+    ) -> Iterator["FakeEngines | None"]:
         yield self if language == "en" else None
 
     @contextmanager
-    def diarizer(self, model: ModelSpec) -> Iterator["FakeEngines"]:
+    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator["FakeEngines"]:
         yield self
 
     def transcribe(
@@ -76,6 +80,26 @@ class FakeEngines:
             raise self.diarize_failure
         turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))
         return Diarization(turns, turns, {"SPEAKER_00": (0.1, 0.2), "SPEAKER_01": (0.3, 0.4)})
+
+
+@dataclass
+class LoadedFakes(FakeEngines):
+    """The same out of a real pool: loading them lasts until `arrived` is set."""
+
+    arrived: threading.Event = field(default_factory=threading.Event)
+    loads: list[str] = field(default_factory=list)
+    pool: Pool = field(default_factory=Pool)
+
+    @contextmanager
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
+        def load() -> Loaded[FakeEngines]:
+            self.loads.append(model.name)
+            self.arrived.wait()
+            return Loaded(self, lambda: None)
+
+        key = EngineKey("whisper", model.name, model.source, "cpu")
+        with self.pool.lease(key, load, checkpoint) as lent:
+            yield lent
 
 
 def _words(segment: Segment, score: float) -> tuple[Word, ...]:

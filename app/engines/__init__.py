@@ -14,7 +14,8 @@ from app.catalogue import ModelSpec
 from app.transcript import Diarization, Segment
 
 Checkpoint: TypeAlias = Callable[[], None]
-"""Called by an engine at every batch boundary; raises ClientLeft or DeadlineExceeded to stop the work."""
+"""Called by an engine at every batch boundary, and while one is loaded; raises what shall stop the work:
+ClientLeft, DeadlineExceeded or ServiceDraining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +90,20 @@ class Diarizer(Protocol):
 class Engines(Protocol):
     """Lends engines: each is usable inside its `with` block only.
 
-    Entering raises ModelUnavailable when the model cannot be loaded now.
+    Entering raises ModelUnavailable when the model cannot be loaded now, OutOfMemory when there is no room
+    for it, and what the checkpoint raises, which is called about every half second while the model is loaded.
     """
 
-    def transcriber(self, model: ModelSpec) -> AbstractContextManager[Transcriber]:
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> AbstractContextManager[Transcriber]:
         """Lend the transcriber of `model`."""
         ...
 
-    def aligner(self, model: ModelSpec, language: str) -> AbstractContextManager[Aligner | None]:
+    def aligner(
+        self, model: ModelSpec, language: str, checkpoint: Checkpoint
+    ) -> AbstractContextManager[Aligner | None]:
         """Lend the aligner for `language`; None where no aligner is known for it."""
         ...
 
-    def diarizer(self, model: ModelSpec) -> AbstractContextManager[Diarizer]:
+    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> AbstractContextManager[Diarizer]:
         """Lend the diarizer that goes with `model`."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from app.catalogue import Catalogue, ModelSpec, shown_source
 from app.devices import CPU_BATCH_SIZE, DevicePlan
-from app.engines import Aligner, Diarizer, Transcriber
+from app.engines import Aligner, Checkpoint, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.gpu import release_cached_memory
 from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber, Observer
@@ -67,7 +67,7 @@ class LoadedEngines:
         self._observe = observe
 
     @contextmanager
-    def transcriber(self, model: ModelSpec) -> Iterator[Transcriber]:
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Transcriber]:
         """Lend the transcriber of `model`.
 
         Raises:
@@ -77,14 +77,14 @@ class LoadedEngines:
         def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
             key = EngineKey("whisper", model.name, model.source, device)
             expected = self._loader.transcriber_bytes(model, device)
-            return self._lease(key, lambda: self._loader.transcriber(model, device), expected)
+            return self._lease(key, lambda: self._loader.transcriber(model, device), checkpoint, expected)
 
         with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
             guard = self._guard(TRANSCRIPTION, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedTranscriber(guard)
 
     @contextmanager
-    def aligner(self, model: ModelSpec, language: str) -> Iterator[Aligner | None]:
+    def aligner(self, model: ModelSpec, language: str, checkpoint: Checkpoint) -> Iterator[Aligner | None]:
         """Lend the aligner for `language`; None where no aligner is known for it.
 
         Raises:
@@ -97,14 +97,14 @@ class LoadedEngines:
 
         def lease(device: str) -> AbstractContextManager[BatchedAligner]:
             key = EngineKey("aligner", f"aligner-{language}", source, device)
-            return self._lease(key, lambda: self._loader.aligner(source, language, device), 0)
+            return self._lease(key, lambda: self._loader.aligner(source, language, device), checkpoint)
 
         with self._lend(lease, self._plan.align, self._align_batch_size) as (engine, batch_size, on_cpu):
             guard = self._guard(ALIGNMENT, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedAligner(guard)
 
     @contextmanager
-    def diarizer(self, model: ModelSpec) -> Iterator[Diarizer]:
+    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Diarizer]:
         """Lend the diarizer that goes with `model`.
 
         Raises:
@@ -114,20 +114,28 @@ class LoadedEngines:
 
         def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
             key = EngineKey("diarizer", shown_source(source), source, device)
-            return self._lease(key, lambda: self._loader.diarizer(source, device), 0)
+            return self._lease(key, lambda: self._loader.diarizer(source, device), checkpoint)
 
         with self._lend(lease, self._plan.diarize, self._diarize_batch_size) as (engine, batch_size, on_cpu):
             guard = self._guard(DIARIZATION, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedDiarizer(guard)
 
     def _lease(
-        self, key: EngineKey, load: Callable[[], Loaded[E]], expected_bytes: int
+        self,
+        key: EngineKey,
+        load: Callable[[], Loaded[E]],
+        checkpoint: Checkpoint,
+        expected_bytes: int = 0,
     ) -> AbstractContextManager[E]:
         def load_with_room() -> Loaded[E]:
             stage = f"loading {key.kind} {key.name}"
-            return run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+            try:
+                return run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+            finally:
+                # Those who asked for it may have left: no job may follow that would do it.
+                self._release_when_quiet()
 
-        return self._pool.lease(key, load_with_room, expected_bytes=expected_bytes)
+        return self._pool.lease(key, load_with_room, checkpoint, expected_bytes=expected_bytes)
 
     @contextmanager
     def _lend(

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, TypeVar
 
+from app.engines import Checkpoint
 from app.engines.leasing import EngineKey, Loaded, PoolEntry
+from app.engines.shelf import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory
 from app.transcript import Seconds
 
@@ -18,37 +18,13 @@ logger = logging.getLogger(__name__)
 E = TypeVar("E")
 
 
-class _State(Enum):
-    LOADING = "loading"
-    READY = "ready"
-    CLOSING = "closing"
-
-
-@dataclass(slots=True)
-class _Entry:
-    state: _State = _State.LOADING
-    loaded: Loaded[Any] | None = None
-    leases: int = 0
-    last_used: Seconds = 0.0
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    reason: str
-    until: Seconds
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """The pool's books; touched only under the pool's lock."""
-
-    entries: dict[EngineKey, _Entry] = field(default_factory=dict)
-    failures: dict[EngineKey, _Failure] = field(default_factory=dict)
-
-
 class Pool:
-    """Lends engines by key. Every method may be called from any thread."""
+    """Lends engines by key. Every method may be called from any thread.
+
+    Each load has a thread of its own, so that those who wait for it may leave at any time, while it goes on
+    for the next. The watchdog does not see a load that hangs, for nothing tells it from a long download:
+    those who wait for it are let go by their checkpoint, at REQUEST_TIMEOUT at the latest.
+    """
 
     def __init__(
         self,
@@ -57,47 +33,61 @@ class Pool:
         max_loaded: int = 0,
         budget_bytes: int = 0,
         cool_down_seconds: Seconds = 10,
+        ask_every_seconds: Seconds = 0.5,
         clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
-        """Build an empty pool; 0 sets no limit, and keeps idle engines for ever (`keep_alive_seconds`)."""
+        """Build an empty pool; 0 sets no limit, and keeps idle engines for ever (`keep_alive_seconds`).
+
+        Those who wait are asked every `ask_every_seconds` whether they still do.
+        """
         self._keep_alive_seconds = keep_alive_seconds
-        self._max_loaded = max_loaded
-        self._budget_bytes = budget_bytes
-        self._cool_down_seconds = cool_down_seconds
+        self._ask_every_seconds = ask_every_seconds
         self._clock = clock
         self._changed = threading.Condition()
-        self._shelf = _Shelf()
+        self._shelf = Shelf(max_loaded, budget_bytes, cool_down_seconds)
 
     @contextmanager
-    def lease(self, key: EngineKey, load: Callable[[], Loaded[E]], *, expected_bytes: int = 0) -> Iterator[E]:
+    def lease(
+        self,
+        key: EngineKey,
+        load: Callable[[], Loaded[E]],
+        checkpoint: Checkpoint,
+        *,
+        expected_bytes: int = 0,
+    ) -> Iterator[E]:
         """Lend the engine of `key`, loading it first if need be; it stays loaded until the block ends.
 
+        `checkpoint` is called again and again during the wait; what it raises ends the wait, not the load.
         `expected_bytes` is what the engine will take, so that room is made before it is loaded.
 
         Raises:
             ModelUnavailable: loading failed now, or failed so recently that it is not tried again yet.
             OutOfMemory: the loader found no memory for it.
         """
-        engine = self._acquire(key, load, expected_bytes)
+        entry = self._acquire(key, load, checkpoint, expected_bytes)
+        assert entry.loaded is not None
         try:
-            yield engine
+            yield entry.loaded.engine
         finally:
-            self._release(key)
+            self._release(entry)
 
     def loaded(self) -> tuple[PoolEntry, ...]:
         """Return what is loaded now, least recently used first."""
         with self._changed:
-            ready = [
-                (key, entry) for key, entry in self._shelf.entries.items() if entry.state is _State.READY
-            ]
-            ready.sort(key=lambda pair: pair[1].last_used)
+            ready = self._shelf.in_state(State.READY)
             return tuple(PoolEntry(key, entry.leases, entry.size_bytes) for key, entry in ready)
 
     @property
     def in_use(self) -> bool:
-        """Whether any engine is lent at the moment."""
+        """Whether any engine is lent at the moment; one that is still being loaded is not."""
         with self._changed:
-            return any(entry.leases for entry in self._shelf.entries.values())
+            return any(entry.leases for _, entry in self._shelf.in_state(State.READY))
+
+    @property
+    def loading(self) -> bool:
+        """Whether a load is under way, be it awaited or not."""
+        with self._changed:
+            return bool(self._shelf.in_state(State.LOADING))
 
     def unload_idle(self) -> tuple[EngineKey, ...]:
         """Unload every engine that nobody used for `keep_alive_seconds`; return their keys."""
@@ -109,120 +99,113 @@ class Pool:
         """Unload every engine that is not lent at this moment; return their keys."""
         return self._unload(lambda _: True)
 
-    def forget_failure(self, key: EngineKey) -> None:
-        """Let the next lease of `key` try to load again at once."""
-        with self._changed:
-            self._shelf.failures.pop(key, None)
+    def _acquire(
+        self, key: EngineKey, load: Callable[[], Loaded[E]], checkpoint: Checkpoint, expected_bytes: int
+    ) -> Entry:
+        """Return the entry of `key` once it is ready, counting the caller in."""
+        while True:
+            entry, asked_first = self._join(key, load, expected_bytes)
+            self._wait_for(entry, checkpoint)
+            if entry.state is State.READY:
+                return entry
+            if asked_first and entry.failure is not None:
+                try:
+                    raise entry.failure
+                finally:
+                    # Its traceback holds this frame: without this they would keep each other alive.
+                    del entry
 
-    def _acquire(self, key: EngineKey, load: Callable[[], Loaded[E]], expected_bytes: int) -> E:
+    def _join(
+        self, key: EngineKey, load: Callable[[], Loaded[Any]], expected_bytes: int
+    ) -> tuple[Entry, bool]:
+        """Count the caller in; return the entry, and whether it is being loaded because the caller asked."""
         with self._changed:
-            while (entry := self._shelf.entries.get(key)) is not None:
-                if entry.state is _State.READY:
-                    assert entry.loaded is not None
-                    entry.leases += 1
-                    engine: E = entry.loaded.engine
-                    return engine
-                self._changed.wait()
-            self._refuse_while_cooling_down(key)
-            entry = self._shelf.entries[key] = _Entry(size_bytes=expected_bytes)
-        return self._load(key, entry, load)
+            entry = self._shelf.entries.get(key)
+            asked_first = entry is None
+            if entry is None:
+                self._shelf.refuse_while_cooling_down(key, self._clock())
+                name = f"load {key.kind} {key.name}"
+                # First, since it may fail to start; the lock keeps it from looking before the entry is there.
+                threading.Thread(target=self._load, args=(key, load), name=name, daemon=True).start()
+                entry = self._shelf.entries[key] = Entry(expected_bytes)
+            entry.leases += 1
+            return entry, asked_first
 
-    def _load(self, key: EngineKey, entry: _Entry, load: Callable[[], Loaded[E]]) -> E:
-        """Load outside the lock; others who want the same key wait until the entry is ready or gone."""
+    def _wait_for(self, entry: Entry, checkpoint: Checkpoint) -> None:
+        """Return once `entry` is ready or gone; what `checkpoint` raises counts the caller out again."""
+
+        def settled() -> bool:
+            return entry.state in (State.READY, State.GONE)
+
+        while True:
+            with self._changed:
+                if self._changed.wait_for(settled, self._ask_every_seconds):
+                    return
+            try:
+                checkpoint()
+            except BaseException:
+                self._release(entry)
+                raise
+
+    def _load(self, key: EngineKey, load: Callable[[], Loaded[Any]]) -> None:
+        """Load, in a thread for this alone; the entry ends ready, though perhaps unwanted, or gone."""
         try:
             self._make_room()
             started = time.perf_counter()
             loaded = load()
         except BaseException as exc:
-            failure = self._record_failure(key, exc)
-            if failure is exc:
-                raise
-            raise failure from exc
-        with self._changed:
-            entry.loaded, entry.size_bytes = loaded, loaded.size_bytes
-            entry.state, entry.leases, entry.last_used = _State.READY, 1, self._clock()
-            self._shelf.failures.pop(key, None)
-            self._changed.notify_all()
-        logger.info(
-            "loaded %s %s on %s in %.1f s", key.kind, key.name, key.device, time.perf_counter() - started
-        )
-        return loaded.engine
-
-    def _record_failure(self, key: EngineKey, exc: BaseException) -> BaseException:
-        """Return what the caller shall raise; remember it, unless memory lacked, which may end any moment."""
-        with self._changed:
-            del self._shelf.entries[key]
-            self._changed.notify_all()
-            if isinstance(exc, OutOfMemory) or not isinstance(exc, Exception):
-                return exc
-            reason = (
-                exc.reason
-                if isinstance(exc, ModelUnavailable)
-                else "it failed to load; the log has the cause"
-            )
-            self._shelf.failures[key] = _Failure(reason, self._clock() + self._cool_down_seconds)
-        shown = None if isinstance(exc, ModelUnavailable) else exc
-        logger.error("%s %s is not available: %s", key.kind, key.name, reason, exc_info=shown)
-        return ModelUnavailable(key.name, reason, retry_after_seconds=max(1, round(self._cool_down_seconds)))
-
-    def _refuse_while_cooling_down(self, key: EngineKey) -> None:
-        failure = self._shelf.failures.get(key)
-        if failure is None:
+            self._give_up(key, exc)
             return
-        left = failure.until - self._clock()
-        if left > 0:
-            raise ModelUnavailable(key.name, failure.reason, retry_after_seconds=max(1, round(left)))
-        del self._shelf.failures[key]
-
-    def _release(self, key: EngineKey) -> None:
         with self._changed:
-            entry = self._shelf.entries[key]
+            self._shelf.put(key, loaded, self._clock())
+            self._changed.notify_all()
+        seconds = time.perf_counter() - started
+        logger.info("loaded %s %s on %s in %.1f s", key.kind, key.name, key.device, seconds)
+        # Nobody may be waiting any more, and then nobody else would see to the limits.
+        self._make_room()
+
+    def _give_up(self, key: EngineKey, exc: BaseException) -> None:
+        """Let those who wait know; remember it, unless memory lacked, which may end any moment."""
+        reason = _reason_to_remember(exc)
+        if reason is not None:
+            shown = None if isinstance(exc, ModelUnavailable) else exc
+            logger.error("%s %s is not available: %s", key.kind, key.name, reason, exc_info=shown)
+        # Its frames would keep in memory what the load had read so far.
+        failure = exc.with_traceback(None)
+        with self._changed:
+            if reason is not None:
+                failure = self._shelf.remember_failure(key, reason, self._clock())
+                failure.__cause__ = exc
+            self._shelf.drop(key, failure)
+            self._changed.notify_all()
+
+    def _release(self, entry: Entry) -> None:
+        with self._changed:
             entry.leases -= 1
             entry.last_used = self._clock()
         self._make_room()
 
     def _make_room(self) -> None:
         """Unload the least recently used idle engines until the limits hold or only lent ones are left."""
-        while (victim := self._take_victim()) is not None:
+        while True:
+            with self._changed:
+                victim = self._shelf.next_victim()
+                if victim is None:
+                    return
+                victim[1].state = State.CLOSING
             self._close(*victim)
-
-    def _take_victim(self) -> tuple[EngineKey, _Entry] | None:
-        with self._changed:
-            held = [entry for entry in self._shelf.entries.values() if entry.state is not _State.CLOSING]
-            over_count = self._max_loaded > 0 and len(held) > self._max_loaded
-            over_budget = (
-                self._budget_bytes > 0 and sum(entry.size_bytes for entry in held) > self._budget_bytes
-            )
-            idle = self._idle_entries()
-            if not over_count:
-                # What takes no GPU memory cannot help the budget.
-                idle = [(key, entry) for key, entry in idle if entry.size_bytes > 0]
-            if not idle or not (over_count or over_budget):
-                return None
-            key, entry = min(idle, key=lambda pair: pair[1].last_used)
-            entry.state = _State.CLOSING
-            return key, entry
 
     def _unload(self, condemned: Callable[[Seconds], bool]) -> tuple[EngineKey, ...]:
         with self._changed:
             now = self._clock()
-            victims = [
-                (key, entry) for key, entry in self._idle_entries() if condemned(now - entry.last_used)
-            ]
+            victims = [pair for pair in self._shelf.idle() if condemned(now - pair[1].last_used)]
             for _, entry in victims:
-                entry.state = _State.CLOSING
+                entry.state = State.CLOSING
         for key, entry in victims:
             self._close(key, entry)
         return tuple(key for key, _ in victims)
 
-    def _idle_entries(self) -> list[tuple[EngineKey, _Entry]]:
-        return [
-            (key, entry)
-            for key, entry in self._shelf.entries.items()
-            if entry.state is _State.READY and entry.leases == 0
-        ]
-
-    def _close(self, key: EngineKey, entry: _Entry) -> None:
+    def _close(self, key: EngineKey, entry: Entry) -> None:
         """Close outside the lock; who wants the key meanwhile waits, so that it is never in memory twice."""
         loaded, entry.loaded = entry.loaded, None
         try:
@@ -233,6 +216,15 @@ class Pool:
         finally:
             del loaded
             with self._changed:
-                del self._shelf.entries[key]
+                self._shelf.drop(key)
                 self._changed.notify_all()
         logger.info("unloaded %s %s from %s", key.kind, key.name, key.device)
+
+
+def _reason_to_remember(exc: BaseException) -> str | None:
+    """Return what is said of a load that ended with `exc`; None: the next may try at once."""
+    if isinstance(exc, ModelUnavailable):
+        return exc.reason
+    if isinstance(exc, OutOfMemory) or not isinstance(exc, Exception):
+        return None
+    return "it failed to load; the log has the cause"

@@ -71,7 +71,7 @@ def test_a_full_card_ends_in_words_from_the_cpu_or_a_clear_refusal(
     speech = np.random.default_rng(0).normal(0, 0.1, 16000 * 20).astype(np.float32)
 
     def transcribe() -> None:
-        with room.engines.transcriber(room.catalogue.resolve()) as transcriber:
+        with room.engines.transcriber(room.catalogue.resolve(), lambda: None) as transcriber:
             transcriber.transcribe(speech, TranscriptionRequest(), lambda: None)
 
     if fallback:

@@ -1,6 +1,8 @@
 """Engines lent to the pipeline: shared, and carried through a lack of memory."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +21,15 @@ from app.engines import (
 from app.engines.leasing import Loaded
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
-from app.errors import EngineFailed, OutOfMemory
+from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.transcript import Diarization, Segment
 
 SILENCE = np.zeros(16000, dtype=np.float32)
 GPU = DevicePlan("cuda", "cuda", "cuda", "float16", 16)
+
+
+def stay() -> None:
+    """The checkpoint of those who wait as long as it takes."""
 
 
 @dataclass
@@ -36,6 +42,8 @@ class Card:
     load_failures: list[Exception] = field(default_factory=list)
     loads: list[tuple[str, str]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    slow: dict[str, threading.Event] = field(default_factory=dict)
+    """What loading onto a device waits for."""
 
     def run(self, device: str, batch_size: int) -> None:
         self.runs.append((device, batch_size))
@@ -97,6 +105,7 @@ class CardLoader:
         if self.card.load_failures:
             raise self.card.load_failures.pop(0)
         self.card.loads.append((kind, device))
+        assert device not in self.card.slow or self.card.slow[device].wait(5)
         size = 16 if device == "cuda" else 4
         return Loaded(Engine(self.card, device, size), lambda: self.card.closed.append(kind))
 
@@ -107,7 +116,7 @@ class Room:
 
     card: Card
     cpu_fallback: bool = True
-    pool: Pool = field(default_factory=Pool)
+    pool: Pool = field(default_factory=lambda: Pool(ask_every_seconds=0.001))
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     model: ModelSpec = field(default_factory=lambda: Catalogue().resolve("tiny"))
 
@@ -125,14 +134,17 @@ class Room:
         )
 
     def transcribe(self) -> Transcription:
-        with self.engines.transcriber(self.model) as transcriber:
+        with self.engines.transcriber(self.model, stay) as transcriber:
             return transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
 
 
 def test_each_stage_starts_with_its_own_batch_size() -> None:
     room = Room(Card())
     room.transcribe()
-    with room.engines.aligner(room.model, "en") as aligner, room.engines.diarizer(room.model) as diarizer:
+    with (
+        room.engines.aligner(room.model, "en", stay) as aligner,
+        room.engines.diarizer(room.model, stay) as diarizer,
+    ):
         assert aligner is not None
         aligner.align(SILENCE, (), lambda: None)
         diarizer.diarize(SILENCE, SpeakerBounds(), lambda: None)
@@ -141,7 +153,7 @@ def test_each_stage_starts_with_its_own_batch_size() -> None:
 
 def test_a_full_card_gets_smaller_batches_and_loses_idle_models() -> None:
     room = Room(Card(room={"cuda": 4, "cpu": 4}))
-    with room.engines.diarizer(room.model):
+    with room.engines.diarizer(room.model, stay):
         pass
     room.transcribe()
     assert room.card.runs == [("cuda", 16), ("cuda", 8), ("cuda", 4)]
@@ -184,7 +196,7 @@ def test_where_the_cpu_is_not_allowed_it_is_refused_and_the_next_request_works()
 
 def test_a_model_that_finds_no_room_is_loaded_after_idle_ones_went() -> None:
     room = Room(Card())
-    with room.engines.diarizer(room.model):
+    with room.engines.diarizer(room.model, stay):
         pass
     room.card.load_failures = [RuntimeError("CUDA failed with error out of memory")]
     room.transcribe()
@@ -202,7 +214,7 @@ def test_a_model_that_finds_no_room_at_all_is_loaded_on_the_cpu() -> None:
 
 def test_a_language_without_an_aligner_is_lent_none() -> None:
     room = Room(Card())
-    with room.engines.aligner(room.model, "haw") as aligner:
+    with room.engines.aligner(room.model, "haw", stay) as aligner:
         assert aligner is None
     assert room.card.loads == []
 
@@ -213,3 +225,53 @@ def test_a_broken_engine_is_reported_and_not_tried_again() -> None:
         room.transcribe()
     assert room.card.runs == [("cuda", 16)]
     assert room.outcomes == [("transcription", "EngineFailed")]
+
+
+def leave() -> None:
+    raise ClientLeft
+
+
+@contextmanager
+def slow_loads(card: Card, device: str) -> Iterator[None]:
+    """Let no load onto `device` end before the block does."""
+    card.slow[device] = threading.Event()
+    try:
+        yield
+    finally:
+        card.slow.pop(device).set()
+
+
+@pytest.mark.parametrize("kind", ["whisper", "aligner", "diarizer"])
+def test_who_waits_for_an_engine_to_be_loaded_may_leave(kind: str) -> None:
+    room = Room(Card())
+    lend = {
+        "whisper": lambda: room.engines.transcriber(room.model, leave),
+        "aligner": lambda: room.engines.aligner(room.model, "en", leave),
+        "diarizer": lambda: room.engines.diarizer(room.model, leave),
+    }
+    with slow_loads(room.card, "cuda"), pytest.raises(ClientLeft), lend[kind]():
+        pass
+    assert room.card.loads == [(kind, "cuda")]
+    assert not room.pool.in_use
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_who_waits_for_an_engine_to_be_loaded_onto_the_cpu_may_leave(loads: bool) -> None:
+    """Be it that the GPU had no room for the model, or none for the work."""
+    room = Room(Card(room={"cuda": 0, "cpu": 4}))
+    if not loads:
+        room.card.load_failures = [RuntimeError("CUDA failed with error out of memory") for _ in range(2)]
+
+    def leave_the_cpu() -> None:
+        if room.card.loads[-1:] == [("whisper", "cpu")]:
+            raise ClientLeft
+
+    with (
+        slow_loads(room.card, "cpu"),
+        pytest.raises(ClientLeft),
+        room.engines.transcriber(room.model, leave_the_cpu) as transcriber,
+    ):
+        transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
+    assert room.card.loads[-1] == ("whisper", "cpu")
+    assert room.card.runs == ([("cuda", size) for size in (16, 8, 4, 2, 1)] if loads else [])
+    assert not room.pool.in_use

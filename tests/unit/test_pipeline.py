@@ -10,7 +10,14 @@ import pytest
 
 from app.catalogue import Catalogue, ModelSpec
 from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds
-from app.errors import ClientLeft, EngineFailed, ModelUnavailable
+from app.errors import (
+    AsrError,
+    ClientLeft,
+    DeadlineExceeded,
+    EngineFailed,
+    ModelUnavailable,
+    ServiceDraining,
+)
 from app.options import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Transcript
@@ -34,14 +41,14 @@ class Unavailable(FakeEngines):
     reason: Exception = field(default_factory=lambda: ModelUnavailable("x", "accept its terms", 30))
 
     @contextmanager
-    def aligner(self, model: ModelSpec, language: str) -> Iterator[Aligner | None]:
+    def aligner(self, model: ModelSpec, language: str, checkpoint: Checkpoint) -> Iterator[Aligner | None]:
         if self.missing == "aligner":
             raise self.reason
         self.aligned.append(language)
         yield self
 
     @contextmanager
-    def diarizer(self, model: ModelSpec) -> Iterator[Diarizer]:
+    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Diarizer]:
         if self.missing == "diarizer":
             raise self.reason
         yield self
@@ -123,10 +130,54 @@ def test_failing_transcription_fails_the_request() -> None:
         transcribe(FakeEngines(failure=ModelUnavailable("demo", "gone", 30)))
 
 
-def test_a_client_that_leaves_stops_alignment_too() -> None:
-    """Leaving is not a failure that degrades."""
+@pytest.mark.parametrize("missing", ["aligner", "diarizer"])
+@pytest.mark.parametrize("reason", [ClientLeft(), DeadlineExceeded(60), ServiceDraining(30)])
+def test_what_ends_a_request_ends_it_in_every_stage(reason: AsrError, missing: str) -> None:
+    """Leaving, a time limit and shutting down are no failures that degrade."""
+    with pytest.raises(type(reason)):
+        transcribe(Unavailable(missing=missing, reason=reason))
+
+
+@dataclass
+class BeingLoaded(FakeEngines):
+    """Fakes of which one has to be loaded first: its checkpoint is called."""
+
+    stage: str = ""
+
+    @contextmanager
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
+        yield self._lend("transcriber", checkpoint)
+
+    @contextmanager
+    def aligner(self, model: ModelSpec, language: str, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
+        yield self._lend("aligner", checkpoint)
+
+    @contextmanager
+    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
+        yield self._lend("diarizer", checkpoint)
+
+    def _lend(self, stage: str, checkpoint: Checkpoint) -> FakeEngines:
+        if stage == self.stage:
+            checkpoint()
+        return self
+
+
+def leave() -> None:
+    raise ClientLeft
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("stage", ["transcriber", "aligner", "diarizer"])
+def test_a_client_may_leave_while_any_of_its_models_is_loaded(stage: str, beside: bool) -> None:
+    pipeline = Pipeline(BeingLoaded(stage=stage), beside=beside)
     with pytest.raises(ClientLeft):
-        transcribe(Unavailable(missing="aligner", reason=ClientLeft()))
+        pipeline.transcribe(SECOND, DEMO, AsrOptions(model="demo"), Run(checkpoint=leave))
+
+
+def test_a_client_may_leave_while_the_model_that_tells_its_language_is_loaded() -> None:
+    pipeline = Pipeline(BeingLoaded(stage="transcriber"), beside=False)
+    with pytest.raises(ClientLeft):
+        pipeline.detect_language(SECOND, DEMO, Run(checkpoint=leave))
 
 
 def test_speaker_counts_reach_the_diarizer() -> None:

@@ -1,7 +1,10 @@
 """Engines shared by many: loaded once, never closed while lent, let go when idle or in the way."""
 
+import gc
 import random
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ import pytest
 
 from app.engines.leasing import EngineKey, Loaded
 from app.engines.pool import Pool
-from app.errors import ModelUnavailable, OutOfMemory
+from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
 
 
 @dataclass
@@ -67,6 +70,29 @@ def key(name: str) -> EngineKey:
     return EngineKey("whisper", name, f"owner/{name}", "cuda")
 
 
+def stay() -> None:
+    """The checkpoint of those who wait as long as it takes."""
+
+
+def leave() -> None:
+    raise ClientLeft
+
+
+def abandon(pool: Pool, name: str, load: Callable[[], Loaded[Toy]]) -> None:
+    """Ask for an engine and leave while it is loaded."""
+    with pytest.raises(ClientLeft), pool.lease(key(name), load, leave):
+        pass
+
+
+def finish_loading(pool: Pool, factory: Factory) -> None:
+    assert factory.delay is not None
+    factory.delay.set()
+    until = time.monotonic() + 5
+    while pool.loading:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
 def names(pool: Pool) -> list[str]:
     return [entry.key.name for entry in pool.loaded()]
 
@@ -78,7 +104,7 @@ def test_a_hundred_requests_at_once_load_one_engine() -> None:
 
     def request() -> None:
         together.wait()
-        with pool.lease(key("a"), factory) as toy:
+        with pool.lease(key("a"), factory, stay) as toy:
             seen.append(toy)
 
     with ThreadPoolExecutor(100) as executor:
@@ -94,7 +120,7 @@ def test_a_hundred_requests_at_once_load_one_engine() -> None:
 
 def test_leases_are_counted() -> None:
     pool, factory = Pool(), Factory(size_bytes=7)
-    with pool.lease(key("a"), factory), pool.lease(key("a"), factory):
+    with pool.lease(key("a"), factory, stay), pool.lease(key("a"), factory, stay):
         (entry,) = pool.loaded()
         assert (entry.leases, entry.size_bytes) == (2, 7)
         assert pool.in_use
@@ -105,7 +131,7 @@ def test_leases_are_counted() -> None:
 def test_an_idle_engine_goes_after_its_time_and_comes_back_at_need() -> None:
     clock, factory = Clock(), Factory()
     pool = Pool(keep_alive_seconds=60, clock=clock)
-    with pool.lease(key("a"), factory):
+    with pool.lease(key("a"), factory, stay):
         clock.now = 1000
         assert pool.unload_idle() == ()
     clock.now = 1059
@@ -113,7 +139,7 @@ def test_an_idle_engine_goes_after_its_time_and_comes_back_at_need() -> None:
     clock.now = 1060
     assert pool.unload_idle() == (key("a"),)
     assert factory.alive == 0
-    with pool.lease(key("a"), factory) as toy:
+    with pool.lease(key("a"), factory, stay) as toy:
         assert not toy.closed
     assert factory.loads == 2
 
@@ -121,7 +147,7 @@ def test_an_idle_engine_goes_after_its_time_and_comes_back_at_need() -> None:
 def test_without_a_keep_alive_nothing_is_ever_unloaded_for_being_idle() -> None:
     clock, factory = Clock(), Factory()
     pool = Pool(clock=clock)
-    with pool.lease(key("a"), factory):
+    with pool.lease(key("a"), factory, stay):
         pass
     clock.now = 1e9
     assert pool.unload_idle() == ()
@@ -132,7 +158,7 @@ def test_beyond_the_limit_the_least_recently_used_goes() -> None:
     pool = Pool(max_loaded=2, clock=clock)
     for moment, name in enumerate(["a", "b", "a", "c"]):
         clock.now = moment
-        with pool.lease(key(name), Factory()):
+        with pool.lease(key(name), Factory(), stay):
             pass
     assert names(pool) == ["a", "c"]
 
@@ -140,9 +166,9 @@ def test_beyond_the_limit_the_least_recently_used_goes() -> None:
 def test_a_lent_engine_stays_although_the_limit_is_passed_and_goes_when_given_back() -> None:
     clock = Clock()
     pool = Pool(max_loaded=1, clock=clock)
-    with pool.lease(key("a"), Factory()) as first:
+    with pool.lease(key("a"), Factory(), stay) as first:
         clock.now = 1
-        with pool.lease(key("b"), Factory()):
+        with pool.lease(key("b"), Factory(), stay):
             assert not first.closed
             assert names(pool) == ["a", "b"]
         assert names(pool) == ["a"]
@@ -163,7 +189,7 @@ def test_the_memory_budget_counts_what_is_to_be_loaded_too() -> None:
 
     for moment, (name, size) in enumerate([("a", 4), ("cpu", 0), ("b", 5), ("c", 5)]):
         clock.now = moment
-        with pool.lease(key(name), load(size), expected_bytes=size):
+        with pool.lease(key(name), load(size), stay, expected_bytes=size):
             pass
     assert held == [[], ["a"], ["a", "cpu"], ["cpu", "b"]]
     assert names(pool) == ["cpu", "b", "c"]
@@ -177,20 +203,20 @@ def test_a_failure_is_remembered_for_a_while_and_then_tried_again() -> None:
         clock.now = now
         with (
             pytest.raises(ModelUnavailable, match="the hub is away") as refused,
-            pool.lease(key("a"), factory),
+            pool.lease(key("a"), factory, stay),
         ):
             pass
         assert (factory.loads, refused.value.retry_after_seconds) == (loads, retry_after)
     factory.failure = None
     clock.now = 60
-    with pool.lease(key("a"), factory) as toy:
+    with pool.lease(key("a"), factory, stay) as toy:
         assert not toy.closed
 
 
 def test_an_unforeseen_failure_names_the_model_and_hides_the_details() -> None:
     pool = Pool()
     factory = Factory(failure=RuntimeError("secret detail"))
-    with pytest.raises(ModelUnavailable) as refused, pool.lease(key("a"), factory):
+    with pytest.raises(ModelUnavailable) as refused, pool.lease(key("a"), factory, stay):
         pass
     assert "secret" not in str(refused.value)
     assert refused.value.model == "a"
@@ -198,10 +224,10 @@ def test_an_unforeseen_failure_names_the_model_and_hides_the_details() -> None:
 
 def test_lack_of_memory_is_passed_on_and_not_remembered() -> None:
     pool, factory = Pool(), Factory(failure=OutOfMemory("loading", 30))
-    with pytest.raises(OutOfMemory), pool.lease(key("a"), factory):
+    with pytest.raises(OutOfMemory), pool.lease(key("a"), factory, stay):
         pass
     factory.failure = None
-    with pool.lease(key("a"), factory):
+    with pool.lease(key("a"), factory, stay):
         assert factory.loads == 2
 
 
@@ -212,7 +238,7 @@ def test_everyone_who_waits_for_a_failing_load_is_told_why() -> None:
 
     def request() -> str:
         together.wait()
-        with pytest.raises(ModelUnavailable) as refused, pool.lease(key("a"), factory):
+        with pytest.raises(ModelUnavailable) as refused, pool.lease(key("a"), factory, stay):
             pass
         return refused.value.reason
 
@@ -230,7 +256,7 @@ def test_an_engine_that_fails_to_close_is_gone_all_the_same() -> None:
     def broken() -> None:
         raise RuntimeError("cannot close")
 
-    with pool.lease(key("a"), lambda: Loaded(Toy(), broken)):
+    with pool.lease(key("a"), lambda: Loaded(Toy(), broken), stay):
         pass
     assert pool.unload_unused() == (key("a"),)
     assert pool.loaded() == ()
@@ -247,7 +273,7 @@ def test_threads_that_hammer_the_pool_never_meet_a_closed_or_doubled_engine() ->
         for _ in range(400):
             name = chance.choice("abcd")
             factory = factories[name]
-            with pool.lease(key(name), factory, expected_bytes=1) as toy:
+            with pool.lease(key(name), factory, stay, expected_bytes=1) as toy:
                 with factory.lock:
                     toy.users += 1
                 assert not toy.closed
@@ -272,3 +298,175 @@ def test_threads_that_hammer_the_pool_never_meet_a_closed_or_doubled_engine() ->
     assert sum(factory.loads for factory in factories.values()) > 8
     assert sum(factory.alive for factory in factories.values()) == len(pool.loaded()) <= 2
     assert not pool.in_use
+
+
+def test_those_who_wait_for_a_load_are_asked_again_and_again_whether_they_still_do() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+    asked = []
+
+    def checkpoint() -> None:
+        asked.append(len(factory_threads("a")))
+        if len(asked) == 5:
+            finish_loading(pool, factory)
+
+    with pool.lease(key("a"), factory, checkpoint) as toy:
+        assert not toy.closed
+    assert asked == [1, 1, 1, 1, 1]
+    assert factory.loads == 1
+
+
+def factory_threads(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == f"load whisper {name}"]
+
+
+def test_who_leaves_during_a_load_is_free_at_once_and_the_next_finds_it_loaded() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+    began = time.monotonic()
+    abandon(pool, "a", factory)
+    assert time.monotonic() - began < 2
+    assert pool.loading
+    assert names(pool) == []
+    finish_loading(pool, factory)
+    assert [(entry.key.name, entry.leases) for entry in pool.loaded()] == [("a", 0)]
+    with pool.lease(key("a"), factory, stay) as toy:
+        assert not toy.closed
+    assert factory.loads == 1
+
+
+@pytest.mark.parametrize("memory_lacks", [False, True])
+def test_who_stays_gets_the_engine_although_the_first_to_ask_has_left(memory_lacks: bool) -> None:
+    """Lack of memory was the answer to the one who left; for the other it is tried again."""
+    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+    waits = threading.Event()
+
+    def stays() -> Toy:
+        with pool.lease(key("a"), factory, waits.set) as toy:
+            return toy
+
+    with ThreadPoolExecutor(1) as executor:
+        abandon(pool, "a", factory)
+        future = executor.submit(stays)
+        assert waits.wait(5)
+        if memory_lacks:
+            loaded = factory.delay
+            factory.failure, factory.delay = OutOfMemory("loading", 30), threading.Event()
+            assert loaded is not None
+            loaded.set()
+            wait_until(lambda: factory.loads == 2)
+            factory.failure = None
+        finish_loading(pool, factory)
+        assert not future.result(timeout=5).closed
+    assert factory.loads == 1 + memory_lacks
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_a_load_that_fails_when_nobody_waits_any_more_is_remembered_for_the_next() -> None:
+    clock = Clock()
+    pool = Pool(ask_every_seconds=0.001, cool_down_seconds=30, clock=clock)
+    factory = Factory(delay=threading.Event(), failure=ModelUnavailable("a", "no such file", 5))
+    abandon(pool, "a", factory)
+    finish_loading(pool, factory)
+    clock.now = 10
+    with (
+        pytest.raises(ModelUnavailable, match="no such file") as refused,
+        pool.lease(key("a"), factory, stay),
+    ):
+        pass
+    assert (factory.loads, refused.value.retry_after_seconds) == (1, 20)
+
+
+def test_what_was_loaded_for_somebody_cannot_be_unloaded_before_he_takes_it() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+
+    def finish_and_unload() -> None:
+        finish_loading(pool, factory)
+        assert pool.unload_unused() == ()
+
+    with pool.lease(key("a"), factory, finish_and_unload) as toy:
+        assert not toy.closed
+    assert factory.loads == 1
+
+
+def test_what_nobody_waited_for_any_more_goes_when_it_is_beyond_the_limit() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001, max_loaded=1), Factory(delay=threading.Event())
+    with pool.lease(key("lent"), Factory(), stay):
+        abandon(pool, "a", factory)
+        finish_loading(pool, factory)
+        wait_until(lambda: factory.alive == 0)
+        assert names(pool) == ["lent"]
+
+
+def test_who_waits_for_an_engine_that_is_being_closed_may_leave_too() -> None:
+    pool, closing, closed = Pool(ask_every_seconds=0.001), threading.Event(), threading.Event()
+
+    def close() -> None:
+        closing.set()
+        assert closed.wait(5)
+
+    with pool.lease(key("a"), lambda: Loaded(Toy(), close), stay):
+        pass
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(pool.unload_unused)
+        assert closing.wait(5)
+        abandon(pool, "a", Factory())
+        closed.set()
+        assert future.result(timeout=5) == (key("a"),)
+    with pool.lease(key("a"), Factory(), stay) as toy:
+        assert not toy.closed
+
+
+def test_a_load_holds_up_nobody_who_wants_something_else() -> None:
+    """Nor does it count as use: memory that others gave back may be released meanwhile."""
+    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+
+    def meanwhile() -> None:
+        with pool.lease(key("b"), Factory(), stay):
+            assert pool.in_use
+        assert not pool.in_use
+        assert pool.loading
+        finish_loading(pool, factory)
+
+    with pool.lease(key("slow"), factory, meanwhile):
+        assert names(pool) == ["b", "slow"]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nothing_of_a_failed_load_or_of_who_asked_for_it_stays_in_memory(leaves: bool) -> None:
+    """Weights that were read go with the load, the recording that waited goes with the answer.
+
+    Reference counting alone frees both, not some time later the garbage collector.
+    """
+    pool = Pool(ask_every_seconds=0.001)
+    go = threading.Event()
+    remains: dict[str, weakref.ref[Toy]] = {}
+
+    def load() -> Loaded[Toy]:
+        weights = Toy()
+        remains["weights"] = weakref.ref(weights)
+        assert go.wait(5)
+        raise ModelUnavailable("a", "broken off", 5)
+
+    def request() -> None:
+        recording = Toy()
+        remains["recording"] = weakref.ref(recording)
+        with pool.lease(key("a"), load, leave if leaves else go.set):
+            pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(ClientLeft if leaves else ModelUnavailable) as answer:
+            request()
+        go.set()
+        wait_until(lambda: not factory_threads("a"))
+        assert remains["weights"]() is None
+        del answer
+        assert remains["recording"]() is None
+    finally:
+        gc.enable()
