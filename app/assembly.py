@@ -73,6 +73,7 @@ def build_plan(settings: Settings) -> DevicePlan:
         diarize_device=settings.diarize_device,
         compute_type=settings.compute_type,
         batch_size=settings.batch_size,
+        align_precision=settings.align_precision,
         diarize_precision=settings.diarize_precision,
         gpu_is_usable=gpu_is_usable,
     )
@@ -91,6 +92,7 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
             align_batch_size=settings.align_batch_size,
             segmentation_batch_size=settings.segmentation_batch_size,
             embedding_batch_size=settings.embedding_batch_size,
+            align_precision=settings.align_precision,
             diarize_precision=settings.diarize_precision,
             clustering_threshold=settings.diarize_clustering_threshold,
             min_duration_off=settings.diarize_min_duration_off,

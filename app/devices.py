@@ -52,6 +52,7 @@ def plan_devices(
     diarize_device: str,
     compute_type: str | None,
     batch_size: int | None,
+    align_precision: str,
     diarize_precision: str,
     gpu_is_usable: Callable[[], bool],
 ) -> DevicePlan:
@@ -77,10 +78,14 @@ def plan_devices(
             f"COMPUTE_TYPE={number_format} does not go with a {whisper} device{found}: {why}; "
             f"use one of {', '.join(allowed)}"
         )
-    if diarize == "cpu" and diarize_precision == "float16":
-        raise ImplausibleSettings(
-            "DIARIZE_PRECISION=float16 does not go with a cpu device: use auto, float32 or bfloat16"
-        )
+    for setting, where, precision in (
+        ("ALIGN_PRECISION", align, align_precision),
+        ("DIARIZE_PRECISION", diarize, diarize_precision),
+    ):
+        if where == "cpu" and precision == "float16":
+            raise ImplausibleSettings(
+                f"{setting}=float16 does not go with a cpu device: use auto, float32 or bfloat16"
+            )
     default_batch_size = GPU_BATCH_SIZE if on_gpu else CPU_BATCH_SIZE
     return DevicePlan(whisper, align, diarize, number_format, batch_size or default_batch_size)
 

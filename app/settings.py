@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     diarize_device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where diarization runs; auto follows DEVICE."""
     align_batch_size: int = Field(8, ge=1, le=256)
-    """Segments aligned together where batching is exact."""
+    """Segments aligned together on a GPU, where batching is exact."""
+    align_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the aligner; auto is the fastest that keeps the word times: float16 on a GPU."""
     segmentation_batch_size: int = Field(32, ge=1, le=1024)
     """Ten-second windows per step of the speaker segmentation."""
     embedding_batch_size: int = Field(32, ge=1, le=1024)

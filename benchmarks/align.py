@@ -13,6 +13,7 @@ from torch import Tensor
 
 from app.audio import Waveform
 from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
+from app.engines.precision import number_format
 from app.engines.sentences import ABBREVIATIONS
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.transcript import Segment
@@ -30,8 +31,10 @@ def run(scale: Scale) -> list[Comparison]:
     sizes = ["base"] if scale.quick else ["base", "large"]
     seconds = {"base": 50.0, "large": 25.0} if scale.device == "cpu" else {"base": 600.0, "large": 600.0}
     measured = [_outside_the_network(scale, 25.0 if scale.quick else 250.0)]
-    measured += [_whole_stage(scale, size, 25.0 if scale.quick else seconds[size]) for size in sizes]
-    return [*measured, _bundle(scale)]
+    for size in sizes:
+        for precision in ("float32", "auto"):
+            measured.append(_whole_stage(scale, size, precision, 25.0 if scale.quick else seconds[size]))
+    return [*measured, *(_bundle(scale, precision) for precision in ("float32", "auto"))]
 
 
 def use_our_sentences(folder: Path) -> None:
@@ -73,22 +76,28 @@ def agreement(theirs: list[dict[str, Any]], ours: tuple[Segment, ...]) -> str:
     return f"{within} of {len(gaps)} words within 20 ms, largest difference {1000 * max(gaps):.0f} ms"
 
 
-def _whole_stage(scale: Scale, size: str, seconds: float) -> Comparison:
+def _whole_stage(scale: Scale, size: str, precision: str, seconds: float) -> Comparison:
+    """Random weights stand for the cost of real ones; what less precision does to words the bundle shows."""
     network = wav2vec2(size).to(scale.device)
     samples, segments = long_meeting(seconds), chunks_of_text(seconds)
-    aligner = _aligner(HuggingFaceModel(network), scale)
+    dtype = number_format(precision, scale.device, on_gpu=torch.float16)
+    aligner = _aligner(HuggingFaceModel(network), scale, dtype)
     goal = 5.0 if scale.device == "cuda" else None
     return compare(
-        f"align, whole stage, wav2vec2 {size}, {len(segments)} segments of 25 s",
+        f"align, whole stage, wav2vec2 {size} {_name(dtype)}, {len(segments)} segments of 25 s",
         lambda: whisperx_align(segments, network, letter_ids(), samples, scale.device),
         lambda: aligner.align(samples, segments, lambda: None),
-        agreement,
+        agreement if dtype == torch.float32 else lambda *_: "see the bundle's meeting",
         pairs=scale.pairs,
         goal=goal,
     )
 
 
-def _bundle(scale: Scale) -> Comparison:
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _bundle(scale: Scale, precision: str) -> Comparison:
     """The bundle's own aligner on the meeting: small networks, but real words."""
     from whisperx.alignment import load_align_model
 
@@ -96,9 +105,12 @@ def _bundle(scale: Scale) -> Comparison:
     samples = long_meeting(75.0)
     turns = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
     segments = spoken_chunks(turns["words"])
-    aligner = Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device=scale.device, batch_size=8)
+    aligner = Wav2Vec2Aligner.load(
+        DEMO / "aligner", language="en", device=scale.device, batch_size=8, precision=precision
+    )
+    dtype = number_format(precision, scale.device, on_gpu=torch.float16)
     return compare(
-        "align, whole stage, the bundle's meeting",
+        f"align, whole stage, the bundle's meeting, {_name(dtype)}",
         lambda: whisperx_align(segments, network, metadata["dictionary"], samples, scale.device),
         lambda: aligner.align(samples, segments, lambda: None),
         agreement,
@@ -149,7 +161,7 @@ def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
         int(CHUNK_SECONDS * 50) - 1, len(letter_ids()), generator=torch.Generator().manual_seed(1)
     )
     scores[:, 0] += 4.0  # most frames are blank, as a trained network's are
-    aligner = _aligner(_Remembered(scores), scale)
+    aligner = _aligner(_Remembered(scores), scale, torch.float32)
     return compare(
         f"align, outside the network, {len(segments)} segments of {CHUNK_SECONDS:g} s",
         lambda: whisperx_align(segments, _RememberedForWhisperX(scores), letter_ids(), samples, "cpu"),
@@ -160,9 +172,14 @@ def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
     )
 
 
-def _aligner(model: AcousticModel, scale: Scale) -> Wav2Vec2Aligner:
+def _aligner(model: AcousticModel, scale: Scale, dtype: torch.dtype) -> Wav2Vec2Aligner:
     device = "cpu" if isinstance(model, _Remembered) else scale.device
     batch_size = 1 if device == "cpu" else 8
     return Wav2Vec2Aligner(
-        model, Vocabulary(letter_ids(), 0), language="en", device=device, batch_size=batch_size
+        model,
+        Vocabulary(letter_ids(), 0),
+        language="en",
+        device=device,
+        batch_size=batch_size,
+        dtype=dtype,
     )

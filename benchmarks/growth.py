@@ -131,7 +131,9 @@ def _measure(remembered: Remembered, hours: float, answer: Connection) -> None:
     assert stages is not None
     object.__setattr__(stages, "segmentation", _Segmentation(stages.segmentation, remembered))
     object.__setattr__(stages, "voiceprints", _Voiceprints(remembered))
-    aligner = Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device="cpu", batch_size=1)
+    aligner = Wav2Vec2Aligner.load(
+        DEMO / "aligner", language="en", device="cpu", batch_size=1, precision="float32"
+    )
     aligner._model = _SilentModel(1 + max(aligner._vocabulary.ids.values()))
     segments = _segments(hours, remembered.seconds)
     before = _memory("VmRSS")

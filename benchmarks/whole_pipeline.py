@@ -13,7 +13,8 @@ from app.catalogue import ModelSpec
 from app.engines import Checkpoint
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
 from app.engines.diarization_stages import DiarizationStages
-from app.engines.pyannote import PyannoteDiarizer, trunk_dtype
+from app.engines.precision import number_format
+from app.engines.pyannote import PyannoteDiarizer
 from app.engines.voice_activity import VoiceActivity
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
@@ -61,7 +62,7 @@ def run(scale: Scale) -> list[Comparison]:
     """Return what a request takes: Whisper small, wav2vec2 base and a ResNet34, all of the real size."""
     warnings.filterwarnings("ignore")
     use_our_sentences(scale.cache / "nltk_data")
-    seconds = 10.0 if scale.quick or scale.device == "cpu" else 600.0
+    seconds = 10.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
     samples, models = long_meeting(seconds), _models(scale)
     pipeline = Pipeline(_our_engines(models, scale), beside=scale.device == "cuda")
     measured = compare(
@@ -116,7 +117,8 @@ def _models(scale: Scale) -> Models:
 
 
 def _our_engines(models: Models, scale: Scale) -> GivenEngines:
-    stages = DiarizationStages.of(models.diarization, 32, trunk_dtype("auto", scale.device))
+    trunk = number_format("auto", scale.device, on_gpu=torch.float32)
+    stages = DiarizationStages.of(models.diarization, 32, trunk)
     return GivenEngines(
         {
             "transcriber": WhisperTranscriber(
@@ -131,6 +133,7 @@ def _our_engines(models: Models, scale: Scale) -> GivenEngines:
                 language="en",
                 device=scale.device,
                 batch_size=1 if scale.device == "cpu" else 8,
+                dtype=number_format("auto", scale.device, on_gpu=torch.float16),
             ),
             "diarizer": PyannoteDiarizer(models.diarization, stages, (32, 32)),
         }

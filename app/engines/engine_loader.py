@@ -45,6 +45,7 @@ class EngineSettings:
     align_batch_size: int = 8
     segmentation_batch_size: int = 32
     embedding_batch_size: int = 32
+    align_precision: str = "auto"
     diarize_precision: str = "auto"
     clustering_threshold: float | None = None
     min_duration_off: Seconds | None = None
@@ -92,6 +93,7 @@ class EngineLoader:
             on_disk, place = self._fetcher.fetch_pipeline_weights(name, source), source
         else:
             on_disk = place = self._fetcher.fetch(name, source, ALIGNER_FILES)
+        as_planned = device == self._settings.plan.align
         with _load_errors(name, on_disk):
             from app.engines.wav2vec2 import Wav2Vec2Aligner
 
@@ -100,6 +102,7 @@ class EngineLoader:
                 language=language,
                 device=device,
                 batch_size=self._settings.align_batch_size,
+                precision=self._settings.align_precision if as_planned else "auto",
                 model_dir=self._fetcher.cache_dir,
             )
         return Loaded(engine, engine.close, size_on_disk(on_disk) if device == "cuda" else 0, on_disk)

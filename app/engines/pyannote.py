@@ -11,11 +11,11 @@ from app.audio import SAMPLE_RATE, Waveform
 from app.engines import Checkpoint, SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
+from app.engines.precision import number_format
 from app.engines.third_party import pyannote_audio
 from app.transcript import Diarization, Turn
 
 _STAGE = "diarization"
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class PyannoteDiarizer:
@@ -52,7 +52,8 @@ class PyannoteDiarizer:
         pipeline = pyannote_audio.Pipeline.from_pretrained(source)
         pipeline.to(torch.device(device))
         _override(pipeline, clustering_threshold, min_duration_off)
-        stages = DiarizationStages.of(pipeline, embedding_batch_size, trunk_dtype(precision, device))
+        dtype = number_format(precision, device, on_gpu=torch.float32)
+        stages = DiarizationStages.of(pipeline, embedding_batch_size, dtype)
         sizes = (segmentation_batch_size, embedding_batch_size)
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
         return cls(pipeline, stages, sizes)
@@ -82,18 +83,6 @@ class PyannoteDiarizer:
             if self.stages is not None:
                 return named(self.stages.run(sound, speakers, checkpoint))
             return named(stock_tracks(self.pipeline, sound, speakers, checkpoint))
-
-
-def trunk_dtype(precision: str, device: str) -> torch.dtype:
-    """Return the number format that `precision` asks for.
-
-    "auto" is bfloat16 on processors that compute in it, where it was shown to leave the turns of every test
-    conversation as they are, and float32 everywhere else.
-    """
-    if precision != "auto":
-        return _PRECISIONS[precision]
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if device == "cpu" and native else torch.float32
 
 
 def stock_tracks(

@@ -15,6 +15,7 @@ from app.engines import Checkpoint
 from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.ctc import align_characters
 from app.engines.failures import translated
+from app.engines.precision import number_format
 from app.engines.sentences import SentenceSplitter
 from app.engines.wording import (
     LANGUAGES_WITHOUT_SPACES,
@@ -31,7 +32,14 @@ class Wav2Vec2Aligner:
     """Aligns text of one language; usable from several threads at once."""
 
     def __init__(
-        self, model: AcousticModel, vocabulary: Vocabulary, *, language: str, device: str, batch_size: int
+        self,
+        model: AcousticModel,
+        vocabulary: Vocabulary,
+        *,
+        language: str,
+        device: str,
+        batch_size: int,
+        dtype: torch.dtype,
     ) -> None:
         self._model: AcousticModel | None = model
         self._vocabulary = vocabulary
@@ -39,7 +47,7 @@ class Wav2Vec2Aligner:
         self._spaced = language not in LANGUAGES_WITHOUT_SPACES
         self._splitter = SentenceSplitter(language)
         self._device = device
-        self._dtype = torch.float16 if torch.device(device).type == "cuda" else torch.float32
+        self._dtype = dtype
         self._batch_size = batch_size if torch.device(device).type == "cuda" else 1
 
     @classmethod
@@ -50,15 +58,19 @@ class Wav2Vec2Aligner:
         language: str,
         device: str,
         batch_size: int,
+        precision: str,
         model_dir: Path | None = None,
     ) -> "Wav2Vec2Aligner":
         """Load a local Hugging Face directory, or the torchaudio pipeline `source` kept in `model_dir`.
+
+        `precision` is "float32", "bfloat16", "float16" or "auto".
 
         On a CPU segments are aligned one by one, whatever `batch_size`: there the padding of a batch costs
         more than the batch gains.
         """
         model, vocabulary = load_acoustic(source, device, model_dir)
-        return cls(model, vocabulary, language=language, device=device, batch_size=batch_size)
+        dtype = number_format(precision, device, on_gpu=torch.float16)
+        return cls(model, vocabulary, language=language, device=device, batch_size=batch_size, dtype=dtype)
 
     def with_batch_size(self, batch_size: int) -> "Wav2Vec2Aligner":
         """Return a view over the same weights that aligns `batch_size` segments together."""
@@ -69,6 +81,7 @@ class Wav2Vec2Aligner:
             language=self._language,
             device=self._device,
             batch_size=batch_size,
+            dtype=self._dtype,
         )
 
     def close(self) -> None:

@@ -75,12 +75,16 @@ def transcriber() -> WhisperTranscriber:
 
 @pytest.fixture(scope="session")
 def english_aligner() -> Wav2Vec2Aligner:
-    return Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device="cpu", batch_size=4)
+    return Wav2Vec2Aligner.load(
+        DEMO / "aligner", language="en", device="cpu", batch_size=4, precision="float32"
+    )
 
 
 @pytest.fixture(scope="session")
 def german_aligner() -> Wav2Vec2Aligner:
-    return Wav2Vec2Aligner.load(DEMO / "aligner", language="de", device="cpu", batch_size=4)
+    return Wav2Vec2Aligner.load(
+        DEMO / "aligner", language="de", device="cpu", batch_size=4, precision="float32"
+    )
 
 
 @pytest.fixture(scope="session")

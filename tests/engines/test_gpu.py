@@ -20,7 +20,9 @@ FRAME_SECONDS = 0.0201
 def test_half_precision_moves_no_word_by_more_than_a_frame(
     heard: Heard, english_aligner: Wav2Vec2Aligner
 ) -> None:
-    on_gpu = Wav2Vec2Aligner.load(DEMO / "aligner", language="en", device="cuda", batch_size=8)
+    on_gpu = Wav2Vec2Aligner.load(
+        DEMO / "aligner", language="en", device="cuda", batch_size=8, precision="auto"
+    )
     for path in recordings("conversation-en-*"):
         segments = heard(path).segments
         expected = aligned_words(english_aligner.align(samples_of(path), segments, nothing))

@@ -14,6 +14,7 @@ def plan(gpu: bool, **settings: Any) -> DevicePlan:
         "diarize_device": "auto",
         "compute_type": None,
         "batch_size": None,
+        "align_precision": "auto",
         "diarize_precision": "auto",
         **settings,
     }
@@ -43,6 +44,7 @@ def test_each_stage_may_have_its_own_device() -> None:
         (False, {"device": "cuda"}, ["DEVICE=cuda", "nvidia-smi"]),
         (False, {"align_device": "cuda"}, ["ALIGN_DEVICE=cuda"]),
         (False, {"diarize_device": "cuda"}, ["DIARIZE_DEVICE=cuda"]),
+        (False, {"align_precision": "float16"}, ["ALIGN_PRECISION=float16"]),
         (False, {"diarize_precision": "float16"}, ["DIARIZE_PRECISION=float16"]),
     ],
 )
