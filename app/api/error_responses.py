@@ -41,9 +41,12 @@ def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
     headers = {}
     if isinstance(exc, errors.Unavailable):
         headers["Retry-After"] = str(exc.retry_after_seconds)
+    response = _body(request, status, exc.code, detail, headers)
     if isinstance(exc, errors.Unauthorized):
-        headers["WWW-Authenticate"] = 'Bearer, Basic realm="asr"'
-    return _body(request, status, exc.code, detail, headers)
+        # A line each: Chromium reads one challenge per line, and asks for a password where it finds Basic.
+        for challenge in ('Basic realm="asr"', "Bearer"):
+            response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 def install_error_handlers(app: FastAPI) -> None:

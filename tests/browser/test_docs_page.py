@@ -10,7 +10,7 @@ import pytest
 from app.options import AsrOptions
 from tests.browser.chromium import Page, chromium_page, find_chromium
 from tests.browser.docs_page import ANSWER, OPERATION, open_docs, shown, transcribe_on_page
-from tests.service import Service
+from tests.service import Service, running_service
 
 pytestmark = pytest.mark.browser
 
@@ -73,3 +73,14 @@ def test_nothing_was_sent_that_nobody_chose(answered: Page) -> None:
     """The page fills in no default: an untouched option stays unsent."""
     sent = [urlsplit(url) for url in answered.requested_urls]
     assert [address.query for address in sent if address.path == "/asr"] == [""]
+
+
+def test_a_browser_opens_the_page_with_the_key(tmp_path: Path) -> None:
+    """It offers a password only for a challenge that it can read, and then sends it with every request."""
+    binary = find_chromium()
+    if binary is None:
+        pytest.skip("no Chromium on PATH")
+    settings = {"API_KEY": "s3cret", "PRELOAD_MODEL": "none"}
+    with running_service(tmp_path, settings) as service, chromium_page(binary, tmp_path, "127.0.0.1") as page:
+        open_docs(page, service.url.replace("//", "//anybody:s3cret@"))
+        assert page.evaluate("fetch('v1/models').then(answer => answer.status)") == 200

@@ -40,6 +40,14 @@ async function show() {
   });
 }
 
-show().catch((error) => {
-  document.getElementById("docs").textContent = `The description of the API did not load: ${error.message}`;
-});
+// From a page with a key in its address, as in http://user:KEY@host/docs, a browser refuses every request. It keeps
+// the key, so that the bare address opens too.
+const address = new URL(document.URL);
+if (address.username || address.password) {
+  address.username = address.password = "";
+  location.replace(address);
+} else {
+  show().catch((error) => {
+    document.getElementById("docs").textContent = `The description of the API did not load: ${error.message}`;
+  });
+}
