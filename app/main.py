@@ -107,7 +107,8 @@ async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None
     finally:
         if room is not None:
             room.stop()
-        await services.worker.stop()
+        work_ended = await services.worker.stop()
+        app.state.ended = work_ended and (room is None or not room.pool.loading)
 
 
 def _sources(services: Services) -> Sources:

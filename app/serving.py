@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,7 +23,15 @@ LAST_ANSWERS_SECONDS = 10
 
 def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
     """Listen until SIGTERM or SIGINT; return the exit status."""
-    app = create_app(settings)
+    return serve_app(create_app(settings), settings, host=host, port=port)
+
+
+def serve_app(app: FastAPI, settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
+    """Serve `app` until SIGTERM or SIGINT; return the exit status.
+
+    Ends the process itself if a thread is still inside a model or a download: one that comes back from native
+    code into an interpreter that is being taken down aborts the process.
+    """
     config = uvicorn.Config(
         app,
         host=host or settings.host,
@@ -36,7 +45,17 @@ def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
     )
     server = DrainingServer(config, app, settings.shutdown_grace_seconds)
     server.run()
-    return 0 if server.started else 1
+    status = 0 if server.started else 1
+    if not getattr(app.state, "ended", True):
+        logger.warning("what has not ended by now, work or the loading of a model, is broken off")
+        leave(status)
+    return status
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once, whatever its threads do."""
+    logging.shutdown()
+    os._exit(status)
 
 
 class DrainingServer(uvicorn.Server):
@@ -62,8 +81,7 @@ class DrainingServer(uvicorn.Server):
         """
         if self._signalled or self._loop is None:
             logger.warning("stopping at once: %s", signal.Signals(sig).name)
-            logging.shutdown()
-            os._exit(1)
+            leave(1)
         self._signalled = True
         name = signal.Signals(sig).name
         logger.info("%s: finishing accepted work, at most %g s", name, self._grace_seconds)

@@ -114,7 +114,8 @@ class Worker:
     async def stop(self, patience: float = 5) -> bool:
         """Give up what is left and end the threads; False if one is still inside its work after `patience`.
 
-        Such a thread may sit in native code, where the interpreter cannot end cleanly: leave with os._exit.
+        Such a thread may sit in native code, where the interpreter cannot end cleanly: `serving` then ends
+        the process itself.
         """
         self._draining = True
         self._give_up(lambda: ServiceDraining(RESTART_SECONDS))

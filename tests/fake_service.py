@@ -1,24 +1,26 @@
 """The service as a process of its own on fake engines: real signals, disks and sockets without a model.
 
-Transcribing waits until the file that the argument names exists.
+Transcribing waits until the file that the first argument names exists. A second argument says otherwise:
+"deaf" work never ends and never looks up, "native" work is deaf inside of torch, "unloaded" engines are being
+loaded for ever.
 """
 
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-
-import uvicorn
+from typing import NoReturn
 
 from app.main import create_app
-from app.serving import DrainingServer
+from app.serving import serve_app
 from app.settings import Settings
-from tests.fake_engines import FakeEngines
+from tests.fake_engines import FakeEngines, LoadedFakes
 
 
-def main(gate: Path, deaf: bool) -> int:
+def main(gate: Path, manner: str = "") -> int:
     settings = Settings()
-    engines = FakeEngines()
+    engines = LoadedFakes() if manner == "unloaded" else FakeEngines()
     engines.gate.clear()
 
     def open_gate() -> None:
@@ -27,16 +29,24 @@ def main(gate: Path, deaf: bool) -> int:
         engines.gate.set()
 
     threading.Thread(target=open_gate, daemon=True).start()
-    if deaf:
+    if manner == "deaf":
         engines.transcribe = lambda *_: time.sleep(600)  # type: ignore[method-assign,assignment]
-    app = create_app(settings, engines=engines)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on", timeout_graceful_shutdown=3
-    )
-    server = DrainingServer(config, app, settings.shutdown_grace_seconds)
-    server.run()
-    return 0 if server.started else 1
+    if manner == "native":
+        engines.transcribe = endless_torch()  # type: ignore[method-assign]
+    return serve_app(create_app(settings, engines=engines), settings, host="127.0.0.1")
+
+
+def endless_torch() -> Callable[..., NoReturn]:
+    import torch
+
+    square = torch.rand(500, 500)
+
+    def work(*_: object) -> NoReturn:
+        while True:
+            torch.mm(square, square)
+
+    return work
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), deaf="deaf" in sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -133,12 +133,26 @@ def test_what_outlasts_the_grace_is_answered_503_and_the_exit_is_clean(tmp_path:
             connection.close()
 
 
-def test_work_that_never_ends_cannot_keep_the_process(tmp_path: Path) -> None:
-    with service(tmp_path, "deaf", shutdown_grace_seconds="0.3") as running, running.send() as connection:
+def test_work_that_never_ends_can_neither_keep_nor_abort_the_process(tmp_path: Path) -> None:
+    """It would abort it by coming back from native code to an interpreter that is being taken down."""
+    with service(tmp_path, "native", shutdown_grace_seconds="0.3") as running, running.send() as connection:
         wait_until(lambda: running.queue() == (1, 0))
         running.terminate()
         assert read_answer(connection).status == 503
         assert running.process.wait(20) == 0
+        assert "broken off" in running.log.read_text()
+
+
+def test_sigterm_ends_the_wait_for_a_model(tmp_path: Path) -> None:
+    with service(tmp_path, "unloaded", shutdown_grace_seconds="0.3") as running:
+        with running.send() as connection:
+            wait_until(lambda: running.queue() == (1, 0))
+            began = time.monotonic()
+            running.terminate()
+            assert read_answer(connection).status == 503
+        assert running.process.wait(20) == 0
+        assert time.monotonic() - began < 4
+        assert "degraded" not in running.log.read_text()
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
