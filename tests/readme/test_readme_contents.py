@@ -57,6 +57,7 @@ def test_settings_named_in_the_text_exist() -> None:
         "USE_ASR_ENDPOINT",
         "ASR_TIMEOUT",
         "ASR_RETURN_SPEAKER_EMBEDDINGS",
+        "DOCKER_BUILDKIT",
     ]
     known = {name.upper() for name in Settings.model_fields} | set(others)
     used = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", TEXT))
