@@ -1,6 +1,9 @@
 """Engines lent to the pipeline: shared, and carried through a lack of memory."""
 
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -275,3 +278,37 @@ def test_who_waits_for_an_engine_to_be_loaded_onto_the_cpu_may_leave(loads: bool
     assert room.card.loads[-1] == ("whisper", "cpu")
     assert room.card.runs == ([("cuda", size) for size in (16, 8, 4, 2, 1)] if loads else [])
     assert not room.pool.in_use
+
+
+@dataclass
+class LitteringLoader(CardLoader):
+    """Leaves something behind that only the garbage collector finds, as loading with torch does."""
+
+    litter: list[weakref.ref[Engine]] = field(default_factory=list)
+
+    def transcriber(self, model: ModelSpec, device: str) -> Loaded[Engine]:
+        scrap = Engine(self.card, device, 1)
+        scrap.itself = scrap  # type: ignore[attr-defined]
+        self.litter.append(weakref.ref(scrap))
+        return super().transcriber(model, device)
+
+
+def test_a_load_that_nobody_waits_for_any_more_leaves_no_memory_behind() -> None:
+    card, pool = Card(), Pool(ask_every_seconds=0.001)
+    loader = LitteringLoader(card)
+    engines = LoadedEngines(Catalogue(), pool, loader, GPU)
+    gc.disable()
+    try:
+        with (
+            slow_loads(card, "cuda"),
+            pytest.raises(ClientLeft),
+            engines.transcriber(Catalogue().resolve("tiny"), leave),
+        ):
+            pass
+        until = time.monotonic() + 5
+        while pool.loading:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        assert [scrap() for scrap in loader.litter] == [None]
+    finally:
+        gc.enable()
