@@ -159,6 +159,8 @@ class Pool:
         with self._changed:
             self._shelf.put(key, loaded, self._clock())
             self._changed.notify_all()
+        # From here on it may be unloaded at any time; this frame must not keep it in memory.
+        del loaded
         seconds = time.perf_counter() - started
         logger.info("loaded %s %s on %s in %.1f s", key.kind, key.name, key.device, seconds)
         # Nobody may be waiting any more, and then nobody else would see to the limits.
