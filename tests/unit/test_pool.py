@@ -1,6 +1,7 @@
 """Engines shared by many: loaded once, never closed while lent, let go when idle or in the way."""
 
 import gc
+import logging
 import random
 import threading
 import time
@@ -98,7 +99,8 @@ def names(pool: Pool) -> list[str]:
 
 
 def test_a_hundred_requests_at_once_load_one_engine() -> None:
-    pool, factory = Pool(), Factory(delay=threading.Event())
+    """All have it the moment it is there, not when they are next asked whether they still wait."""
+    pool, factory = Pool(ask_every_seconds=30), Factory(delay=threading.Event())
     together = threading.Barrier(100)
     seen: list[Toy] = []
 
@@ -470,3 +472,29 @@ def test_nothing_of_a_failed_load_or_of_who_asked_for_it_stays_in_memory(leaves:
         assert remains["recording"]() is None
     finally:
         gc.enable()
+
+
+def test_what_was_unloaded_stays_in_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even in that of the thread that loaded it, for nobody in the end, and unloads it at once."""
+    pool, go = Pool(ask_every_seconds=0.001, max_loaded=1), threading.Event()
+    toys: list[weakref.ref[Toy]] = []
+    still_there: list[bool] = []
+
+    def load() -> Loaded[Toy]:
+        assert go.wait(5)
+        loaded = Factory()()
+        toys.append(weakref.ref(loaded.engine))
+        return loaded
+
+    def look(record: logging.LogRecord) -> bool:
+        if record.getMessage().startswith("unloaded"):
+            still_there.append(toys[0]() is not None)
+        return True
+
+    caplog.set_level(logging.INFO)
+    caplog.handler.addFilter(look)
+    with pool.lease(key("lent"), Factory(), stay):
+        abandon(pool, "a", load)
+        go.set()
+        wait_until(lambda: bool(still_there))
+    assert still_there == [False]
