@@ -112,6 +112,8 @@ def test_a_hundred_requests_at_once_load_one_engine() -> None:
     with ThreadPoolExecutor(100) as executor:
         futures = [executor.submit(request) for _ in range(100)]
         assert factory.delay is not None
+        wait_until(lambda: factory.loads == 1)
+        time.sleep(0.05)
         factory.delay.set()
         for future in futures:
             future.result(timeout=10)
