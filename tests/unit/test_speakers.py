@@ -1,7 +1,8 @@
 """Words find their speaker, segments end where the speaker changes, and trifles do not shred a sentence."""
 
-import time
+import sys
 from dataclasses import replace
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -176,13 +177,26 @@ def test_no_word_is_lost_moved_or_shared(
         assert all(segment.speaker for segment in assigned)
 
 
-def test_time_grows_with_length_not_with_its_square() -> None:
-    def seconds_for(count: int) -> float:
+def test_work_grows_with_length_not_with_its_square() -> None:
+    """Counted in steps of the interpreter, which no other load on the machine changes."""
+
+    def steps_for(count: int) -> int:
         segments = [said("a b c d e f g h i j", 5.0 * index) for index in range(count // 10)]
         turns = [Turn(3.3 * index, 3.3 * index + 3.2, (A, B, C)[index % 3]) for index in range(count // 6)]
-        begin = time.process_time()
-        assign_speakers(segments, turns)
-        return time.process_time() - begin
+        steps = 0
 
-    seconds_for(1_000)
-    assert seconds_for(40_000) < 8 * seconds_for(10_000)
+        def count_step(frame: FrameType, event: str, _: object) -> object:
+            nonlocal steps
+            frame.f_trace_opcodes = True
+            steps += event == "opcode"
+            return count_step
+
+        before = sys.gettrace()
+        sys.settrace(count_step)  # type: ignore[arg-type]
+        try:
+            assign_speakers(segments, turns)
+        finally:
+            sys.settrace(before)
+        return steps
+
+    assert 0 < steps_for(4_000) < 5 * steps_for(1_000)
