@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
@@ -14,8 +15,8 @@ import soundfile
 from app.audio import SAMPLE_RATE
 from benchmarks.pairs import Figure
 from benchmarks.scale import Scale
-from benchmarks.service import running_service
 from benchmarks.sounds import long_meeting
+from tests.service import running_service
 
 
 def overhead(scale: Scale) -> list[Figure]:
@@ -65,8 +66,8 @@ def concurrency(scale: Scale) -> list[Figure]:
 
 @contextmanager
 def _service(scale: Scale) -> Iterator[str]:
-    with TemporaryDirectory() as folder, running_service(folder, scale.device) as url:
-        yield url
+    with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as service:
+        yield service.url
 
 
 def _ask(url: str, sound: bytes) -> tuple[float, float, float]:

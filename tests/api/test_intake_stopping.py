@@ -69,12 +69,13 @@ def service(directory: Path, *arguments: str, wrap: Sequence[str] = (), **settin
         "TEMP_DIR": str(uploads),
         "CACHE_DIR": str(directory),
         "SHUTDOWN_GRACE_SECONDS": "20",
+        "PYTHONPATH": str(ROOT),
         **{name.upper(): value for name, value in settings.items()},
     }
     log = directory / "service.log"
     command = [*wrap, sys.executable, "-m", "tests.fake_service", str(gate), *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
     running = Process(port, process, gate, uploads, log)
     try:
         wait_until(running.answers, seconds=60)
@@ -245,7 +246,14 @@ def test_a_disk_that_turns_read_only_is_told(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fake_service", str(tmp_path / "gate")]
-    environment = {"PATH": os.environ["PATH"], "TEMP_DIR": "/proc/uploads", "PRELOAD_MODEL": "demo"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "TEMP_DIR": "/proc/uploads",
+        "PRELOAD_MODEL": "demo",
+    }
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, timeout=60, check=False
+    )
     assert done.returncode != 0
     assert b"/proc/uploads" in done.stderr

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import requests
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 240
 CLONE_NEWNET = 0x40000000
 PROBE = "192.0.2.1"
@@ -87,7 +86,7 @@ def main(recording: str, directory: str) -> int:
     log_path = Path(directory) / "service.log"
     started = time.monotonic()
     with log_path.open("wb") as log:
-        service = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=log, stderr=log)
+        service = subprocess.Popen([sys.executable, "-c", code], cwd=directory, stdout=log, stderr=log)
     try:
         health = wait_until_ready(url, service)
         seconds = time.monotonic() - started

@@ -48,6 +48,7 @@ def environment(cache: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "CACHE_DIR": str(cache),
         "ALIGN_MODELS": f"en={ALIGNER}",
         "PRELOAD_MODEL": "tiny",
+        "PYTHONPATH": str(ROOT),
     }
     return {**inherited, **ours, **settings}
 
@@ -55,7 +56,7 @@ def environment(cache: Path, settings: Mapping[str, str]) -> dict[str, str]:
 def prefetch(cache: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "app", "prefetch", *arguments],
-        cwd=ROOT,
+        cwd=cache.parent,
         env=environment(cache, settings),
         capture_output=True,
         text=True,
