@@ -28,7 +28,12 @@ from tests.service import ROOT, Service, running_service
 RESULTS = ROOT / "benchmarks" / "results" / "memory.json"
 MEETING = ROOT / "app" / "demo" / "meeting.flac"
 MEGABYTES_PER_HOUR = 300
-SETTINGS = {"REQUEST_TIMEOUT": "36000", "DECODE_TIMEOUT_SECONDS": "1800", "MAX_FILE_SIZE_MB": "2000"}
+SETTINGS = {
+    "REQUEST_TIMEOUT": "36000",
+    "WATCHDOG_SECONDS": "36000",
+    "DECODE_TIMEOUT_SECONDS": "1800",
+    "MAX_FILE_SIZE_MB": "2000",
+}
 
 
 class Peak:
@@ -121,13 +126,19 @@ class Measured:
     def figures(self) -> dict[str, Any]:
         return {
             "machine": describe(),
-            "hours": self.hours,
             "models_loaded_mb": round(self.loaded, 1),
             "upload_mb": self.upload_mb,
             "grown_by_upload_mb": round(self.grown_by_upload, 1),
             "mb_per_hour": self.mb_per_hour,
             "runs": self.runs,
         }
+
+
+def keep(measured: Measured) -> None:
+    """Write what is known so far beside the results for other lengths."""
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    kept[f"{measured.hours:g} h"] = measured.figures()
+    RESULTS.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -144,8 +155,7 @@ def main() -> int:
         measured = Measured(chosen.hours, loaded, chosen.upload_mb, grown_by_upload)
         for _ in range(chosen.repeat):
             measured.add(*transcribe(service, recording), resident(psutil.Process(service.process.pid)))
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(measured.figures(), indent=2) + "\n")
+            keep(measured)
             print(measured.runs[-1], flush=True)
     print(json.dumps(measured.figures(), indent=2))
     return 0 if measured.good else 1
