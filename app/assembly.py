@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.catalogue import DEFAULT_MODEL, Catalogue, parse_sources
-from app.devices import DevicePlan, ImplausibleSettings, plan_devices
+from app.devices import DevicePlan, ImplausibleSettings, plan_devices, windows_per_step
 from app.engines.engine_loader import EngineLoader, EngineSettings
 from app.engines.fetch import ModelFetcher
 from app.engines.gpu import gpu_is_usable
@@ -90,8 +90,8 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
             plan=plan,
             cpu_threads=settings.cpu_threads,
             align_batch_size=settings.align_batch_size,
-            segmentation_batch_size=settings.segmentation_batch_size,
-            embedding_batch_size=settings.embedding_batch_size,
+            segmentation_batch_size=windows_per_step(settings.segmentation_batch_size, plan.diarize),
+            embedding_batch_size=windows_per_step(settings.embedding_batch_size, plan.diarize),
             align_precision=settings.align_precision,
             diarize_precision=settings.diarize_precision,
             clustering_threshold=settings.diarize_clustering_threshold,
@@ -121,7 +121,10 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         build_loader(settings, plan, show_progress=False),
         plan,
         align_batch_size=settings.align_batch_size,
-        diarize_batch_size=max(settings.segmentation_batch_size, settings.embedding_batch_size),
+        diarize_batch_size=max(
+            windows_per_step(asked, plan.diarize)
+            for asked in (settings.segmentation_batch_size, settings.embedding_batch_size)
+        ),
         cpu_fallback=settings.oom_cpu_fallback,
         observe=readiness.observe,
     )

@@ -41,6 +41,8 @@ class DevicePlan:
 
 CPU_BATCH_SIZE = 4
 GPU_BATCH_SIZE = 16
+CPU_WINDOWS = 8
+GPU_WINDOWS = 32
 CPU_COMPUTE_TYPE = "int8"
 GPU_COMPUTE_TYPE = "float16"
 
@@ -88,6 +90,14 @@ def plan_devices(
             )
     default_batch_size = GPU_BATCH_SIZE if on_gpu else CPU_BATCH_SIZE
     return DevicePlan(whisper, align, diarize, number_format, batch_size or default_batch_size)
+
+
+def windows_per_step(asked: int | None, device: str) -> int:
+    """Return how many windows a network works on together if nobody `asked` for a number.
+
+    On a CPU more than a few take memory and gain no time.
+    """
+    return asked or (GPU_WINDOWS if device == "cuda" else CPU_WINDOWS)
 
 
 def _choose(setting: str, wanted: str, follow: str | None, gpu_is_usable: Callable[[], bool]) -> str:

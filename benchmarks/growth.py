@@ -5,6 +5,7 @@ their output is remembered from the meeting and repeated, with the voices varied
 real: placing characters, aggregating speakers, clustering, turns, assigning speakers, writing the answer.
 """
 
+import itertools
 import json
 import multiprocessing
 import time
@@ -19,7 +20,6 @@ import torch
 from app.audio import SAMPLE_RATE
 from app.engines import SpeakerBounds
 from app.engines.pyannote import PyannoteDiarizer, named
-from app.engines.third_party import pyannote_core
 from app.engines.voiceprints import Windows
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.formats import FORMATS, CueLayout
@@ -90,18 +90,12 @@ class _Segmentation:
     """Stands in for the segmentation network: the remembered scores over and over."""
 
     def __init__(self, real: Any, remembered: Remembered) -> None:
-        self.model = real.model
-        self._window = pyannote_core.SlidingWindow(duration=real.duration, step=real.step)
-        self._scores = remembered.scores
+        self.model, self.duration, self.step = real.model, real.duration, real.step
+        self.batch_size = 8
+        self._scores = itertools.cycle(remembered.scores)
 
-    def __call__(self, file: dict[str, Any], hook: Any) -> Any:
-        seconds = file["waveform"].shape[1] / SAMPLE_RATE
-        count = max(1, int((seconds - self._window.duration) / self._window.step) + 1)
-        repeats = -(-count // len(self._scores))
-        hook(completed=count, total=count)
-        return pyannote_core.SlidingWindowFeature(
-            np.concatenate([self._scores] * repeats)[:count], self._window
-        )
+    def infer(self, windows: torch.Tensor) -> np.ndarray:
+        return np.stack(list(itertools.islice(self._scores, len(windows))))
 
 
 class _Voiceprints:

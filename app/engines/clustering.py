@@ -2,7 +2,7 @@
 
 pyannote starts from a tree over the distances of all pairs of voice vectors: at ten hours some 43,000
 vectors, 7 GB and minutes. Up to PAIRWISE_LIMIT vectors its clustering runs as it is. Beyond, the tree is
-built on that many vectors, taken evenly over the recording; every other vector joins the nearest branch,
+built on TREE_VECTORS of them, taken evenly over the recording; every other vector joins the nearest branch,
 and what follows (VBx over all vectors, centroids, assignment) grows with the recording and no faster.
 """
 
@@ -18,7 +18,9 @@ from sklearn.cluster import KMeans
 from app.engines.third_party import pyannote_clustering, pyannote_vbx
 
 PAIRWISE_LIMIT = 6000
-"""Voice vectors (some 70 minutes of talk) up to which all pairs are compared: 144 MB of distances."""
+"""Voice vectors (some 70 minutes of talk) up to which all pairs are compared, twice 144 MB of distances."""
+TREE_VECTORS = 3000
+"""Vectors in the tree of longer recordings: twice 36 MB of distances."""
 BLOCK = 4096
 """Vectors compared with the centroids at once."""
 
@@ -68,10 +70,10 @@ def cluster_voices(
         )
         return Voices(np.asarray(clusters, dtype=np.int64), centroids)
     if isinstance(clustering, pyannote_clustering.VBxClustering):
-        return _vbx(clustering, embeddings, training, activity, bounds, limit)
+        return _vbx(clustering, embeddings, training, activity, bounds, min(limit, TREE_VECTORS))
     if bounds.most < 2:
         return _one_voice(embeddings, training)
-    chosen = _evenly(len(training), limit)
+    chosen = _evenly(len(training), min(limit, TREE_VECTORS))
     labels = _for_a_part(clustering, len(chosen) / len(training)).cluster(
         training[chosen].copy(),
         min_clusters=bounds.least,
@@ -113,11 +115,11 @@ def _feasible(bounds: Bounds, vectors: int) -> Bounds:
 
 
 def _vbx(
-    clustering: Any, embeddings: Vectors, training: Vectors, activity: Any, bounds: Bounds, limit: int
+    clustering: Any, embeddings: Vectors, training: Vectors, activity: Any, bounds: Bounds, size: int
 ) -> Voices:
-    """VBx as pyannote runs it, started from a tree over `limit` vectors instead of all."""
+    """VBx as pyannote runs it, started from a tree over `size` vectors instead of all."""
     normed = training / np.linalg.norm(training, axis=1, keepdims=True)
-    start = _branches(normed, limit, clustering.threshold)
+    start = _branches(normed, size, clustering.threshold)
     responsibilities, priors = pyannote_vbx.cluster_vbx(
         start,
         clustering.plda(training),
@@ -139,9 +141,9 @@ def _vbx(
     return Voices(np.asarray(clustering.constrained_argmax(similarity), dtype=np.int64), centroids)
 
 
-def _branches(normed: Vectors, limit: int, threshold: float) -> NDArray[np.int64]:
-    """Return the branch of each of `normed` (vectors, dimension), from a tree over `limit` of them."""
-    chosen = _evenly(len(normed), limit)
+def _branches(normed: Vectors, size: int, threshold: float) -> NDArray[np.int64]:
+    """Return the branch of each of `normed` (vectors, dimension), from a tree over `size` of them."""
+    chosen = _evenly(len(normed), size)
     tree = linkage(normed[chosen], method="centroid", metric="euclidean")
     _, labels = np.unique(fcluster(tree, threshold, criterion="distance"), return_inverse=True)
     middles = np.vstack([normed[chosen][labels == branch].mean(axis=0) for branch in range(labels.max() + 1)])
@@ -173,5 +175,5 @@ def _similarity(embeddings: Vectors, centroids: Vectors, metric: str) -> NDArray
     return similarity.reshape(windows, speakers, len(centroids))
 
 
-def _evenly(count: int, limit: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, limit).round().astype(np.int64))
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))

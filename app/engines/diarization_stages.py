@@ -25,6 +25,7 @@ from app.engines.speaker_frames import (
 from app.engines.third_party import pyannote_audio, pyannote_core, pyannote_diarization, pyannote_verification
 from app.engines.trunk import split
 from app.engines.voiceprints import VoiceprintExtractor, Windows
+from app.engines.windows import window_scores
 
 Track: TypeAlias = tuple[float, float, int]
 """Start and end in seconds, and the voice's row in the centroids."""
@@ -111,12 +112,7 @@ class DiarizationStages:
 
     def activity_of(self, sound: Tensor, checkpoint: Checkpoint) -> tuple[Any, NDArray[Any]]:
         """Return pyannote's scores (windows, frames, speakers) for `sound`, and 1 where they mean speech."""
-
-        def passed(**_: int) -> None:
-            checkpoint()
-
-        file = {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE}
-        scores = self.segmentation(file, hook=passed)
+        scores = window_scores(self.segmentation, sound, checkpoint)
         return scores, scores.data if self.threshold is None else binarized(scores.data, self.threshold)
 
     def _tracks(

@@ -1,14 +1,17 @@
 """Where somebody speaks: whisperX's voice activity detection, with the checkpoint inside its wheel."""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.audio import SAMPLE_RATE, Waveform
+from app.devices import windows_per_step
 from app.engines import Checkpoint
-from app.engines.third_party import pyannote_audio, whisperx_vads
+from app.engines.third_party import pyannote_audio, pyannote_core, whisperx_vads
+from app.engines.windows import window_scores
 
 ONSET = 0.5
 OFFSET = 0.363
@@ -34,28 +37,41 @@ class VoiceActivity:
         checkpoint = Path(whisperx_vads.__file__).parent.parent / "assets" / "pytorch_model.bin"
         model = pyannote_audio.Model.from_pretrained(checkpoint)
         inference = pyannote_audio.Inference(
-            model,
-            pre_aggregation_hook=lambda scores: np.max(scores, axis=-1, keepdims=True),
-            device=torch.device(device),
+            model, device=torch.device(device), batch_size=windows_per_step(None, device)
         )
         return cls(inference)
 
     def chunks(self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint) -> list[Chunk]:
         """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any."""
 
-        def passed(**_: int) -> None:
-            checkpoint()
-
         if len(waveform) == 0:
             return []
-        samples = torch.from_numpy(waveform).unsqueeze(0)
-        scores = self._inference({"waveform": samples, "sample_rate": SAMPLE_RATE}, hook=passed)
+        scores = self._speech_scores(waveform, checkpoint)
         if len(scores) < 2:
             return []
         chunks: list[Chunk] = whisperx_vads.Pyannote.merge_chunks(
             scores, chunk_seconds, onset=ONSET, offset=OFFSET
         )
         return chunks
+
+    def _speech_scores(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
+        """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
+        inference, model = self._inference, self._inference.model
+        windows = window_scores(inference, torch.from_numpy(waveform), checkpoint, _most_active)
+        scores = inference.aggregate(
+            windows, model.receptive_field, warm_up=inference.warm_up, hamming=True, missing=0.0
+        )
+        covered = (len(windows) - 1) * inference.step + inference.duration
+        if round(covered * SAMPLE_RATE) > len(waveform):  # the silence that filled the last window goes again
+            recording = pyannote_core.Segment(0.0, len(waveform) / SAMPLE_RATE)
+            scores.data = scores.crop(recording, mode="loose")
+        return scores
+
+
+def _most_active(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (windows, frames, 1) of `scores` (windows, frames, speakers)."""
+    most: NDArray[np.float32] = np.max(scores, axis=-1, keepdims=True)
+    return most
 
 
 class GivenChunks(whisperx_vads.Vad):  # type: ignore[misc]

@@ -1,0 +1,59 @@
+"""A network over the sliding windows of a recording, as pyannote's Inference runs it.
+
+pyannote keeps every batch and stacks all at the end, which takes twice the memory of the result; here each
+batch is written to its place.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from app.audio import SAMPLE_RATE
+from app.engines import Checkpoint
+from app.engines.third_party import pyannote_core
+
+
+def window_scores(
+    inference: Any,
+    sound: Tensor,
+    checkpoint: Checkpoint,
+    reduce: Callable[[NDArray[Any]], NDArray[Any]] = lambda outputs: outputs,
+) -> Any:
+    """Return what the network of `inference` says about every window of `sound` (samples,).
+
+    The answer is pyannote's SlidingWindowFeature (windows, frames, classes); the last window is filled up
+    with silence. `reduce` is applied to the outputs of each batch.
+    """
+    size = inference.model.audio.get_num_samples(inference.duration)
+    step = round(inference.step * SAMPLE_RATE)
+    complete = max(0, (len(sound) - size) // step + 1)
+    count = complete + (len(sound) < size or (len(sound) - size) % step > 0)
+    scores: NDArray[Any] | None = None
+    done = 0
+    for batch in _batches(sound, size, step, complete, count, inference.batch_size):
+        checkpoint()
+        outputs = reduce(inference.infer(batch.unsqueeze(1)))
+        if scores is None:
+            scores = np.empty((count, *outputs.shape[1:]), dtype=outputs.dtype)
+        scores[done : done + len(outputs)] = outputs
+        done += len(outputs)
+    checkpoint()
+    windows = pyannote_core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
+    return pyannote_core.SlidingWindowFeature(scores, windows)
+
+
+def _batches(
+    sound: Tensor, size: int, step: int, complete: int, count: int, batch_size: int
+) -> Iterator[Tensor]:
+    """Yield the windows (batch, samples): views of `sound`, and the incomplete last one by itself."""
+    if complete:
+        windows = sound.unfold(0, size, step)
+        for start in range(0, complete, batch_size):
+            yield windows[start : start + batch_size]
+    if count > complete:
+        last = sound[complete * step :]
+        yield pad(last, (0, size - len(last))).unsqueeze(0)
