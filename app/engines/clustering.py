@@ -19,8 +19,8 @@ from app.engines.third_party import pyannote_clustering, pyannote_vbx
 
 PAIRWISE_LIMIT = 6000
 """Voice vectors (some 70 minutes of talk) up to which all pairs are compared, twice 144 MB of distances."""
-TREE_VECTORS = 3000
-"""Vectors in the tree of longer recordings: twice 36 MB of distances."""
+TREE_VECTORS = 2000
+"""Vectors in the tree of longer recordings: twice 16 MB of distances."""
 BLOCK = 4096
 """Vectors compared with the centroids at once."""
 

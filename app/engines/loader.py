@@ -10,6 +10,7 @@ from app.engines import Aligner, Checkpoint, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.gpu import release_cached_memory
 from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber, Observer
+from app.engines.host_memory import return_freed_memory
 from app.engines.leasing import EngineKey, Loaded
 from app.engines.memory import run_with_memory_policy
 from app.engines.pool import Pool
@@ -133,7 +134,7 @@ class LoadedEngines:
                 return run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
             finally:
                 # Those who asked for it may have left: no job may follow that would do it.
-                self._release_when_quiet()
+                self._release_memory()
 
         return self._pool.lease(key, load_with_room, checkpoint, expected_bytes=expected_bytes)
 
@@ -147,7 +148,7 @@ class LoadedEngines:
         """
         may_fall_back = self._cpu_fallback and device != "cpu"
         with ExitStack() as stack:
-            stack.callback(self._release_when_quiet)
+            stack.callback(self._release_memory)
             try:
                 engine = stack.enter_context(lease(device))
             except OutOfMemory:
@@ -170,7 +171,8 @@ class LoadedEngines:
         self._pool.unload_unused()
         release_cached_memory()
 
-    def _release_when_quiet(self) -> None:
-        """Between jobs the GPU's memory is for all who need it; in a job it would be taken back at once."""
+    def _release_memory(self) -> None:
+        """Give back what was freed; the GPU's only between jobs: within one it is needed again at once."""
+        return_freed_memory()
         if self._plan.uses_gpu and not self._pool.in_use:
             release_cached_memory()
