@@ -15,14 +15,14 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from app.engines.third_party import pyannote_clustering, pyannote_vbx
+from app.engines.third_party import pyannote_clustering, pyannote_core, pyannote_vbx
 
 PAIRWISE_LIMIT = 6000
 """Voice vectors (some 70 minutes of talk) up to which all pairs are compared, twice 144 MB of distances."""
 TREE_VECTORS = 2000
 """Vectors in the tree of longer recordings: twice 16 MB of distances."""
 BLOCK = 4096
-"""Vectors compared with the centroids at once."""
+"""Windows or vectors worked on at once."""
 
 Vectors = NDArray[np.floating[Any]]
 
@@ -56,7 +56,7 @@ def cluster_voices(
         activity: SlidingWindowFeature (windows, frames, speakers), 1 where a speaker is active.
         limit: how many vectors are compared in pairs.
     """
-    training, windows, speakers = clustering.filter_embeddings(embeddings, segmentations=activity)
+    training, windows, speakers = clear_voices(clustering, embeddings, activity)
     if len(training) < 2:
         return _one_voice(embeddings, training)
     bounds = _feasible(bounds, len(training))
@@ -88,6 +88,24 @@ def cluster_voices(
         constrained=clustering.constrained_assignment,
     )
     return Voices(np.asarray(clusters, dtype=np.int64), centroids)
+
+
+def clear_voices(
+    clustering: Any, embeddings: Vectors, activity: Any
+) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the vectors (vectors, dimension) of those who speak alone for long enough; windows; speakers.
+
+    pyannote's own choice, which knows nothing beyond one window, made for some windows at a time: it counts
+    frames in 64-bit arrays.
+    """
+    parts = []
+    for start in range(0, len(embeddings), BLOCK):
+        part = slice(start, start + BLOCK)
+        seen = pyannote_core.SlidingWindowFeature(activity.data[part], activity.sliding_window)
+        vectors, windows, speakers = clustering.filter_embeddings(embeddings[part], segmentations=seen)
+        parts.append((vectors, windows + start, speakers))
+    vectors, windows, speakers = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return vectors, windows, speakers
 
 
 def _for_a_part(clustering: Any, share: float) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from app.engines.clustering import Bounds, cluster_voices
+from app.engines.clustering import BLOCK, Bounds, clear_voices, cluster_voices
 from tests.engines.conftest import DEMO, recordings, samples_of
 from tests.engines.long_recordings import voices_of_a_long_meeting
 
@@ -63,6 +63,18 @@ def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
     part = cluster_voices(clustering, vectors, activity, bounds, limit=150)
     assert len(whole.centroids) == len(part.centroids)
     assert same_partition(whole.clusters, part.clusters, activity) >= 0.995
+
+
+def test_voices_are_chosen_part_by_part_as_pyannote_chooses_them(
+    vbx: VBxClustering, long_meeting: tuple[np.ndarray, SlidingWindowFeature]
+) -> None:
+    vectors, activity = long_meeting
+    times = 2 * BLOCK // len(vectors) + 1
+    vectors = np.tile(vectors, (times, 1, 1))
+    activity = SlidingWindowFeature(np.tile(activity.data, (times, 1, 1)), activity.sliding_window)
+    ours = clear_voices(vbx, vectors, activity)
+    for mine, theirs in zip(ours, vbx.filter_embeddings(vectors, segmentations=activity), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_below_the_limit_it_is_pyannotes_own_answer(
