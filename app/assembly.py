@@ -84,20 +84,27 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     hub = HubClient(settings.hf_endpoint, token, show_progress=show_progress)
     fetcher = ModelFetcher(settings.cache_dir, hub, offline=settings.hf_hub_offline)
+    segmentation, embedding = _windows(settings, plan)
     return EngineLoader(
         fetcher,
         EngineSettings(
             plan=plan,
             cpu_threads=settings.cpu_threads,
             align_batch_size=settings.align_batch_size,
-            segmentation_batch_size=windows_per_step(settings.segmentation_batch_size, plan.diarize),
-            embedding_batch_size=windows_per_step(settings.embedding_batch_size, plan.diarize),
+            segmentation_batch_size=segmentation,
+            embedding_batch_size=embedding,
             align_precision=settings.align_precision,
             diarize_precision=settings.diarize_precision,
             clustering_threshold=settings.diarize_clustering_threshold,
             min_duration_off=settings.diarize_min_duration_off,
         ),
     )
+
+
+def _windows(settings: Settings, plan: DevicePlan) -> tuple[int, int]:
+    """Return how many windows the segmentation and the embedding network work on together."""
+    segmentation = windows_per_step(settings.segmentation_batch_size, plan.diarize)
+    return segmentation, windows_per_step(settings.embedding_batch_size, plan.diarize)
 
 
 def build_engine_room(settings: Settings) -> EngineRoom:
@@ -121,10 +128,7 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         build_loader(settings, plan, show_progress=False),
         plan,
         align_batch_size=settings.align_batch_size,
-        diarize_batch_size=max(
-            windows_per_step(asked, plan.diarize)
-            for asked in (settings.segmentation_batch_size, settings.embedding_batch_size)
-        ),
+        diarize_batch_size=max(_windows(settings, plan)),
         cpu_fallback=settings.oom_cpu_fallback,
         observe=readiness.observe,
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from app.catalogue import ModelSpec, is_directory_source, shown_source
 from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.engine_libraries import import_engine_libraries
 from app.engines.fetch import ModelFetcher
 from app.engines.leasing import Loaded
-from app.engines.library_import import import_engine_libraries
 from app.engines.memory import is_out_of_memory
 from app.engines.model_files import (
     ALIGNER_FILES,

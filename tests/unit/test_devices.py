@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.devices import DevicePlan, ImplausibleSettings, plan_devices
+from app.devices import DevicePlan, ImplausibleSettings, plan_devices, windows_per_step
 
 
 def plan(gpu: bool, **settings: Any) -> DevicePlan:
@@ -33,6 +33,11 @@ def test_each_stage_may_have_its_own_device() -> None:
     assert chosen == DevicePlan("cuda", "cpu", "cuda", "int8_float16", 3)
     assert plan(gpu=True, device="cpu") == DevicePlan("cpu", "cpu", "cpu", "int8", 4)
     assert plan(gpu=True, device="cpu", diarize_device="cuda").uses_gpu
+
+
+def test_windows_per_step_follow_the_device_unless_asked_for() -> None:
+    assert [windows_per_step(None, device) for device in ("cuda", "cpu")] == [32, 8]
+    assert [windows_per_step(5, device) for device in ("cuda", "cpu")] == [5, 5]
 
 
 @pytest.mark.parametrize(

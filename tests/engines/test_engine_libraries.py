@@ -7,7 +7,7 @@ from tests.service import ROOT
 
 WATCH = """
 import sys, threading, time
-from app.engines.library_import import import_engine_libraries
+from app.engines.engine_libraries import import_engine_libraries
 
 failed = []
 def work():
