@@ -3,6 +3,10 @@
 An import can hold the interpreter's lock for most of a second, and for that time /health does not answer:
 while the system maps and initialises gigabytes of torch's native code, and whenever the garbage collector
 walks the million objects that such libraries are made of.
+
+CTranslate2 comes before torch, each with the OpenMP library of its own wheel. torch shows its OpenMP to all
+that is loaded later; if CTranslate2 took that one, OpenMP would count the threads of both, find more of them
+than processors, and let every thread sleep and wake at every operation: half the speed on a CPU.
 """
 
 import ctypes
@@ -26,9 +30,10 @@ def import_engine_libraries() -> None:
     """Import every engine module, once; later calls return at once."""
     if all(name in sys.modules for name in _ENGINES):
         return
-    _open_native_libraries()
     gc.disable()
     try:
+        importlib.import_module("ctranslate2")
+        _open_native_libraries()
         for name in _ENGINES:
             importlib.import_module(name)
         # What the libraries are made of stays for ever: the collector need never look at it again.

@@ -1,7 +1,10 @@
-"""While the engines' libraries are imported, the rest of the process goes on."""
+"""While the engines' libraries are imported, the rest goes on; then they share the processors."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 from tests.service import ROOT
 
@@ -43,3 +46,66 @@ def test_no_import_keeps_health_waiting_for_100_ms() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert 0 < float(done.stdout) < 0.1
+
+
+SLEEPS = """
+import os, threading
+from pathlib import Path
+
+processors = len(os.sched_getaffinity(0))
+if {torch_first}:
+    import torch
+from app.engines.engine_libraries import import_engine_libraries
+
+import_engine_libraries()
+import faster_whisper
+import numpy as np
+import torch
+
+torch.set_num_threads(processors)
+sound = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+matrix = torch.rand(300, 300)
+
+def in_a_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+def load():
+    global whisper
+    settings = dict(device="cpu", compute_type="int8", cpu_threads=processors)
+    whisper = faster_whisper.WhisperModel("app/demo/whisper", **settings)
+
+def sleeps():
+    lines = "".join(task.read_text() for task in Path("/proc/self/task").glob("*/status")).splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+def count():
+    global counted
+    whisper.detect_language(sound)
+    before = sleeps()
+    for _ in range(3_000):
+        torch.mm(matrix, matrix)
+    counted = sleeps() - before
+
+in_a_thread(load)
+in_a_thread(count)
+print(counted)
+"""
+
+
+def sleeps_of_threads(*, torch_first: bool) -> int:
+    """How often the process's threads go to sleep during 3,000 small products, after Whisper has worked."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SLEEPS.format(torch_first=torch_first)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one processor there is nothing to share")
+def test_whisper_and_torch_do_not_count_each_others_threads() -> None:
+    assert sleeps_of_threads(torch_first=True) > 3 * sleeps_of_threads(torch_first=False)
