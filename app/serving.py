@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.api.dependencies import Services
+from app.engines.host_memory import keep_working_memory
 from app.main import create_app
 from app.settings import Settings
 
@@ -23,6 +24,7 @@ LAST_ANSWERS_SECONDS = 10
 
 def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
     """Listen until SIGTERM or SIGINT; return the exit status."""
+    keep_working_memory()
     return serve_app(create_app(settings), settings, host=host, port=port)
 
 

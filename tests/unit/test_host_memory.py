@@ -1,11 +1,14 @@
-"""What a stage freed is the system's again."""
+"""What a stage freed is used again by its next batch, and the system's again when the stage is over."""
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.engines.host_memory import return_freed_memory
+from tests.service import ROOT
 
 
 def resident_megabytes() -> float:
@@ -22,3 +25,33 @@ def test_freed_blocks_between_living_ones_are_given_back() -> None:
     return_freed_memory()
     assert len(kept) == 400
     assert resident_megabytes() < full - 150
+
+
+CHURN = """
+import mmap, resource
+from app.engines.host_memory import keep_working_memory
+
+if {kept}:
+    keep_working_memory()
+for _ in range(20):
+    bytearray(48 << 20)  # freed at once
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    bytearray(48 << 20)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * mmap.PAGESIZE >> 20)
+"""
+
+
+def megabytes_faulted(*, kept: bool) -> int:
+    """What the system had to fill with zeros for twenty blocks of 48 MB, one after the other."""
+    script = CHURN.format(kept=kept)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to keep it")
+def test_working_memory_is_used_again_instead_of_being_taken_anew() -> None:
+    assert megabytes_faulted(kept=False) > 500
+    assert megabytes_faulted(kept=True) < 50
