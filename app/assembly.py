@@ -4,7 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.catalogue import DEFAULT_MODEL, Catalogue, parse_sources
-from app.devices import DevicePlan, ImplausibleSettings, plan_devices, windows_per_step
+from app.devices import (
+    DevicePlan,
+    ImplausibleSettings,
+    embedding_windows,
+    plan_devices,
+    segmentation_windows,
+)
 from app.engines.engine_loader import EngineLoader, EngineSettings
 from app.engines.fetch import ModelFetcher
 from app.engines.gpu import gpu_is_usable
@@ -103,8 +109,8 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
 
 def _windows(settings: Settings, plan: DevicePlan) -> tuple[int, int]:
     """Return how many windows the segmentation and the embedding network work on together."""
-    segmentation = windows_per_step(settings.segmentation_batch_size, plan.diarize)
-    return segmentation, windows_per_step(settings.embedding_batch_size, plan.diarize)
+    segmentation = segmentation_windows(settings.segmentation_batch_size, plan.diarize)
+    return segmentation, embedding_windows(settings.embedding_batch_size, plan.diarize)
 
 
 def build_engine_room(settings: Settings) -> EngineRoom:

@@ -39,9 +39,10 @@ class DevicePlan:
         return "cuda" in (self.whisper, self.align, self.diarize)
 
 
-CPU_BATCH_SIZE = 4
+CPU_BATCH_SIZE = 2
 GPU_BATCH_SIZE = 16
-CPU_WINDOWS = 8
+CPU_SEGMENTATION_WINDOWS = 8
+CPU_EMBEDDING_WINDOWS = 4
 GPU_WINDOWS = 32
 CPU_COMPUTE_TYPE = "int8"
 GPU_COMPUTE_TYPE = "float16"
@@ -92,12 +93,17 @@ def plan_devices(
     return DevicePlan(whisper, align, diarize, number_format, batch_size or default_batch_size)
 
 
-def windows_per_step(asked: int | None, device: str) -> int:
-    """Return how many windows a network works on together if nobody `asked` for a number.
+def segmentation_windows(asked: int | None, device: str) -> int:
+    """Return how many windows are searched for speech or speakers together if nobody `asked` for a number.
 
-    On a CPU more than a few take memory and gain no time.
+    On a CPU more than a few take memory and gain little time.
     """
-    return asked or (GPU_WINDOWS if device == "cuda" else CPU_WINDOWS)
+    return asked or (GPU_WINDOWS if device == "cuda" else CPU_SEGMENTATION_WINDOWS)
+
+
+def embedding_windows(asked: int | None, device: str) -> int:
+    """Return how many windows' voices are described together if nobody `asked` for a number."""
+    return asked or (GPU_WINDOWS if device == "cuda" else CPU_EMBEDDING_WINDOWS)
 
 
 def _choose(setting: str, wanted: str, follow: str | None, gpu_is_usable: Callable[[], bool]) -> str:

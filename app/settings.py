@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     compute_type: str | None = None
     """Number format of Whisper, such as float16, int8_float16, int8; unset: float16 on GPU, int8 on CPU."""
     batch_size: int | None = Field(None, ge=1, le=256)
-    """Whisper chunks decoded together; unset: 16 on GPU, 4 on CPU. Larger is faster and takes more memory."""
+    """Whisper chunks decoded together; unset: 16 on GPU, 2 on CPU. Larger is faster and takes more memory."""
     cpu_threads: int = Field(0, ge=0, le=512)
     """Threads for CPU inference; 0 takes every core."""
 
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     segmentation_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker segmentation; unset: 32 on a GPU, 8 on a CPU."""
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
-    """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 8 on a CPU."""
+    """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 4 on a CPU."""
     diarize_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the speaker embedding trunk; auto is the fastest that leaves the turns unchanged."""
     diarize_clustering_threshold: float | None = Field(None, gt=0, le=2)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.audio import SAMPLE_RATE, Waveform
-from app.devices import windows_per_step
+from app.devices import segmentation_windows
 from app.engines import Checkpoint
 from app.engines.third_party import pyannote_audio, pyannote_core, whisperx_vads
 from app.engines.windows import window_scores
@@ -37,7 +37,7 @@ class VoiceActivity:
         checkpoint = Path(whisperx_vads.__file__).parent.parent / "assets" / "pytorch_model.bin"
         model = pyannote_audio.Model.from_pretrained(checkpoint)
         inference = pyannote_audio.Inference(
-            model, device=torch.device(device), batch_size=windows_per_step(None, device)
+            model, device=torch.device(device), batch_size=segmentation_windows(None, device)
         )
         return cls(inference)
 

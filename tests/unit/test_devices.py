@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from app.devices import DevicePlan, ImplausibleSettings, plan_devices, windows_per_step
+from app.devices import (
+    DevicePlan,
+    ImplausibleSettings,
+    embedding_windows,
+    plan_devices,
+    segmentation_windows,
+)
 
 
 def plan(gpu: bool, **settings: Any) -> DevicePlan:
@@ -23,7 +29,7 @@ def plan(gpu: bool, **settings: Any) -> DevicePlan:
 
 def test_defaults_follow_the_device() -> None:
     assert plan(gpu=True) == DevicePlan("cuda", "cuda", "cuda", "float16", 16)
-    assert plan(gpu=False) == DevicePlan("cpu", "cpu", "cpu", "int8", 4)
+    assert plan(gpu=False) == DevicePlan("cpu", "cpu", "cpu", "int8", 2)
 
 
 def test_each_stage_may_have_its_own_device() -> None:
@@ -31,13 +37,15 @@ def test_each_stage_may_have_its_own_device() -> None:
         gpu=True, align_device="cpu", diarize_device="cuda", batch_size=3, compute_type="int8_float16"
     )
     assert chosen == DevicePlan("cuda", "cpu", "cuda", "int8_float16", 3)
-    assert plan(gpu=True, device="cpu") == DevicePlan("cpu", "cpu", "cpu", "int8", 4)
+    assert plan(gpu=True, device="cpu") == DevicePlan("cpu", "cpu", "cpu", "int8", 2)
     assert plan(gpu=True, device="cpu", diarize_device="cuda").uses_gpu
 
 
 def test_windows_per_step_follow_the_device_unless_asked_for() -> None:
-    assert [windows_per_step(None, device) for device in ("cuda", "cpu")] == [32, 8]
-    assert [windows_per_step(5, device) for device in ("cuda", "cpu")] == [5, 5]
+    assert [segmentation_windows(None, device) for device in ("cuda", "cpu")] == [32, 8]
+    assert [embedding_windows(None, device) for device in ("cuda", "cpu")] == [32, 4]
+    for windows in (segmentation_windows, embedding_windows):
+        assert [windows(5, device) for device in ("cuda", "cpu")] == [5, 5]
 
 
 @pytest.mark.parametrize(
