@@ -111,13 +111,19 @@ class DiarizationStages:
         return self._tracks(scores.data, activity, counts, voices, bounds, timeline)
 
     def activity_of(self, sound: Tensor, checkpoint: Checkpoint) -> tuple[Any, NDArray[Any]]:
-        """Return pyannote's scores (windows, frames, speakers) for `sound`, and 1 where they mean speech."""
+        """Return pyannote's scores (windows, frames, speakers) for `sound`, and 1 where they mean speech.
+
+        A network that decides itself says 0 or 1, which is kept in a quarter of the memory of float32.
+        """
+        if self.threshold is None:
+            decided = window_scores(self.segmentation, sound, checkpoint, _as_bytes)
+            return decided, decided.data
         scores = window_scores(self.segmentation, sound, checkpoint)
-        return scores, scores.data if self.threshold is None else binarized(scores.data, self.threshold)
+        return scores, binarized(scores.data, self.threshold)
 
     def _tracks(
         self,
-        scores: NDArray[np.float32],
+        scores: NDArray[Any],
         activity: NDArray[Any],
         counts: NDArray[np.uint8],
         voices: Voices,
@@ -152,6 +158,10 @@ class DiarizationStages:
         window, samples = scores.sliding_window, self.segmentation.model.audio.get_num_samples
         starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(activity)))
         return Windows(starts, samples(window.duration, SAMPLE_RATE), activity)
+
+
+def _as_bytes(decisions: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return decisions.astype(np.uint8)
 
 
 def _bounds(speakers: SpeakerBounds) -> Bounds:

@@ -80,7 +80,7 @@ def speaker_counts(activity: NDArray[Any], timeline: Timeline) -> NDArray[np.uin
 
 
 def speaker_activations(
-    scores: NDArray[np.float32], clusters: NDArray[Any], timeline: Timeline
+    scores: NDArray[Any], clusters: NDArray[Any], timeline: Timeline
 ) -> NDArray[np.float32]:
     """Return how strongly each voice is heard in each frame (frames, voices).
 
