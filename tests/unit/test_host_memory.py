@@ -3,17 +3,12 @@
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from app.engines.host_memory import return_freed_memory
+from tests.memory import resident_megabytes
 from tests.service import ROOT
-
-
-def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone keeps freed memory so")

@@ -1,0 +1,54 @@
+"""Engines that nobody asks for go, and with them the memory that they took."""
+
+import platform
+import time
+
+import pytest
+
+from app.engines.leasing import EngineKey, Loaded
+from app.engines.pool import Pool
+from app.engines.reaper import IdleReaper
+from tests.memory import resident_megabytes
+
+KEY = EngineKey("whisper", "weights", "weights", "cpu")
+
+
+def lend(pool: Pool, weights: list[bytearray]) -> None:
+    with pool.lease(KEY, lambda: Loaded(weights, weights.clear, 0), lambda: None) as lent:
+        assert lent
+
+
+def wait_until_empty(pool: Pool) -> None:
+    end = time.monotonic() + 20
+    while pool.loaded():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to give memory back")
+def test_the_memory_of_an_idle_engine_is_given_back() -> None:
+    pool = Pool(keep_alive_seconds=0.5)
+    weights = [bytearray(b"x") * 30_000 for _ in range(8_000)]
+    kept = weights[::20]
+    lend(pool, weights)
+    full = resident_megabytes()
+    reaper = IdleReaper(pool, 0.5)
+    reaper.start()
+    try:
+        wait_until_empty(pool)
+        end = time.monotonic() + 5
+        while resident_megabytes() > full - 150 and time.monotonic() < end:
+            time.sleep(0.05)
+    finally:
+        reaper.stop()
+    assert len(kept) == 400
+    assert resident_megabytes() < full - 150
+
+
+def test_engines_that_are_kept_for_ever_stay() -> None:
+    pool = Pool(keep_alive_seconds=0)
+    lend(pool, [bytearray(1)])
+    reaper = IdleReaper(pool, 0)
+    reaper.start()
+    time.sleep(0.7)
+    assert [entry.key for entry in pool.loaded()] == [KEY]
