@@ -10,8 +10,8 @@ from collections.abc import Callable
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
-_LARGEST_REUSED = 128 << 20
-_MOST_KEPT = 256 << 20
+_LARGEST_REUSED = 512 << 20
+_MOST_KEPT = 1024 << 20
 
 
 def keep_working_memory() -> None:

@@ -9,10 +9,12 @@ import torch
 from app.audio import SAMPLE_RATE, Waveform
 from app.engines import Checkpoint, LanguageGuess, Transcription, TranscriptionRequest
 from app.engines.failures import translated
+from app.engines.host_memory import return_freed_memory
 from app.engines.prompt import fit_prompts
 from app.engines.spoken_language import guess_language
-from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
+from app.engines.third_party import whisper_tokenizer, whisper_transcribe
 from app.engines.voice_activity import Chunk, VoiceActivity
+from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
 from app.transcript import Segment
 
@@ -26,7 +28,7 @@ class WhisperTranscriber:
 
     def __init__(
         self,
-        model: "whisperx_asr.WhisperModel",
+        model: WhisperModel,
         voice_activity: VoiceActivity,
         *,
         batch_size: int,
@@ -56,7 +58,7 @@ class WhisperTranscriber:
             cpu_threads: threads on CPU; 0 takes every core.
             chunk_seconds: longest stretch of speech that is decoded at once.
         """
-        model = whisperx_asr.WhisperModel(
+        model = WhisperModel(
             str(source),
             device=device,
             compute_type=compute_type,
@@ -86,6 +88,7 @@ class WhisperTranscriber:
         """
         with translated(_STAGE):
             chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
+            return_freed_memory()
             checkpoint()
             language = request.language or guess_language(self._model, waveform, chunks).code
             if not chunks:
