@@ -81,9 +81,10 @@ def _remember() -> Remembered:
     stages = _load().stages
     assert stages is not None
     sound = torch.from_numpy(meeting())
-    scores, activity = stages.activity_of(sound, lambda: None)
-    vectors = stages.voiceprints.extract(sound, stages.windows_of(scores, activity), lambda: None)
-    return Remembered(scores.data, vectors, len(vectors) * scores.sliding_window.step)
+    heard = stages.hear(sound, lambda: None)
+    vectors = stages.voiceprints.extract(sound, stages.windows_of(heard), lambda: None)
+    assert isinstance(heard.scores, np.ndarray)
+    return Remembered(heard.scores, vectors, len(vectors) * heard.window.step)
 
 
 class _Segmentation:

@@ -15,6 +15,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
+from app.engines.activity import Activity
+from app.engines.host_memory import return_freed_memory
 from app.engines.third_party import pyannote_clustering, pyannote_core, pyannote_vbx
 
 PAIRWISE_LIMIT = 6000
@@ -22,7 +24,9 @@ PAIRWISE_LIMIT = 6000
 TREE_VECTORS = 2000
 """Vectors in the tree of longer recordings: twice 16 MB of distances."""
 BLOCK = 4096
-"""Windows or vectors worked on at once."""
+"""Vectors worked on at once."""
+WINDOWS = 256
+"""Windows looked at at once: some megabytes of 64-bit counts."""
 
 Vectors = NDArray[np.floating[Any]]
 
@@ -47,13 +51,12 @@ class Voices:
 
 
 def cluster_voices(
-    clustering: Any, embeddings: Vectors, activity: Any, bounds: Bounds, limit: int = PAIRWISE_LIMIT
+    clustering: Any, embeddings: Vectors, activity: Activity, bounds: Bounds, limit: int = PAIRWISE_LIMIT
 ) -> Voices:
     """Return the voices behind `embeddings` (windows, speakers, dimension).
 
     Args:
         clustering: pyannote's clustering object, with its parameters set.
-        activity: SlidingWindowFeature (windows, frames, speakers), 1 where a speaker is active.
         limit: how many vectors are compared in pairs.
     """
     training, windows, speakers = clear_voices(clustering, embeddings, activity)
@@ -63,7 +66,7 @@ def cluster_voices(
     if len(training) <= limit:
         clusters, _, centroids = clustering(
             embeddings=embeddings,
-            segmentations=activity,
+            segmentations=_feature(activity[:]),
             num_clusters=bounds.exact,
             min_clusters=bounds.least,
             max_clusters=bounds.most,
@@ -91,7 +94,7 @@ def cluster_voices(
 
 
 def clear_voices(
-    clustering: Any, embeddings: Vectors, activity: Any
+    clustering: Any, embeddings: Vectors, activity: Activity
 ) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
     """Return the vectors (vectors, dimension) of those who speak alone for long enough; windows; speakers.
 
@@ -99,13 +102,19 @@ def clear_voices(
     frames in 64-bit arrays.
     """
     parts = []
-    for start in range(0, len(embeddings), BLOCK):
-        part = slice(start, start + BLOCK)
-        seen = pyannote_core.SlidingWindowFeature(activity.data[part], activity.sliding_window)
-        vectors, windows, speakers = clustering.filter_embeddings(embeddings[part], segmentations=seen)
+    for start in range(0, len(embeddings), WINDOWS):
+        part = slice(start, start + WINDOWS)
+        vectors, windows, speakers = clustering.filter_embeddings(
+            embeddings[part], segmentations=_feature(activity[part])
+        )
         parts.append((vectors, windows + start, speakers))
     vectors, windows, speakers = (np.concatenate(column) for column in zip(*parts, strict=True))
     return vectors, windows, speakers
+
+
+def _feature(states: NDArray[np.uint8]) -> Any:
+    """Return `states` in pyannote's form; when the windows are does not matter to clustering."""
+    return pyannote_core.SlidingWindowFeature(states, pyannote_core.SlidingWindow())
 
 
 def _for_a_part(clustering: Any, share: float) -> Any:
@@ -133,14 +142,14 @@ def _feasible(bounds: Bounds, vectors: int) -> Bounds:
 
 
 def _vbx(
-    clustering: Any, embeddings: Vectors, training: Vectors, activity: Any, bounds: Bounds, size: int
+    clustering: Any, embeddings: Vectors, training: Vectors, activity: Activity, bounds: Bounds, size: int
 ) -> Voices:
     """VBx as pyannote runs it, started from a tree over `size` vectors instead of all."""
-    normed = training / np.linalg.norm(training, axis=1, keepdims=True)
-    start = _branches(normed, size, clustering.threshold)
+    start = _branches(_normed(training), size, clustering.threshold)
+    return_freed_memory()
     responsibilities, priors = pyannote_vbx.cluster_vbx(
         start,
-        clustering.plda(training),
+        _projected(clustering.plda, training),
         clustering.plda.phi,
         Fa=clustering.Fa,
         Fb=clustering.Fb,
@@ -150,13 +159,25 @@ def _vbx(
     centroids = weights.T @ training / weights.sum(axis=0, keepdims=True).T
     wanted = _wanted(bounds, len(centroids))
     if wanted is not None:
-        labels = KMeans(n_clusters=wanted, n_init=3, random_state=42).fit_predict(normed)
+        labels = KMeans(n_clusters=wanted, n_init=3, random_state=42).fit_predict(_normed(training))
         centroids = np.vstack([training[labels == voice].mean(axis=0) for voice in range(wanted)])
     similarity = _similarity(embeddings, centroids, clustering.metric)
     if not clustering.constrained_assignment or wanted is not None:
         return Voices(similarity.argmax(axis=2), centroids)
-    similarity[activity.data.sum(axis=1) == 0] = similarity.min() - 1.0
+    similarity[~activity.speaking()] = similarity.min() - 1.0
     return Voices(np.asarray(clustering.constrained_argmax(similarity), dtype=np.int64), centroids)
+
+
+def _projected(plda: Any, vectors: Vectors) -> Vectors:
+    """Return `vectors` (vectors, dimension) in the space of `plda`, which looks at one at a time."""
+    blocks = [plda(vectors[start : start + BLOCK]) for start in range(0, len(vectors), BLOCK)]
+    projected: Vectors = np.concatenate(blocks)
+    return projected
+
+
+def _normed(vectors: Vectors) -> Vectors:
+    normed: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return normed
 
 
 def _branches(normed: Vectors, size: int, threshold: float) -> NDArray[np.int64]:

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from app.audio import SAMPLE_RATE
 from app.engines import Checkpoint, SpeakerBounds
+from app.engines.activity import Activity
 from app.engines.clustering import Bounds, Voices, cluster_voices
+from app.engines.host_memory import return_freed_memory
 from app.engines.speaker_frames import (
     Timeline,
     binarized,
@@ -22,7 +24,7 @@ from app.engines.speaker_frames import (
     speaker_activations,
     speaker_counts,
 )
-from app.engines.third_party import pyannote_audio, pyannote_core, pyannote_diarization, pyannote_verification
+from app.engines.third_party import pyannote_audio, pyannote_diarization, pyannote_verification
 from app.engines.trunk import split
 from app.engines.voiceprints import VoiceprintExtractor, Windows
 from app.engines.windows import window_scores
@@ -39,6 +41,17 @@ class SpeakerTracks:
     overlapping: list[Track]
     centroids: NDArray[np.floating[Any]]
     """(voices, dimension); a voice that was only counted, never clustered, has no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the segmentation network says about every window of a recording."""
+
+    window: Any
+    """Length and distance of the windows, as pyannote's SlidingWindow."""
+    activity: Activity
+    scores: NDArray[np.float32] | Activity
+    """How surely each speaker is active, (windows, frames, speakers); a network that decides says no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +110,40 @@ class DiarizationStages:
     def run(self, sound: Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
         """Return who speaks when in `sound` (samples,)."""
 
-        scores, activity = self.activity_of(sound, checkpoint)
-        timeline = self._timeline(scores)
-        counts = speaker_counts(activity, timeline)
+        heard = self.hear(sound, checkpoint)
+        timeline = self._timeline(heard)
+        counts = speaker_counts(heard.activity, timeline)
         if not counts.any():
             return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
-        vectors = self.voiceprints.extract(sound, self.windows_of(scores, activity), checkpoint)
+        return_freed_memory()
+        vectors = self.voiceprints.extract(sound, self.windows_of(heard), checkpoint)
+        return_freed_memory()
         checkpoint()
         bounds = _bounds(speakers)
-        segmentations = pyannote_core.SlidingWindowFeature(activity, scores.sliding_window)
-        voices = cluster_voices(self.clustering, vectors, segmentations, bounds)
+        voices = cluster_voices(self.clustering, vectors, heard.activity, bounds)
+        return_freed_memory()
         checkpoint()
-        return self._tracks(scores.data, activity, counts, voices, bounds, timeline)
+        return self._tracks(heard, counts, voices, bounds, timeline)
 
-    def activity_of(self, sound: Tensor, checkpoint: Checkpoint) -> tuple[Any, NDArray[Any]]:
-        """Return pyannote's scores (windows, frames, speakers) for `sound`, and 1 where they mean speech.
-
-        A network that decides itself says 0 or 1, which is kept in a quarter of the memory of float32.
-        """
+    def hear(self, sound: Tensor, checkpoint: Checkpoint) -> Heard:
+        """Return what the segmentation network says about `sound` (samples,)."""
         if self.threshold is None:
             decided = window_scores(self.segmentation, sound, checkpoint, _as_bytes)
-            return decided, decided.data
+            activity = Activity.of(decided.data)
+            return Heard(decided.sliding_window, activity, activity)
         scores = window_scores(self.segmentation, sound, checkpoint)
-        return scores, binarized(scores.data, self.threshold)
+        return Heard(scores.sliding_window, binarized(scores.data, self.threshold), scores.data)
 
     def _tracks(
         self,
-        scores: NDArray[Any],
-        activity: NDArray[Any],
+        heard: Heard,
         counts: NDArray[np.uint8],
         voices: Voices,
         bounds: Bounds,
         timeline: Timeline,
     ) -> SpeakerTracks:
-        clusters = np.where(activity.any(axis=1), voices.clusters, -2)
-        activations = speaker_activations(scores, clusters, timeline)
+        clusters = np.where(heard.activity.speaking(), voices.clusters, -2)
+        activations = speaker_activations(heard.scores, clusters, timeline)
         counts = np.minimum(counts, bounds.most).astype(np.int8)
         middles = timeline.middles()
         return SpeakerTracks(
@@ -148,16 +160,16 @@ class DiarizationStages:
             tracks += [(*stretch, voice) for stretch in _joined(stretches, self.min_duration_off)]
         return sorted(tracks)
 
-    def _timeline(self, scores: Any) -> Timeline:
-        window, (count, frames, _) = scores.sliding_window, scores.data.shape
-        starts = [window[place].start for place in range(count)]
-        return Timeline.of(starts, window.duration, frames, self.segmentation.model.receptive_field)
+    def _timeline(self, heard: Heard) -> Timeline:
+        window, activity = heard.window, heard.activity
+        starts = [window[place].start for place in range(len(activity))]
+        return Timeline.of(starts, window.duration, activity.frames, self.segmentation.model.receptive_field)
 
-    def windows_of(self, scores: Any, activity: NDArray[Any]) -> Windows:
-        """Return the windows of `scores` in samples, with who is active in them."""
-        window, samples = scores.sliding_window, self.segmentation.model.audio.get_num_samples
-        starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(activity)))
-        return Windows(starts, samples(window.duration, SAMPLE_RATE), activity)
+    def windows_of(self, heard: Heard) -> Windows:
+        """Return the windows that were `heard` in samples, with who is active in them."""
+        window, samples = heard.window, self.segmentation.model.audio.get_num_samples
+        starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(heard.activity)))
+        return Windows(starts, samples(window.duration, SAMPLE_RATE), heard.activity)
 
 
 def _as_bytes(decisions: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engines.activity import Activity
+
 BLOCK = 512
 """Windows worked on at once where a step needs temporary arrays."""
 
@@ -49,12 +51,12 @@ class Timeline:
         return 0.5 * (starts + (starts + self.duration))
 
 
-def binarized(scores: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
-    """Return 1 where `scores` (windows, frames, speakers) exceed `threshold`, else 0.
+def binarized(scores: NDArray[np.float32], threshold: float) -> Activity:
+    """Return who is active: where `scores` (windows, frames, speakers) exceed `threshold`.
 
     A score that equals the threshold leaves the state as it was in the frame before, silent at first.
     """
-    states = np.empty(scores.shape, dtype=np.uint8)
+    parts = []
     for start in range(0, len(scores), BLOCK):
         block = np.nan_to_num(scores[start : start + BLOCK])
         on = block > threshold
@@ -63,11 +65,11 @@ def binarized(scores: NDArray[np.float32], threshold: float) -> NDArray[np.uint8
             frame = np.arange(block.shape[1])[None, :, None]
             decided = np.maximum.accumulate(np.where(undecided, -1, frame), axis=1)
             on = np.where(decided < 0, False, np.take_along_axis(on, np.maximum(decided, 0), axis=1))
-        states[start : start + BLOCK] = on
-    return states
+        parts.append(Activity.of(on))
+    return Activity.joined(parts)
 
 
-def speaker_counts(activity: NDArray[Any], timeline: Timeline) -> NDArray[np.uint8]:
+def speaker_counts(activity: Activity, timeline: Timeline) -> NDArray[np.uint8]:
     """Return how many people speak in each frame (frames,): the mean over the windows that cover it."""
     total = np.zeros(timeline.frames, dtype=np.float32)
     windows = np.zeros(timeline.frames, dtype=np.float32)
@@ -80,7 +82,7 @@ def speaker_counts(activity: NDArray[Any], timeline: Timeline) -> NDArray[np.uin
 
 
 def speaker_activations(
-    scores: NDArray[Any], clusters: NDArray[Any], timeline: Timeline
+    scores: NDArray[np.float32] | Activity, clusters: NDArray[Any], timeline: Timeline
 ) -> NDArray[np.float32]:
     """Return how strongly each voice is heard in each frame (frames, voices).
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from app.engines import Checkpoint
+from app.engines.activity import Activity
 from app.engines.trunk import SplitNetwork
 
 
@@ -23,8 +23,7 @@ class Windows:
     """First sample of each."""
     length: int
     """Samples of each; the last ones may reach beyond the end, where silence is put."""
-    activity: NDArray[Any]
-    """(windows, frames, speakers), 1 where the speaker is active."""
+    activity: Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,12 @@ class VoiceprintExtractor:
 
     def _batches(self, windows: Windows) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Yield the windows in which somebody is active, with masks (windows, speakers, frames)."""
-        active = np.flatnonzero(windows.activity.any(axis=(1, 2)))
-        frames = windows.activity.shape[1]
-        fewest = math.ceil(frames * self.min_samples / windows.length) if self.exclude_overlap else -1
+        active = np.flatnonzero(windows.activity.speaking().any(axis=1))
+        fewest = (
+            math.ceil(windows.activity.frames * self.min_samples / windows.length)
+            if self.exclude_overlap
+            else -1
+        )
         for start in range(0, len(active), self.batch_size):
             places = active[start : start + self.batch_size]
             yield places, torch.from_numpy(_masks(windows.activity[places], fewest, self.exclude_overlap))
@@ -90,9 +92,9 @@ class VoiceprintExtractor:
         vectors[places[heard.numpy()]] = pooled.cpu().numpy()
 
 
-def _masks(activity: NDArray[Any], fewest: int, exclude_overlap: bool) -> NDArray[np.float32]:
+def _masks(activity: NDArray[np.uint8], fewest: int, exclude_overlap: bool) -> NDArray[np.float32]:
     """Return weights (windows, speakers, frames): a speaker alone where that lasts, else all its speech."""
-    masks = np.nan_to_num(activity, nan=0.0).astype(np.float32)
+    masks = activity.astype(np.float32)
     if exclude_overlap:
         alone = masks * (masks.sum(axis=2, keepdims=True) < 2)
         lasts = alone.sum(axis=1, keepdims=True) > fewest

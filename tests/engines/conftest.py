@@ -92,16 +92,16 @@ def diarizer() -> PyannoteDiarizer:
     return load_diarizer()
 
 
-def load_diarizer(precision: str = "float32", **changed: Any) -> PyannoteDiarizer:
+def load_diarizer(
+    precision: str = "float32", source: Path = DEMO / "diarization", **changed: Any
+) -> PyannoteDiarizer:
     options: dict[str, Any] = {
         "segmentation_batch_size": 32,
         "embedding_batch_size": 32,
         "clustering_threshold": None,
         "min_duration_off": None,
     }
-    return PyannoteDiarizer.load(
-        DEMO / "diarization", device="cpu", precision=precision, **(options | changed)
-    )
+    return PyannoteDiarizer.load(source, device="cpu", precision=precision, **(options | changed))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
+from app.engines.activity import Activity
 from app.engines.clustering import BLOCK, Bounds, clear_voices, cluster_voices
 from tests.engines.conftest import DEMO, recordings, samples_of
 from tests.engines.long_recordings import voices_of_a_long_meeting
@@ -31,15 +32,19 @@ def agglomerative() -> AgglomerativeClustering:
 
 
 @pytest.fixture(scope="module")
-def long_meeting(diarizer: Any) -> tuple[np.ndarray, SlidingWindowFeature]:
+def long_meeting(diarizer: Any) -> tuple[np.ndarray, Activity]:
     """Some 1,500 vectors of the bundle's own voices, with the spread that the recordings show."""
     sounds = [samples_of(path) for path in recordings("conversation-en-3-voices-*")]
     return voices_of_a_long_meeting(diarizer, sounds, repeats=6)
 
 
-def same_partition(left: np.ndarray, right: np.ndarray, activity: SlidingWindowFeature) -> float:
+def feature(activity: Activity) -> SlidingWindowFeature:
+    return SlidingWindowFeature(activity[:], SlidingWindow(duration=10.0, step=1.0))
+
+
+def same_partition(left: np.ndarray, right: np.ndarray, activity: Activity) -> float:
     """Share of active speakers of windows that are in the same group both times, groups paired by size."""
-    active = activity.data.sum(axis=1) > 0
+    active = activity.speaking()
     pairs = list(zip(left[active].tolist(), right[active].tolist(), strict=True))
     best = {
         voice: max((pair for pair in pairs if pair[0] == voice), key=pairs.count)[1]
@@ -54,7 +59,7 @@ def same_partition(left: np.ndarray, right: np.ndarray, activity: SlidingWindowF
 def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
     kind: str,
     bounds: Bounds,
-    long_meeting: tuple[np.ndarray, SlidingWindowFeature],
+    long_meeting: tuple[np.ndarray, Activity],
     request: pytest.FixtureRequest,
 ) -> None:
     vectors, activity = long_meeting
@@ -66,37 +71,39 @@ def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
 
 
 def test_voices_are_chosen_part_by_part_as_pyannote_chooses_them(
-    vbx: VBxClustering, long_meeting: tuple[np.ndarray, SlidingWindowFeature]
+    vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity]
 ) -> None:
     vectors, activity = long_meeting
     times = 2 * BLOCK // len(vectors) + 1
     vectors = np.tile(vectors, (times, 1, 1))
-    activity = SlidingWindowFeature(np.tile(activity.data, (times, 1, 1)), activity.sliding_window)
+    activity = Activity.joined([activity] * times)
     ours = clear_voices(vbx, vectors, activity)
-    for mine, theirs in zip(ours, vbx.filter_embeddings(vectors, segmentations=activity), strict=True):
+    for mine, theirs in zip(
+        ours, vbx.filter_embeddings(vectors, segmentations=feature(activity)), strict=True
+    ):
         np.testing.assert_array_equal(mine, theirs)
 
 
 def test_below_the_limit_it_is_pyannotes_own_answer(
-    vbx: VBxClustering, long_meeting: tuple[np.ndarray, SlidingWindowFeature]
+    vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity]
 ) -> None:
     vectors, activity = long_meeting
     ours = cluster_voices(vbx, vectors, activity, FREE)
-    clusters, _, centroids = vbx(vectors, activity, min_clusters=1, max_clusters=np.inf)
+    clusters, _, centroids = vbx(vectors, feature(activity), min_clusters=1, max_clusters=np.inf)
     np.testing.assert_array_equal(ours.clusters, clusters)
     np.testing.assert_array_equal(ours.centroids, centroids)
 
 
-def few(vectors: int, size: int) -> tuple[np.ndarray, SlidingWindowFeature]:
+def few(vectors: int, size: int) -> tuple[np.ndarray, Activity]:
     activity = np.zeros((4, 50, 2), dtype=np.uint8)
     activity[:vectors, :, 0] = 1
     drawn = np.random.default_rng(1).normal(size=(4, 2, size)).astype(np.float32)
-    return drawn, SlidingWindowFeature(activity, SlidingWindow(duration=10.0, step=1.0))
+    return drawn, Activity.of(activity)
 
 
 @pytest.mark.parametrize("vectors", [0, 1, 2, 3])
 def test_more_people_asked_for_than_vectors_there_are_is_no_failure(
-    vbx: VBxClustering, long_meeting: tuple[np.ndarray, SlidingWindowFeature], vectors: int
+    vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity], vectors: int
 ) -> None:
     size = long_meeting[0].shape[-1]
     voices = cluster_voices(vbx, *few(vectors, size), Bounds(8, 8, 8))

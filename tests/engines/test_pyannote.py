@@ -16,6 +16,7 @@ from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
 from app.errors import ClientLeft
 from app.transcript import Diarization, Turn
 from tests.engines.conftest import load_diarizer, nothing, recordings, samples_of, truth_of
+from tests.engines.powerset import powerset_pipeline
 
 Diarized = Callable[[Path], Diarization]
 ANYONE = SpeakerBounds()
@@ -75,6 +76,24 @@ def test_turns_labels_and_embeddings_are_the_stock_pipelines(
     assert diarizer.stages is not None
     sound = torch.from_numpy(samples_of(path))
     assert_same(diarized(path), named(stock_tracks(diarizer.pipeline, sound, ANYONE, nothing)))
+
+
+@pytest.fixture(scope="module")
+def choosing(tmp_path_factory: pytest.TempPathFactory) -> PyannoteDiarizer:
+    return load_diarizer(source=powerset_pipeline(tmp_path_factory.mktemp("powerset") / "diarization"))
+
+
+@pytest.mark.parametrize("name", ["conversation-en-3-voices-1", "overlap", "long-silence"])
+def test_a_network_that_chooses_sets_of_speakers_gives_the_stock_pipelines_turns(
+    name: str, choosing: PyannoteDiarizer
+) -> None:
+    (path,) = recordings(name)
+    assert choosing.stages is not None
+    assert choosing.stages.threshold is None
+    sound = samples_of(path)
+    ours = choosing.diarize(sound, ANYONE, nothing)
+    assert len(ours.embeddings) == len(voices_in(path))
+    assert_same(ours, named(stock_tracks(choosing.pipeline, torch.from_numpy(sound), ANYONE, nothing)))
 
 
 @pytest.mark.parametrize(

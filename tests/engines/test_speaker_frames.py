@@ -42,13 +42,13 @@ def feature(data: np.ndarray) -> SlidingWindowFeature:
 @pytest.mark.parametrize("seed", range(5))
 def test_states_are_those_of_pyannote(seed: int) -> None:
     theirs = binarize(feature(scores_of(seed)), onset=0.5, initial_state=False).data
-    np.testing.assert_array_equal(binarized(scores_of(seed), 0.5), theirs)
+    np.testing.assert_array_equal(binarized(scores_of(seed), 0.5)[:], theirs)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_are_those_of_pyannote(seed: int) -> None:
     activity = binarized(scores_of(seed), 0.5)
-    theirs = SpeakerDiarizationMixin.speaker_count(feature(1.0 * activity), FRAME, warm_up=(0.0, 0.0))
+    theirs = SpeakerDiarizationMixin.speaker_count(feature(1.0 * activity[:]), FRAME, warm_up=(0.0, 0.0))
     np.testing.assert_array_equal(speaker_counts(activity, timeline_of()), theirs.data[:, 0])
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
+from app.engines.activity import Activity
 from app.engines.trunk import split
 from app.engines.voiceprints import VoiceprintExtractor, Windows
 
@@ -53,7 +54,7 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
         min_samples=4000,
         exclude_overlap=False,
     )
-    vectors = extractor.extract(sound, Windows(starts, SAMPLES, activity), lambda: None)
+    vectors = extractor.extract(sound, Windows(starts, SAMPLES, Activity.of(activity)), lambda: None)
     padded = torch.nn.functional.pad(sound, (0, SAMPLES))
     for window, start in enumerate(starts):
         for speaker in range(2):

@@ -1,0 +1,54 @@
+"""Who is active in which frame of which window: a bit for each, since an hour has millions of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 512
+"""Windows unpacked at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Zeros and ones (windows, frames, speakers)."""
+
+    bits: NDArray[np.uint8]
+    """Eight frames in a byte: (windows, frames / 8 rounded up, speakers)."""
+    frames: int
+    """Frames in a window."""
+
+    @classmethod
+    def of(cls, states: NDArray[Any]) -> "Activity":
+        """Pack `states` (windows, frames, speakers), active where they are not 0."""
+        return cls(np.packbits(states != 0, axis=1), states.shape[1])
+
+    @classmethod
+    def joined(cls, parts: "list[Activity]") -> "Activity":
+        """Return `parts`, of which there must be one at least, one after the other."""
+        return cls(np.concatenate([part.bits for part in parts]), parts[0].frames)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Windows, frames, speakers."""
+        windows, _, speakers = self.bits.shape
+        return windows, self.frames, speakers
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    def __getitem__(self, windows: "slice | NDArray[np.int64]") -> NDArray[np.uint8]:
+        """Return the states of `windows` (windows, frames, speakers)."""
+        return np.unpackbits(self.bits[windows], axis=1, count=self.frames)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the states (frames, speakers) of one window after the other."""
+        for start in range(0, len(self), _BLOCK):
+            yield from self[start : start + _BLOCK]
+
+    def speaking(self) -> NDArray[np.bool_]:
+        """Return who is active at all in each window, (windows, speakers)."""
+        speaking: NDArray[np.bool_] = self.bits.any(axis=1)
+        return speaking
