@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     segmentation_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker segmentation; unset: 32 on a GPU, 8 on a CPU."""
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
-    """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 4 on a CPU."""
+    """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 2 on a CPU."""
     diarize_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the speaker embedding trunk; auto is the fastest that leaves the turns unchanged."""
     diarize_clustering_threshold: float | None = Field(None, gt=0, le=2)

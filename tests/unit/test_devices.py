@@ -43,7 +43,7 @@ def test_each_stage_may_have_its_own_device() -> None:
 
 def test_windows_per_step_follow_the_device_unless_asked_for() -> None:
     assert [segmentation_windows(None, device) for device in ("cuda", "cpu")] == [32, 8]
-    assert [embedding_windows(None, device) for device in ("cuda", "cpu")] == [32, 4]
+    assert [embedding_windows(None, device) for device in ("cuda", "cpu")] == [32, 2]
     for windows in (segmentation_windows, embedding_windows):
         assert [windows(5, device) for device in ("cuda", "cpu")] == [5, 5]
 
