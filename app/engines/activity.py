@@ -50,5 +50,5 @@ class Activity:
 
     def speaking(self) -> NDArray[np.bool_]:
         """Return who is active at all in each window, (windows, speakers)."""
-        speaking: NDArray[np.bool_] = self.bits.any(axis=1)
+        speaking: NDArray[np.bool_] = np.any(self.bits, axis=1)
         return speaking

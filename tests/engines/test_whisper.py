@@ -14,6 +14,7 @@ from app.engines import Transcription, TranscriptionRequest
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import VoiceActivity
 from app.engines.whisper import WhisperTranscriber
+from app.engines.whisper_model import WhisperModel
 from app.errors import ClientLeft
 from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare
@@ -140,7 +141,17 @@ def test_work_stops_at_the_next_batch_when_the_client_leaves(transcriber: Whispe
     assert len(passed) == 3
 
 
-class Listening(whisperx_asr.WhisperModel):  # type: ignore[misc]
+def test_chunks_encoded_one_by_one_give_what_whisperx_gives_for_all_at_once() -> None:
+    ours = WhisperModel(str(DEMO / "whisper"), device="cpu", compute_type="int8")
+    noise = np.random.default_rng(3).normal(size=(3, 80, 3000)).astype(np.float32)
+    together = np.asarray(whisperx_asr.WhisperModel.encode(ours, noise))
+    one_by_one = np.asarray(ours.encode(noise))
+    assert one_by_one.shape == together.shape
+    np.testing.assert_allclose(one_by_one, together, atol=1e-5)
+    assert np.abs(one_by_one[0] - one_by_one[1]).max() > 0.01
+
+
+class Listening(WhisperModel):
     """The real model, which writes down the tokens that precede each batch."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
