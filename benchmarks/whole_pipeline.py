@@ -10,12 +10,12 @@ import torch
 
 from app.audio import Waveform
 from app.catalogue import ModelSpec
+from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
 from app.engines import Checkpoint
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
 from app.engines.diarization_stages import DiarizationStages
 from app.engines.precision import number_format
 from app.engines.pyannote import PyannoteDiarizer
-from app.engines.voice_activity import VoiceActivity
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
 from app.options import AsrOptions
@@ -118,13 +118,17 @@ def _models(scale: Scale) -> Models:
 
 def _our_engines(models: Models, scale: Scale) -> GivenEngines:
     trunk = number_format("auto", scale.device, on_gpu=torch.float32)
-    stages = DiarizationStages.of(models.diarization, 32, trunk)
+    windows = (segmentation_windows(None, scale.device), embedding_windows(None, scale.device))
+    stages = DiarizationStages.of(models.diarization, windows[1], trunk)
+    assert stages is not None
     return GivenEngines(
         {
-            "transcriber": WhisperTranscriber(
-                models.whisper.model,
-                VoiceActivity.load(scale.device),
-                batch_size=_batch_size(scale),
+            "transcriber": WhisperTranscriber.load(
+                whisper_small(scale.cache, _compute_type(scale)),
+                device=scale.device,
+                compute_type=_compute_type(scale),
+                batch_size=GPU_BATCH_SIZE if scale.device == "cuda" else CPU_BATCH_SIZE,
+                cpu_threads=0,
                 chunk_seconds=30.0,
             ),
             "aligner": Wav2Vec2Aligner(
@@ -135,7 +139,7 @@ def _our_engines(models: Models, scale: Scale) -> GivenEngines:
                 batch_size=1 if scale.device == "cpu" else 8,
                 dtype=number_format("auto", scale.device, on_gpu=torch.float16),
             ),
-            "diarizer": PyannoteDiarizer(models.diarization, stages, (32, 32)),
+            "diarizer": PyannoteDiarizer(models.diarization, stages.with_batch_sizes(*windows), windows),
         }
     )
 
