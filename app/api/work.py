@@ -11,6 +11,7 @@ from app.api.server_timing import record_stages
 from app.api.submission import Submission
 from app.audio import SAMPLE_RATE, Waveform
 from app.engines import Checkpoint
+from app.engines.host_memory import return_freed_memory
 from app.pipeline import Run
 
 T = TypeVar("T")
@@ -33,7 +34,10 @@ async def run_submission(
                 path, checkpoint, raw_pcm=not submission.options.encode, warn=run.warnings.append
             )
         record.audio_seconds = len(waveform) / SAMPLE_RATE
-        return work(waveform, run)
+        try:
+            return work(waveform, run)
+        finally:
+            return_freed_memory()
 
     try:
         finished = await services.worker.run(decode_and_work, client=submission.client)
