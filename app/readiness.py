@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -19,6 +20,8 @@ FAILURES_IN_A_ROW = 3
 
 FIRST_RETRY_SECONDS: Seconds = 10
 LONGEST_RETRY_SECONDS: Seconds = 300
+LONG_LOAD_SECONDS: Seconds = 120
+"""A load that takes longer is told of: nothing distinguishes a long download from one that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class _Progress:
 
     ready: bool = False
     reason: str | None = None
+    began: Seconds | None = None
+    """When the load that is under way began."""
 
 
 @dataclass(slots=True)
@@ -78,8 +83,10 @@ class Readiness:
         *,
         first_retry_seconds: Seconds = FIRST_RETRY_SECONDS,
         longest_retry_seconds: Seconds = LONGEST_RETRY_SECONDS,
+        clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self._parts = tuple(parts)
+        self._clock = clock
         self._first_retry_seconds = first_retry_seconds
         self._longest_retry_seconds = longest_retry_seconds
         self._lock = threading.Lock()
@@ -117,10 +124,11 @@ class Readiness:
         with self._lock:
             fatal, partial = self._failures()
             loading = any(not state.ready and state.reason is None for state in self._books.progress)
+            slow = self._long_loads()
         if fatal:
             return _report("unhealthy", fatal + partial)
         if loading:
-            return _report("loading", partial)
+            return _report("loading", partial + slow)
         return _report("degraded" if partial else "healthy", partial)
 
     def _failures(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -141,6 +149,18 @@ class Readiness:
         if self._books.device_lost:
             fatal.append(("device", "the GPU stopped working; the service must be restarted"))
         return fatal, partial
+
+    def _long_loads(self) -> list[tuple[str, str]]:
+        """Return (stage, reason) of what has been loading for long."""
+        slow = []
+        for part, progress in zip(self._parts, self._books.progress, strict=True):
+            seconds = 0.0 if progress.began is None else self._clock() - progress.began
+            if seconds >= LONG_LOAD_SECONDS:
+                reason = (
+                    f"{part.missing} still loading after {seconds / 60:.0f} min; the log shows each download"
+                )
+                slow.append((part.stage, reason))
+        return slow
 
     def _preload(self) -> None:
         pause = self._first_retry_seconds
@@ -164,6 +184,8 @@ class Readiness:
             if progress.ready or self._stopping:
                 continue
             reason: str | None = None
+            with self._lock:
+                progress.began = self._clock()
             try:
                 part.load()
             except Exception as exc:
@@ -172,7 +194,7 @@ class Readiness:
                 shown = None if isinstance(exc, AsrError) else exc
                 logger.warning("%s unavailable: %s", part.missing, reason, exc_info=shown)
             with self._lock:
-                progress.ready, progress.reason = reason is None, reason
+                progress.ready, progress.reason, progress.began = reason is None, reason, None
         return least_pause
 
 

@@ -94,6 +94,25 @@ def test_it_says_loading_until_everything_is_loaded(start: Start) -> None:
     assert wait_for(readiness, "healthy") == Report("healthy")
 
 
+def test_a_load_that_takes_long_is_told_of_until_it_ends() -> None:
+    gate, now = threading.Event(), [1000.0]
+    slow = Loads(gate=gate)
+    readiness = Readiness(parts(diarizer=slow), clock=lambda: now[0])
+    readiness.start()
+    try:
+        while not slow.attempts:
+            time.sleep(0.005)
+        assert readiness.report() == Report("loading")
+        now[0] += 420
+        report = readiness.report()
+        assert report.status == "loading"
+        assert report.reasons == ("speakers still loading after 7 min; the log shows each download",)
+        gate.set()
+        assert wait_for(readiness, "healthy") == Report("healthy")
+    finally:
+        readiness.stop()
+
+
 def test_a_failed_extra_is_named_while_the_rest_works(start: Start) -> None:
     readiness = start(parts(diarizer=forever("accept the terms")))
     report = wait_for(readiness, "degraded")
