@@ -8,7 +8,7 @@ from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClus
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from app.engines.activity import Activity
-from app.engines.clustering import BLOCK, Bounds, clear_voices, cluster_voices
+from app.engines.clustering import WINDOWS, Bounds, clear_voices, cluster_voices
 from tests.engines.conftest import DEMO, recordings, samples_of
 from tests.engines.long_recordings import voices_of_a_long_meeting
 
@@ -74,7 +74,7 @@ def test_voices_are_chosen_part_by_part_as_pyannote_chooses_them(
     vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity]
 ) -> None:
     vectors, activity = long_meeting
-    times = 2 * BLOCK // len(vectors) + 1
+    times = 2 * WINDOWS // len(vectors) + 1
     vectors = np.tile(vectors, (times, 1, 1))
     activity = Activity.joined([activity] * times)
     ours = clear_voices(vbx, vectors, activity)

@@ -100,7 +100,9 @@ def test_a_load_that_takes_long_is_told_of_until_it_ends() -> None:
     readiness = Readiness(parts(diarizer=slow), clock=lambda: now[0])
     readiness.start()
     try:
+        deadline = time.monotonic() + 5
         while not slow.attempts:
+            assert time.monotonic() < deadline
             time.sleep(0.005)
         assert readiness.report() == Report("loading")
         now[0] += 420
