@@ -104,10 +104,11 @@ def test_a_killed_ffmpeg_is_a_refusal(
         for child in children():
             os.kill(child.pid, signal.SIGKILL)
 
+    decoder = Decoder(str(endless_ffmpeg), timeout_seconds=30)
     killer = threading.Thread(target=kill_soon)
     killer.start()
     with pytest.raises(AudioUnreadable, match="crashed"):
-        Decoder(str(endless_ffmpeg), timeout_seconds=30).decode(encoded["mp3"], go_on)
+        decoder.decode(encoded["mp3"], go_on)
     killer.join()
 
 
@@ -155,7 +156,7 @@ def test_samples_are_held_once(tmp_path: Path) -> None:
 
     waveform = decoder.decode(sound, measure)
     measure()
-    expected = 1800 * SAMPLE_RATE * 4
+    expected = 1800 * SAMPLE_RATE * 2
     assert waveform.nbytes == expected
     assert most - before < expected + 20e6
     del waveform
@@ -167,7 +168,7 @@ def test_the_buffer_grows_without_touching_what_it_does_not_use() -> None:
     samples = np.arange(-30000, 30000, dtype="<i2")
     for start in range(0, 120000, 7):
         assert buffer.append_s16(samples.tobytes()[start : start + 7])
-    np.testing.assert_array_equal(buffer.finish(), samples / np.float32(32768))
+    np.testing.assert_array_equal(buffer.finish(), samples)
 
 
 def test_a_full_buffer_takes_nothing_more() -> None:
