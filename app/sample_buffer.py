@@ -6,12 +6,12 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-_FLOAT_BYTES = 4
+_SAMPLE_BYTES = 2
 _FIRST_SAMPLES = 1 << 20
 
 
 class SampleBuffer:
-    """Collects s16le bytes as float32 samples between -1 and 1.
+    """Collects s16le bytes as 16-bit samples.
 
     The memory is an anonymous private mapping: on Linux it grows by moving pages, not bytes, and it goes
     back to the system as soon as the last array over it is gone.
@@ -20,7 +20,7 @@ class SampleBuffer:
     def __init__(self, max_samples: int, expected: int = 0) -> None:
         self._max_samples = max_samples
         self._capacity = max(1, min(max_samples, expected or _FIRST_SAMPLES))
-        self._memory = _private_mapping(self._capacity * _FLOAT_BYTES)
+        self._memory = _private_mapping(self._capacity * _SAMPLE_BYTES)
         self._half_sample = b""
         self.samples = 0
 
@@ -34,20 +34,20 @@ class SampleBuffer:
             return False
         self._half_sample = block[usable:]
         self._reserve(self.samples + count)
-        target = np.frombuffer(self._memory, np.float32, count, self.samples * _FLOAT_BYTES)
-        np.multiply(np.frombuffer(block, "<i2", count), np.float32(1 / 32768), out=target)
+        target = np.frombuffer(self._memory, np.int16, count, self.samples * _SAMPLE_BYTES)
+        target[:] = np.frombuffer(block, "<i2", count)
         self.samples += count
         return True
 
-    def finish(self) -> NDArray[np.float32]:
+    def finish(self) -> NDArray[np.int16]:
         """Return all samples (samples,) without copying them; the buffer must not be used after."""
-        return np.frombuffer(self._memory, np.float32, self.samples)
+        return np.frombuffer(self._memory, np.int16, self.samples)
 
     def _reserve(self, samples: int) -> None:
         if samples <= self._capacity:
             return
         self._capacity = min(self._max_samples, max(samples, 2 * self._capacity))
-        size = self._capacity * _FLOAT_BYTES
+        size = self._capacity * _SAMPLE_BYTES
         if sys.platform == "linux":
             self._memory.resize(size)
         else:

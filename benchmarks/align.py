@@ -11,7 +11,7 @@ import nltk
 import torch
 from torch import Tensor
 
-from app.audio import Waveform
+from app.audio import Waveform, amplitudes
 from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
 from app.engines.precision import number_format
 from app.engines.sentences import ABBREVIATIONS
@@ -58,7 +58,7 @@ def whisperx_align(
     metadata = {"language": "en", "dictionary": ids, "type": "huggingface"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        answer: list[dict[str, Any]] = align(rows, model, metadata, samples, device)["segments"]
+        answer: list[dict[str, Any]] = align(rows, model, metadata, amplitudes(samples), device)["segments"]
     return answer
 
 

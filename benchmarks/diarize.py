@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from app.audio import Waveform
 from app.engines import SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages
 from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
@@ -22,7 +23,7 @@ def run(scale: Scale) -> list[Comparison]:
     """Return what diarization takes in float32, with a bfloat16 trunk, and with the bundle's networks."""
     warnings.filterwarnings("ignore", module="pyannote|torch")
     seconds = 8.0 if scale.quick else (30.0 if scale.device == "cpu" else 600.0)
-    sound = torch.from_numpy(long_meeting(seconds))
+    sound = long_meeting(seconds)
     pipeline = diarization_pipeline(scale.cache / "plda").to(torch.device(scale.device))
     measured = [
         _against_stock(pipeline, sound, dtype, goal, scale)
@@ -32,7 +33,7 @@ def run(scale: Scale) -> list[Comparison]:
 
 
 def _against_stock(
-    pipeline: Any, sound: torch.Tensor, dtype: torch.dtype, goal: float, scale: Scale
+    pipeline: Any, sound: Waveform, dtype: torch.dtype, goal: float, scale: Scale
 ) -> Comparison:
     stages = DiarizationStages.of(pipeline, BATCH_SIZE, dtype)
     assert stages is not None
@@ -59,7 +60,7 @@ def _bundle(scale: Scale) -> Comparison:
     samples = long_meeting(10.0 if scale.quick else 30.0)
     return compare(
         f"diarize, whole stage, the bundle's networks, {len(samples) // 16000} s",
-        lambda: named(stock_tracks(diarizer.pipeline, torch.from_numpy(samples), ANYONE, lambda: None)),
+        lambda: named(stock_tracks(diarizer.pipeline, samples, ANYONE, lambda: None)),
         lambda: diarizer.diarize(samples, ANYONE, lambda: None),
         agreement,
         pairs=scale.pairs,

@@ -14,7 +14,7 @@ DEMO = Path(__file__).parent.parent / "app" / "demo"
 
 def meeting() -> Waveform:
     """Return the sample meeting."""
-    samples, _ = soundfile.read(DEMO / "meeting.flac", dtype="float32")
+    samples, _ = soundfile.read(DEMO / "meeting.flac", dtype="int16")
     return np.ascontiguousarray(samples)
 
 
@@ -22,7 +22,7 @@ def long_meeting(seconds: float) -> Waveform:
     """Return the meeting over and over, each time a little louder or softer, cut at `seconds`."""
     once = meeting()
     rng = np.random.default_rng(0)
-    long = np.empty(int(seconds * SAMPLE_RATE), dtype=np.float32)
+    long = np.empty(int(seconds * SAMPLE_RATE), dtype=np.int16)
     for start in range(0, len(long), len(once)):
         piece = long[start : start + len(once)]
         piece[:] = once[: len(piece)] * np.float32(rng.uniform(0.7, 1.0))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from app.audio import Waveform
+from app.audio import Waveform, amplitudes
 from app.catalogue import ModelSpec
 from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
 from app.engines import Checkpoint
@@ -80,9 +80,8 @@ def whisperx_sequence(models: Models, samples: Waveform, scale: Scale) -> dict[s
     """Return what whisperX's functions give, one after the other, as its own documentation calls them."""
     from whisperx.diarize import DiarizationPipeline, assign_word_speakers
 
-    transcript = models.whisper.transcribe(
-        samples, batch_size=_batch_size(scale), language="en", chunk_size=30
-    )
+    sound = amplitudes(samples)
+    transcript = models.whisper.transcribe(sound, batch_size=_batch_size(scale), language="en", chunk_size=30)
     transcript["segments"] = whisperx_align(
         [_as_segment(row) for row in transcript["segments"]],
         models.wav2vec2,
@@ -92,7 +91,7 @@ def whisperx_sequence(models: Models, samples: Waveform, scale: Scale) -> dict[s
     )
     diarize = DiarizationPipeline.__new__(DiarizationPipeline)
     diarize.model = models.diarization
-    answer: dict[str, Any] = assign_word_speakers(diarize(samples), transcript)
+    answer: dict[str, Any] = assign_word_speakers(diarize(sound), transcript)
     return answer
 
 

@@ -63,8 +63,8 @@ MUTANTS = (
     Mutant(
         "num_speakers ignored by the engine",
         "app/engines/pyannote.py",
-        "self.stages.run(sound, speakers, checkpoint)",
-        "self.stages.run(sound, SpeakerBounds(), checkpoint)",
+        "self.stages.run(waveform, speakers, checkpoint)",
+        "self.stages.run(waveform, SpeakerBounds(), checkpoint)",
         ("tests/engines/test_pyannote.py", "-k", "two_people_asked_for"),
     ),
     Mutant(

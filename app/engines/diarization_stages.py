@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from app.audio import SAMPLE_RATE
+from app.audio import SAMPLE_RATE, Waveform
 from app.engines import Checkpoint, SpeakerBounds
 from app.engines.activity import Activity
 from app.engines.clustering import Bounds, Voices, cluster_voices
@@ -107,16 +106,16 @@ class DiarizationStages:
         voiceprints = replace(self.voiceprints, batch_size=embedding)
         return replace(self, segmentation=inference, voiceprints=voiceprints)
 
-    def run(self, sound: Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
-        """Return who speaks when in `sound` (samples,)."""
+    def run(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
+        """Return who speaks when in `waveform` (samples,)."""
 
-        heard = self.hear(sound, checkpoint)
+        heard = self.hear(waveform, checkpoint)
         timeline = self._timeline(heard)
         counts = speaker_counts(heard.activity, timeline)
         if not counts.any():
             return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
         return_freed_memory()
-        vectors = self.voiceprints.extract(sound, self.windows_of(heard), checkpoint)
+        vectors = self.voiceprints.extract(waveform, self.windows_of(heard), checkpoint)
         return_freed_memory()
         checkpoint()
         bounds = _bounds(speakers)
@@ -125,13 +124,13 @@ class DiarizationStages:
         checkpoint()
         return self._tracks(heard, counts, voices, bounds, timeline)
 
-    def hear(self, sound: Tensor, checkpoint: Checkpoint) -> Heard:
-        """Return what the segmentation network says about `sound` (samples,)."""
+    def hear(self, waveform: Waveform, checkpoint: Checkpoint) -> Heard:
+        """Return what the segmentation network says about `waveform` (samples,)."""
         if self.threshold is None:
-            decided = window_scores(self.segmentation, sound, checkpoint, _as_bytes)
+            decided = window_scores(self.segmentation, waveform, checkpoint, _as_bytes)
             activity = Activity.of(decided.data)
             return Heard(decided.sliding_window, activity, activity)
-        scores = window_scores(self.segmentation, sound, checkpoint)
+        scores = window_scores(self.segmentation, waveform, checkpoint)
         return Heard(scores.sliding_window, binarized(scores.data, self.threshold), scores.data)
 
     def _tracks(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.audio import SAMPLE_RATE, Waveform
+from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.engines import Checkpoint, SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
@@ -78,23 +78,22 @@ class PyannoteDiarizer:
         """
         if len(waveform) == 0:
             return Diarization(())
-        sound = torch.from_numpy(waveform)
         with translated(_STAGE):
             if self.stages is not None:
-                return named(self.stages.run(sound, speakers, checkpoint))
-            return named(stock_tracks(self.pipeline, sound, speakers, checkpoint))
+                return named(self.stages.run(waveform, speakers, checkpoint))
+            return named(stock_tracks(self.pipeline, waveform, speakers, checkpoint))
 
 
 def stock_tracks(
-    pipeline: Any, sound: torch.Tensor, speakers: SpeakerBounds, checkpoint: Checkpoint
+    pipeline: Any, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint
 ) -> SpeakerTracks:
-    """Return who speaks when in `sound` (samples,), computed by pyannote's own `pipeline`."""
+    """Return who speaks when in `waveform` (samples,), computed by pyannote's own `pipeline`."""
 
     def passed(*_: Any, **__: Any) -> None:
         checkpoint()
 
     output = pipeline(
-        {"waveform": sound.unsqueeze(0), "sample_rate": SAMPLE_RATE},
+        {"waveform": torch.from_numpy(amplitudes(waveform)).unsqueeze(0), "sample_rate": SAMPLE_RATE},
         num_speakers=speakers.exact,
         min_speakers=speakers.at_least,
         max_speakers=speakers.at_most,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from app.audio import SAMPLE_RATE, Waveform
+from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.engines import LanguageGuess
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import Chunk
@@ -48,6 +48,7 @@ def _stretches(waveform: Waveform, chunks: Sequence[Chunk]) -> list[Waveform]:
 
 def _probabilities(model: "whisperx_asr.WhisperModel", samples: Waveform) -> list[tuple[str, float]]:
     mels = model.feat_kwargs.get("feature_size") or 80
-    features: torch.Tensor = log_mel_spectrogram(samples, n_mels=mels, padding=N_SAMPLES - len(samples))
+    padding = N_SAMPLES - len(samples)
+    features: torch.Tensor = log_mel_spectrogram(amplitudes(samples), n_mels=mels, padding=padding)
     answers = model.model.detect_language(model.encode(features))[0]
     return [(token[2:-2], float(probability)) for token, probability in answers]

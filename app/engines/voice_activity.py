@@ -57,7 +57,7 @@ class VoiceActivity:
     def _speech_scores(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
         """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
         inference, model = self._inference, self._inference.model
-        windows = window_scores(inference, torch.from_numpy(waveform), checkpoint, _most_active)
+        windows = window_scores(inference, waveform, checkpoint, _most_active)
         scores = inference.aggregate(
             windows, model.receptive_field, warm_up=inference.warm_up, hamming=True, missing=0.0
         )

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import pad
 
+from app.audio import Waveform, amplitudes
 from app.engines import Checkpoint
 from app.engines.activity import Activity
 from app.engines.trunk import SplitNetwork
@@ -40,8 +40,8 @@ class VoiceprintExtractor:
     """The network needs this much of a speaker alone; below it overlapping speech counts too."""
     exclude_overlap: bool
 
-    def extract(self, sound: Tensor, windows: Windows, checkpoint: Checkpoint) -> NDArray[np.float32]:
-        """Return voice vectors (windows, speakers, dimension) of `sound` (samples,).
+    def extract(self, waveform: Waveform, windows: Windows, checkpoint: Checkpoint) -> NDArray[np.float32]:
+        """Return voice vectors (windows, speakers, dimension) of `waveform` (samples,).
 
         A speaker who is silent in a window gets the vector that the network gives to an empty mask, as in
         the stock pipeline; a window in which all are silent is never run.
@@ -53,7 +53,7 @@ class VoiceprintExtractor:
         with torch.inference_mode():
             for places, masks in self._batches(windows):
                 checkpoint()
-                frames = self._frames(sound, windows, places)
+                frames = self._frames(waveform, windows, places)
                 if silent is None:
                     silent = self.network.pool(frames[:1], torch.zeros(1, masks.shape[-1]).to(frames))
                     vectors[:] = silent[0].cpu().numpy()
@@ -73,9 +73,10 @@ class VoiceprintExtractor:
             places = active[start : start + self.batch_size]
             yield places, torch.from_numpy(_masks(windows.activity[places], fewest, self.exclude_overlap))
 
-    def _frames(self, sound: Tensor, windows: Windows, places: NDArray[np.int64]) -> Tensor:
-        cuts = [_cut(sound, windows.starts[place], windows.length) for place in places]
-        features = self.network.features(torch.stack(cuts).unsqueeze(1).to(self.device))
+    def _frames(self, waveform: Waveform, windows: Windows, places: NDArray[np.int64]) -> Tensor:
+        cuts = [_cut(waveform, windows.starts[place], windows.length) for place in places]
+        sound = torch.from_numpy(amplitudes(np.stack(cuts)))
+        features = self.network.features(sound.unsqueeze(1).to(self.device))
         reduced = self.dtype != torch.float32
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=reduced):
             return self.network.trunk(features).float()
@@ -102,6 +103,6 @@ def _masks(activity: NDArray[np.uint8], fewest: int, exclude_overlap: bool) -> N
     return np.ascontiguousarray(masks.transpose(0, 2, 1))
 
 
-def _cut(sound: Tensor, start: int, length: int) -> Tensor:
-    cut = sound[start : start + length]
-    return cut if len(cut) == length else pad(cut, (0, length - len(cut)))
+def _cut(waveform: Waveform, start: int, length: int) -> Waveform:
+    cut = waveform[start : start + length]
+    return cut if len(cut) == length else np.pad(cut, (0, length - len(cut)))

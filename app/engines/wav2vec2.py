@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.audio import SAMPLE_RATE, Waveform
+from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.engines import Checkpoint
 from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.ctc import align_characters
@@ -126,12 +126,11 @@ class Wav2Vec2Aligner:
     ) -> dict[int, PlacedText | None]:
         """Return the texts of the `alignable` segments with times, placed while the network goes on."""
         assert self._model is not None, "the aligner is closed"
-        samples = torch.from_numpy(waveform)
         coming: dict[int, Future[PlacedText | None]] = {}
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctc") as thread:
             for batch in self._batches(segments, alignable):
                 checkpoint()
-                stretches = [_cut(samples, segments[place]) for place in batch]
+                stretches = [_cut(waveform, segments[place]) for place in batch]
                 heard = emissions(self._model, stretches, self._device, self._dtype)
                 for place, emission in zip(batch, heard, strict=True):
                     known = segments[place], wordings[place], emission
@@ -153,8 +152,9 @@ class Wav2Vec2Aligner:
         return (replace(segment, words=unplaced_words(segment.text, spaced=self._spaced)),)
 
 
-def _cut(samples: Tensor, segment: Segment) -> Tensor:
-    return samples[int(segment.start * SAMPLE_RATE) : int(segment.end * SAMPLE_RATE)]
+def _cut(waveform: Waveform, segment: Segment) -> Tensor:
+    cut = waveform[int(segment.start * SAMPLE_RATE) : int(segment.end * SAMPLE_RATE)]
+    return torch.from_numpy(amplitudes(cut))
 
 
 def _place(

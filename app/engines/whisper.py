@@ -81,7 +81,7 @@ class WhisperTranscriber:
     def transcribe(
         self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
     ) -> Transcription:
-        """Return the text of `waveform` (samples,) float32 at 16 kHz in chunks of speech, in order of time.
+        """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time.
 
         Raises:
             EngineFailed: the engine broke in an unforeseen way.

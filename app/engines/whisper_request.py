@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from app.audio import Waveform, amplitudes
 from app.engines import Checkpoint
 from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
 from app.engines.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
@@ -53,6 +54,11 @@ class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]
                     yield {"text": [text], "avg_logprob": [avg_logprob]}
                 else:
                     yield {"text": text, "avg_logprob": avg_logprob}
+
+    def preprocess(self, audio: dict[str, Waveform]) -> dict[str, Any]:
+        """Return the mel spectrogram of the samples of one chunk."""
+        prepared: dict[str, Any] = super().preprocess({"inputs": amplitudes(audio["inputs"])})
+        return prepared
 
     def _batches(self, inputs: Iterator[dict[str, Any]], size: int) -> Iterator[torch.Tensor]:
         while batch := list(islice(inputs, size)):

@@ -8,35 +8,35 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import pad
 
-from app.audio import SAMPLE_RATE
+from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.engines import Checkpoint
 from app.engines.third_party import pyannote_core
 
 
 def window_scores(
     inference: Any,
-    sound: Tensor,
+    waveform: Waveform,
     checkpoint: Checkpoint,
     reduce: Callable[[NDArray[Any]], NDArray[Any]] = lambda outputs: outputs,
 ) -> Any:
-    """Return what the network of `inference` says about every window of `sound` (samples,).
+    """Return what the network of `inference` says about every window of `waveform` (samples,).
 
     The answer is pyannote's SlidingWindowFeature (windows, frames, classes); the last window is filled up
     with silence. `reduce` is applied to the outputs of each batch.
     """
     size = inference.model.audio.get_num_samples(inference.duration)
     step = round(inference.step * SAMPLE_RATE)
-    complete = max(0, (len(sound) - size) // step + 1)
-    count = complete + (len(sound) < size or (len(sound) - size) % step > 0)
+    complete = max(0, (len(waveform) - size) // step + 1)
+    count = complete + (len(waveform) < size or (len(waveform) - size) % step > 0)
     scores: NDArray[Any] | None = None
     done = 0
-    for batch in _batches(sound, size, step, complete, count, inference.batch_size):
+    for batch in _batches(waveform, size, step, complete, count, inference.batch_size):
         checkpoint()
-        outputs = reduce(inference.infer(batch.unsqueeze(1)))
+        outputs = reduce(inference.infer(torch.from_numpy(amplitudes(batch)).unsqueeze(1)))
         if scores is None:
             scores = np.empty((count, *outputs.shape[1:]), dtype=outputs.dtype)
         scores[done : done + len(outputs)] = outputs
@@ -47,13 +47,13 @@ def window_scores(
 
 
 def _batches(
-    sound: Tensor, size: int, step: int, complete: int, count: int, batch_size: int
-) -> Iterator[Tensor]:
-    """Yield the windows (batch, samples): views of `sound`, and the incomplete last one by itself."""
+    waveform: Waveform, size: int, step: int, complete: int, count: int, batch_size: int
+) -> Iterator[Waveform]:
+    """Yield the windows (batch, samples): views of `waveform`, and the incomplete last one by itself."""
     if complete:
-        windows = sound.unfold(0, size, step)
+        windows = sliding_window_view(waveform, size)[::step]
         for start in range(0, complete, batch_size):
             yield windows[start : start + batch_size]
     if count > complete:
-        last = sound[complete * step :]
-        yield pad(last, (0, size - len(last))).unsqueeze(0)
+        last = waveform[complete * step :]
+        yield np.pad(last, (0, size - len(last)))[np.newaxis]

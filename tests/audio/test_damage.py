@@ -4,7 +4,6 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -55,7 +54,6 @@ def test_flipped_bits_give_sound_or_a_reason(
     except BadRequest as refusal:
         assert "failed to decode audio" in str(refusal)  # noqa: PT017
     else:
-        assert np.isfinite(waveform).all()
         assert len(waveform) > 0
 
 

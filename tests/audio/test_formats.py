@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import SAMPLE_RATE, Decoder, Waveform
+from app.audio import SAMPLE_RATE, Decoder, Waveform, amplitudes
 from app.errors import AudioUnreadable, NoAudioTrack
 from tests.audio.sounds import FORMATS, TONES, Format, ffmpeg, write_wave
 
@@ -23,7 +23,7 @@ def middle_of_second(waveform: Waveform, second: int) -> Waveform:
 
 def level_off_by(waveform: Waveform, amplitude: float) -> float:
     """Return by how many decibels the level differs from that of a sine of `amplitude`."""
-    return 20 * math.log10(float(np.sqrt(np.mean(waveform**2))) / (amplitude / math.sqrt(2)))
+    return 20 * math.log10(float(np.sqrt(np.mean(amplitudes(waveform) ** 2))) / (amplitude / math.sqrt(2)))
 
 
 def pitch(waveform: Waveform) -> float:
@@ -36,7 +36,7 @@ def test_length_level_and_pitch_survive_the_format(
 ) -> None:
     complaints: list[str] = []
     waveform = decoder.decode(encoded[form.name], go_on, warn=complaints.append)
-    assert waveform.dtype == np.float32
+    assert waveform.dtype == np.int16
     assert waveform.ndim == 1
     assert abs(len(waveform) / SAMPLE_RATE - len(TONES)) < 0.1
     for second, (hertz, amplitude) in enumerate(TONES):
@@ -100,7 +100,7 @@ def test_sound_that_starts_late_keeps_its_time(source: Path, tmp_path: Path, dec
     ffmpeg(*picture, "-itsoffset", "1.5", "-i", str(source), "-c:v", "mpeg4", "-c:a", "aac", str(film))
     waveform = decoder.decode(film, go_on)
     assert abs(len(waveform) / SAMPLE_RATE - 4.5) < 0.1
-    assert np.abs(waveform[: int(1.4 * SAMPLE_RATE)]).max() < 0.01
+    assert np.abs(amplitudes(waveform[: int(1.4 * SAMPLE_RATE)])).max() < 0.01
 
 
 def test_a_pause_in_the_sound_keeps_its_length(source: Path, tmp_path: Path, decoder: Decoder) -> None:
@@ -109,7 +109,7 @@ def test_a_pause_in_the_sound_keeps_its_length(source: Path, tmp_path: Path, dec
     ffmpeg("-i", str(source), "-af", "aselect='not(between(t,1,2))'", "-c:a", "libopus", str(paused))
     waveform = decoder.decode(paused, go_on)
     assert abs(len(waveform) / SAMPLE_RATE - 3) < 0.1
-    assert np.abs(middle_of_second(waveform, 1)).max() < 0.01
+    assert np.abs(amplitudes(middle_of_second(waveform, 1))).max() < 0.01
     assert abs(level_off_by(middle_of_second(waveform, 2), 0.5)) < 1
 
 
@@ -125,17 +125,17 @@ def test_samples_at_16_khz_come_out_exactly(tmp_path: Path, decoder: Decoder) ->
     samples = np.random.default_rng(3).integers(-32768, 32768, 40000).astype("<i2")
     path = write_wave(tmp_path / "exact.wav", samples / 32767.0, SAMPLE_RATE)
     stored = np.frombuffer(path.read_bytes()[-80000:], "<i2")
-    np.testing.assert_array_equal(decoder.decode(path, go_on), stored / np.float32(32768))
+    np.testing.assert_array_equal(decoder.decode(path, go_on), stored)
 
 
-def test_float_samples_that_are_no_numbers_never_leave_the_decoder(tmp_path: Path, decoder: Decoder) -> None:
+def test_float_samples_that_are_no_numbers_do_not_spoil_the_others(tmp_path: Path, decoder: Decoder) -> None:
     raw = tmp_path / "wild.f32"
     np.array([np.nan, np.inf, -np.inf, 1e30, -5, 0.5] * 4000, "<f4").tofile(raw)
     wild = tmp_path / "wild.wav"
     ffmpeg("-f", "f32le", "-ar", "16000", "-ac", "1", "-i", str(raw), "-c:a", "pcm_f32le", str(wild))
     waveform = decoder.decode(wild, go_on)
-    assert np.isfinite(waveform).all()
-    assert np.abs(waveform).max() <= 1
+    assert len(waveform) == 24000
+    assert set(waveform[5::6]) == {16384}
 
 
 def test_an_audio_track_without_a_packet_is_unreadable(tmp_path: Path, decoder: Decoder) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import SAMPLE_RATE, Decoder
+from app.audio import SAMPLE_RATE, Decoder, amplitudes
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft, EmptyUpload
 
 
@@ -16,11 +16,12 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_raw_samples_are_scaled_and_nothing_else(tmp_path: Path, decoder: Decoder) -> None:
+def test_raw_samples_stay_as_they_are(tmp_path: Path, decoder: Decoder) -> None:
     samples = np.array([0, 1, -1, 32767, -32768, 16384], "<i2")
     waveform = decoder.decode(write(tmp_path / "a", samples.tobytes()), go_on, raw_pcm=True)
-    np.testing.assert_array_equal(waveform, samples / np.float32(32768))
-    assert waveform.dtype == np.float32
+    np.testing.assert_array_equal(waveform, samples)
+    np.testing.assert_array_equal(amplitudes(waveform), samples / np.float32(32768))
+    assert amplitudes(waveform).dtype == np.float32
 
 
 def test_raw_samples_may_look_like_any_other_file(tmp_path: Path, decoder: Decoder) -> None:

@@ -48,7 +48,7 @@ def nothing() -> None:
 
 @cache
 def samples_of(path: Path) -> Waveform:
-    samples, rate = soundfile.read(path, dtype="float32")
+    samples, rate = soundfile.read(path, dtype="int16")
     assert rate == 16000
     return samples
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from app.audio import Waveform
 from app.engines.activity import Activity
@@ -27,6 +26,6 @@ def voices_of_a_long_meeting(
 
 def _vectors(diarizer: Any, sound: Waveform) -> tuple[np.ndarray, Activity]:
     stages = diarizer.stages
-    heard = stages.hear(torch.from_numpy(sound), lambda: None)
+    heard = stages.hear(sound, lambda: None)
     windows = stages.windows_of(heard)
-    return stages.voiceprints.extract(torch.from_numpy(sound), windows, lambda: None), heard.activity
+    return stages.voiceprints.extract(sound, windows, lambda: None), heard.activity

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.audio import amplitudes
 from app.engines import Transcription
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.errors import ClientLeft
@@ -35,7 +36,7 @@ def reference(punkt_data: Path) -> Reference:
     model, metadata = load_align_model("en", "cpu", model_name=str(DEMO / "aligner"))
 
     def run(sound: Path | np.ndarray, segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
-        samples = samples_of(sound) if isinstance(sound, Path) else sound
+        samples = amplitudes(samples_of(sound) if isinstance(sound, Path) else sound)
         rows = [
             {"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments
         ]

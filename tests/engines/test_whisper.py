@@ -59,7 +59,7 @@ def test_the_language_is_told_with_its_probability(transcriber: WhisperTranscrib
 
 
 def test_the_language_is_found_after_a_long_silence(transcriber: WhisperTranscriber) -> None:
-    silence = np.zeros(40 * 16000, np.float32)
+    silence = np.zeros(40 * 16000, np.int16)
     (path,) = recordings("conversation-de")
     guess = transcriber.detect_language(np.concatenate([silence, samples_of(path)]))
     assert guess.code == "de"
@@ -115,7 +115,7 @@ def test_nothing_is_heard_in_silence_between_two_sentences(heard: Heard) -> None
 
 @pytest.mark.parametrize("samples", [0, 10, 1000, 48000])
 def test_silence_has_no_segments(transcriber: WhisperTranscriber, samples: int) -> None:
-    silence = np.zeros(samples, np.float32)
+    silence = np.zeros(samples, np.int16)
     assert transcriber.transcribe(silence, TranscriptionRequest(), nothing).segments == ()
     assert transcriber.detect_language(silence).confidence <= 1.0
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from pyannote.audio import Inference
 
+from app.audio import Waveform, amplitudes
 from app.engines.pyannote import PyannoteDiarizer
 from app.engines.voice_activity import VoiceActivity
 from app.engines.windows import window_scores
@@ -15,12 +16,12 @@ SECONDS = [1.3, 5.0, 5.5, 12.34, 24.0]
 """Shorter than a window, one window, two, and with and without an incomplete last one."""
 
 
-def sound_of(seconds: float) -> torch.Tensor:
-    return torch.from_numpy(samples_of(recordings("conversation-en-*")[0])[: round(seconds * 16000)])
+def sound_of(seconds: float) -> Waveform:
+    return samples_of(recordings("conversation-en-*")[0])[: round(seconds * 16000)]
 
 
-def as_file(sound: torch.Tensor) -> dict[str, object]:
-    return {"waveform": sound.unsqueeze(0), "sample_rate": 16000}
+def as_file(sound: Waveform) -> dict[str, object]:
+    return {"waveform": torch.from_numpy(amplitudes(sound)).unsqueeze(0), "sample_rate": 16000}
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
@@ -40,7 +41,7 @@ def test_scores_of_speech_are_pyannotes(seconds: float) -> None:
         pre_aggregation_hook=lambda scores: np.max(scores, axis=-1, keepdims=True),
         batch_size=8,
     )
-    ours, theirs = voice_activity._speech_scores(sound.numpy(), nothing), stock(as_file(sound))
+    ours, theirs = voice_activity._speech_scores(sound, nothing), stock(as_file(sound))
     assert np.array_equal(ours.data, theirs.data)
     assert vars(ours.sliding_window) == vars(theirs.sliding_window)
 

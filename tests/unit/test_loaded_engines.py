@@ -27,7 +27,7 @@ from app.engines.pool import Pool
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.transcript import Diarization, Segment
 
-SILENCE = np.zeros(16000, dtype=np.float32)
+SILENCE = np.zeros(16000, dtype=np.int16)
 GPU = DevicePlan("cuda", "cuda", "cuda", "float16", 16)
 
 

@@ -23,7 +23,7 @@ from app.pipeline import Pipeline, Run
 from app.transcript import Transcript
 from tests.fake_engines import FakeEngines
 
-SECOND = np.zeros(16000, dtype=np.float32)
+SECOND = np.zeros(16000, dtype=np.int16)
 DEMO = Catalogue(default="demo").resolve()
 
 

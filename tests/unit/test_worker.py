@@ -381,7 +381,7 @@ def test_nothing_of_a_request_stays_in_memory_once_it_is_over(ending: str) -> No
             alive: list[weakref.ref[Any]] = []
 
             def work(checkpoint: Checkpoint) -> None:
-                waveform = np.zeros(1000, np.float32)
+                waveform = np.zeros(1000, np.int16)
                 alive.append(weakref.ref(waveform))
                 if ending == "failure":
                     raise AudioUnreadable(f"{len(waveform)}")
