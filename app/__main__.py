@@ -29,7 +29,7 @@ def _run(parsed: argparse.Namespace, settings: Settings) -> int:
     if parsed.command == "serve":
         from app.serving import serve
 
-        return serve(settings, host=parsed.host, port=parsed.port)
+        serve(settings, host=parsed.host, port=parsed.port)
     from app.prefetch import prefetch
 
     languages = tuple(code.strip() for code in parsed.languages.split(",") if code.strip())

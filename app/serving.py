@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -22,17 +23,19 @@ LAST_ANSWERS_SECONDS = 10
 """Time for answers to leave after the last piece of work is done."""
 
 
-def serve(settings: Settings, *, host: str | None, port: int | None) -> int:
-    """Listen until SIGTERM or SIGINT; return the exit status."""
+def serve(settings: Settings, *, host: str | None, port: int | None) -> NoReturn:
+    """Listen until SIGTERM or SIGINT, then end the process."""
     keep_working_memory()
-    return serve_app(create_app(settings), settings, host=host, port=port)
+    serve_app(create_app(settings), settings, host=host, port=port)
 
 
-def serve_app(app: FastAPI, settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
-    """Serve `app` until SIGTERM or SIGINT; return the exit status.
+def serve_app(
+    app: FastAPI, settings: Settings, *, host: str | None = None, port: int | None = None
+) -> NoReturn:
+    """Serve `app` until SIGTERM or SIGINT, then end the process.
 
-    Ends the process itself if a thread is still inside a model or a download: one that comes back from native
-    code into an interpreter that is being taken down aborts the process.
+    The interpreter is not taken down first: nothing is left to be done there, while the threads of native
+    libraries, idle or still inside a model, may hang or abort a process that unloads what they run on.
     """
     config = uvicorn.Config(
         app,
@@ -47,16 +50,15 @@ def serve_app(app: FastAPI, settings: Settings, *, host: str | None = None, port
     )
     server = DrainingServer(config, app, settings.shutdown_grace_seconds)
     server.run()
-    status = 0 if server.started else 1
     if not getattr(app.state, "ended", True):
         logger.warning("what has not ended by now, work or the loading of a model, is broken off")
-        leave(status)
-    return status
+    leave(0 if server.started else 1)
 
 
 def leave(status: int) -> NoReturn:
     """End the process at once, whatever its threads do."""
     logging.shutdown()
+    sys.stdout.flush()
     os._exit(status)
 
 

@@ -114,8 +114,7 @@ class Worker:
     async def stop(self, patience: float = 5) -> bool:
         """Give up what is left and end the threads; False if one is still inside its work after `patience`.
 
-        Such a thread may sit in native code, where the interpreter cannot end cleanly: `serving` then ends
-        the process itself.
+        Such a thread may sit in native code, which nothing ends but the end of the process.
         """
         self._draining = True
         self._give_up(lambda: ServiceDraining(RESTART_SECONDS))

@@ -18,7 +18,7 @@ from app.settings import Settings
 from tests.fake_engines import FakeEngines, LoadedFakes
 
 
-def main(gate: Path, manner: str = "") -> int:
+def main(gate: Path, manner: str = "") -> NoReturn:
     settings = Settings()
     engines = LoadedFakes() if manner == "unloaded" else FakeEngines()
     engines.gate.clear()
@@ -33,7 +33,7 @@ def main(gate: Path, manner: str = "") -> int:
         engines.transcribe = lambda *_: time.sleep(600)  # type: ignore[method-assign,assignment]
     if manner == "native":
         engines.transcribe = endless_torch()  # type: ignore[method-assign]
-    return serve_app(create_app(settings, engines=engines), settings, host="127.0.0.1")
+    serve_app(create_app(settings, engines=engines), settings, host="127.0.0.1")
 
 
 def endless_torch() -> Callable[..., NoReturn]:
@@ -49,4 +49,4 @@ def endless_torch() -> Callable[..., NoReturn]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

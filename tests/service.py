@@ -35,7 +35,17 @@ class Service:
     def stop(self, seconds: float = 60) -> int:
         """Send SIGTERM and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return exit_status(self.process, self.log_path, seconds)
+
+
+def exit_status(process: "subprocess.Popen[bytes]", log_path: Path, seconds: float) -> int:
+    """Wait for the end of a service; one that does not end fails with its log and what its threads do."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # faulthandler writes the threads' stacks
+        process.wait(30)
+        raise AssertionError(f"still runs {seconds:g} s after SIGTERM:\n{log_path.read_text()}") from None
 
 
 def free_port() -> int:
@@ -60,6 +70,7 @@ def running_service(
         "DEVICE": "cpu",
         "CACHE_DIR": str(directory / "cache"),
         "TEMP_DIR": str(directory / "uploads"),
+        "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
         **(settings or {}),
     }

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import requests
 
+from tests.service import exit_status
+
 START_SECONDS = 240
 CLONE_NEWNET = 0x40000000
 PROBE = "192.0.2.1"
@@ -96,7 +98,7 @@ def main(recording: str, directory: str) -> int:
             )
     finally:
         service.terminate()
-        exit_status = service.wait(60)
+        status = exit_status(service, log_path, 60)
     print(
         json.dumps(
             {
@@ -104,7 +106,7 @@ def main(recording: str, directory: str) -> int:
                 "ready_seconds": seconds,
                 "status": answer.status_code,
                 "answer": answer.json(),
-                "exit_status": exit_status,
+                "exit_status": status,
                 "attempts": attempts.read_text().splitlines(),
                 "log": log_path.read_text(errors="replace")[-4000:],
             }

@@ -48,6 +48,7 @@ def environment(cache: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "CACHE_DIR": str(cache),
         "ALIGN_MODELS": f"en={ALIGNER}",
         "PRELOAD_MODEL": "tiny",
+        "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
     }
     return {**inherited, **ours, **settings}
