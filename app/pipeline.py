@@ -58,7 +58,7 @@ class Pipeline:
         self._beside = beside
 
     def transcribe(self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run) -> Transcript:
-        """Return the transcript of `waveform`, (samples,) float32 at 16 kHz.
+        """Return the transcript of `waveform` (samples,) at 16 kHz.
 
         Raises whatever the transcriber raises, and ClientLeft or DeadlineExceeded from the checkpoint.
         Alignment and diarization that fail after that are recorded as warnings.
@@ -81,7 +81,7 @@ class Pipeline:
         )
 
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
-        """Return the language spoken in `waveform`, (samples,) float32 at 16 kHz."""
+        """Return the language spoken in `waveform` (samples,) at 16 kHz."""
         with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
             return transcriber.detect_language(waveform)
 

@@ -61,7 +61,7 @@ class Transcriber(Protocol):
     def transcribe(
         self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
     ) -> Transcription:
-        """Return the text of `waveform` (samples,) float32 at 16 kHz, in order of time."""
+        """Return the text of `waveform` (samples,) at 16 kHz, in order of time."""
         ...
 
     def detect_language(self, waveform: Waveform) -> LanguageGuess:

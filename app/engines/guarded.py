@@ -75,7 +75,7 @@ class GuardedTranscriber:
     def transcribe(
         self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
     ) -> Transcription:
-        """Return the text of `waveform` (samples,) float32 at 16 kHz, in order of time."""
+        """Return the text of `waveform` (samples,) at 16 kHz, in order of time."""
         return self.guard.run(lambda engine: engine.transcribe(waveform, request, checkpoint))
 
     def detect_language(self, waveform: Waveform) -> LanguageGuess:
