@@ -23,6 +23,9 @@ _NATIVE_LIBRARIES = (
     ("libtorch_cpu.so", os.RTLD_NOW | os.RTLD_LOCAL),
     ("libtorch_cuda.so", os.RTLD_NOW | os.RTLD_LOCAL),
 )
+_KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+"""Where torch and its oneDNN look, when they are loaded, for how many shapes of input to keep kernels."""
+_KEPT_KERNELS = 64
 _ENGINES = ("app.engines.whisper", "app.engines.wav2vec2", "app.engines.pyannote")
 
 
@@ -32,6 +35,7 @@ def import_engine_libraries() -> None:
         return
     gc.disable()
     try:
+        _bound_kernel_caches()
         importlib.import_module("ctranslate2")
         _open_native_libraries()
         for name in _ENGINES:
@@ -40,6 +44,16 @@ def import_engine_libraries() -> None:
         gc.freeze()
     finally:
         gc.enable()
+
+
+def _bound_kernel_caches() -> None:
+    """Keep the kernels that a network uses again and again, not those of every length of speech ever aligned.
+
+    By default each cache has room for 1,024 shapes: hundreds of megabytes, filled by one recording after the
+    other. No network here needs more than a few dozen for inputs of one shape.
+    """
+    for name in _KERNEL_CACHES:
+        os.environ.setdefault(name, str(_KEPT_KERNELS))
 
 
 def _open_native_libraries() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -113,3 +114,46 @@ def sleeps_of_threads(*, torch_first: bool) -> int:
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one processor there is nothing to share")
 def test_whisper_and_torch_do_not_count_each_others_threads() -> None:
     assert sleeps_of_threads(torch_first=True) > 3 * sleeps_of_threads(torch_first=False)
+
+
+LENGTHS = """
+import psutil
+from app.engines.host_memory import return_freed_memory
+from app.engines.engine_libraries import import_engine_libraries
+
+import_engine_libraries()
+import numpy as np
+from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.transcript import Segment
+
+settings = dict(language="en", device="cpu", batch_size=1, precision="float32")
+aligner = Wav2Vec2Aligner.load("app/demo/aligner", **settings)
+random = np.random.default_rng(0)
+noise = random.normal(0, 3000, 16_000 * 60).astype(np.int16)
+
+def megabytes(segments):
+    aligner.align(noise, segments, lambda: None)
+    return_freed_memory()
+    return psutil.Process().memory_info().rss / 1e6
+
+before = megabytes(tuple(Segment(start, start + 10, "budget") for start in range(10)))
+print(megabytes(tuple(Segment(1, 1 + seconds, "budget") for seconds in random.uniform(3, 10, 200))) - before)
+"""
+
+
+def kept_after_stretches_of_all_lengths(settings: Mapping[str, str]) -> float:
+    """Return how many MB stay after 200 stretches of speech, each of another length."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LENGTHS],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def test_speech_of_ever_new_lengths_does_not_fill_the_memory() -> None:
+    unbounded = {"LRU_CACHE_CAPACITY": "1024", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
+    assert kept_after_stretches_of_all_lengths({}) < 15 < kept_after_stretches_of_all_lengths(unbounded)
