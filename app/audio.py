@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.errors import AudioTooLong, AudioUnreadable, EmptyUpload, NoAudioTrack
 from app.ffmpeg import PcmProcess, find_ffmpeg, knows_fd_protocol
 from app.file_signature import foreign_kind, is_wave
-from app.sample_buffer import SampleBuffer
+from app.sample_buffer import SAMPLE_BYTES, SampleBuffer
 
 SAMPLE_RATE = 16000
 """Samples per second of every waveform in the service."""
@@ -22,7 +22,6 @@ Waveform: TypeAlias = NDArray[np.int16]
 They stay as ffmpeg delivers them, 115 MB per hour; networks get `amplitudes` of the stretch they work on.
 """
 
-_BYTES_PER_PCM_SAMPLE = 2
 _BLOCK_BYTES = 1 << 18
 _SCRAP_SECONDS = 0.1
 """What a damaged file must give at least to count as a recording."""
@@ -85,11 +84,11 @@ class Decoder:
 
     def _read_raw(self, path: Path, checkpoint: Callable[[], None]) -> Waveform:
         size = path.stat().st_size
-        if size % _BYTES_PER_PCM_SAMPLE:
+        if size % SAMPLE_BYTES:
             raise AudioUnreadable("raw PCM (encode=false) must have an even number of bytes: 16-bit samples")
-        if size // _BYTES_PER_PCM_SAMPLE > self._max_samples:
+        if size // SAMPLE_BYTES > self._max_samples:
             raise AudioTooLong(self._max_minutes)
-        buffer = SampleBuffer(self._max_samples, expected=size // _BYTES_PER_PCM_SAMPLE)
+        buffer = SampleBuffer(self._max_samples, expected=size // SAMPLE_BYTES)
         with path.open("rb", buffering=0) as source:
             while block := source.read(_BLOCK_BYTES):
                 checkpoint()

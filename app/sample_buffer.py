@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-_SAMPLE_BYTES = 2
+SAMPLE_BYTES = 2
 _FIRST_SAMPLES = 1 << 20
 
 
@@ -20,7 +20,7 @@ class SampleBuffer:
     def __init__(self, max_samples: int, expected: int = 0) -> None:
         self._max_samples = max_samples
         self._capacity = max(1, min(max_samples, expected or _FIRST_SAMPLES))
-        self._memory = _private_mapping(self._capacity * _SAMPLE_BYTES)
+        self._memory = _private_mapping(self._capacity * SAMPLE_BYTES)
         self._half_sample = b""
         self.samples = 0
 
@@ -28,13 +28,13 @@ class SampleBuffer:
         """Add the samples of `block`; False, with nothing added, if they would exceed the maximum."""
         if self._half_sample:
             block = self._half_sample + block
-        usable = len(block) & ~1
-        count = usable // 2
+        count = len(block) // SAMPLE_BYTES
+        usable = count * SAMPLE_BYTES
         if self.samples + count > self._max_samples:
             return False
         self._half_sample = block[usable:]
         self._reserve(self.samples + count)
-        target = np.frombuffer(self._memory, np.int16, count, self.samples * _SAMPLE_BYTES)
+        target = np.frombuffer(self._memory, np.int16, count, self.samples * SAMPLE_BYTES)
         target[:] = np.frombuffer(block, "<i2", count)
         self.samples += count
         return True
@@ -47,7 +47,7 @@ class SampleBuffer:
         if samples <= self._capacity:
             return
         self._capacity = min(self._max_samples, max(samples, 2 * self._capacity))
-        size = self._capacity * _SAMPLE_BYTES
+        size = self._capacity * SAMPLE_BYTES
         if sys.platform == "linux":
             self._memory.resize(size)
         else:

@@ -119,9 +119,8 @@ class _Voiceprints:
 
 
 def _measure(remembered: Remembered, hours: float, answer: Connection) -> None:
-    waveform = np.ones(
-        int(hours * 3600 * SAMPLE_RATE), np.int16
-    )  # touch every page: the waveform counts as there already
+    # Ones touch every page, so that the waveform counts as there already.
+    waveform = np.ones(int(hours * 3600 * SAMPLE_RATE), np.int16)
     diarizer = _load()
     stages = diarizer.stages
     assert stages is not None
