@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import nltk
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from app.audio import Waveform, amplitudes
+from app.audio import amplitudes
 from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
 from app.engines.precision import number_format
 from app.engines.sentences import ABBREVIATIONS
@@ -49,16 +51,16 @@ def use_our_sentences(folder: Path) -> None:
 
 
 def whisperx_align(
-    segments: Sequence[Segment], model: Any, ids: dict[str, int], samples: Waveform, device: str
+    segments: Sequence[Segment], model: Any, ids: dict[str, int], sound: NDArray[np.float32], device: str
 ) -> list[dict[str, Any]]:
-    """Return whisperX's own answer."""
+    """Return whisperX's own answer for `sound` (samples,), which it takes as floats."""
     from whisperx.alignment import align
 
     rows = [{"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments]
     metadata = {"language": "en", "dictionary": ids, "type": "huggingface"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        answer: list[dict[str, Any]] = align(rows, model, metadata, amplitudes(samples), device)["segments"]
+        answer: list[dict[str, Any]] = align(rows, model, metadata, sound, device)["segments"]
     return answer
 
 
@@ -80,12 +82,13 @@ def _whole_stage(scale: Scale, size: str, precision: str, seconds: float) -> Com
     """Random weights stand for the cost of real ones; what less precision does to words the bundle shows."""
     network = wav2vec2(size).to(scale.device)
     samples, segments = long_meeting(seconds), chunks_of_text(seconds)
+    sound = amplitudes(samples)
     dtype = number_format(precision, scale.device, on_gpu=torch.float16)
     aligner = _aligner(HuggingFaceModel(network), scale, dtype)
     goal = 5.0 if scale.device == "cuda" else None
     return compare(
         f"align, whole stage, wav2vec2 {size} {_name(dtype)}, {len(segments)} segments of 25 s",
-        lambda: whisperx_align(segments, network, letter_ids(), samples, scale.device),
+        lambda: whisperx_align(segments, network, letter_ids(), sound, scale.device),
         lambda: aligner.align(samples, segments, lambda: None),
         agreement if dtype == torch.float32 else lambda *_: "see the bundle's meeting",
         pairs=scale.pairs,
@@ -103,6 +106,7 @@ def _bundle(scale: Scale, precision: str) -> Comparison:
 
     network, metadata = load_align_model("en", scale.device, model_name=str(DEMO / "aligner"))
     samples = long_meeting(75.0)
+    sound = amplitudes(samples)
     turns = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
     segments = spoken_chunks(turns["words"])
     aligner = Wav2Vec2Aligner.load(
@@ -111,7 +115,7 @@ def _bundle(scale: Scale, precision: str) -> Comparison:
     dtype = number_format(precision, scale.device, on_gpu=torch.float16)
     return compare(
         f"align, whole stage, the bundle's meeting, {_name(dtype)}",
-        lambda: whisperx_align(segments, network, metadata["dictionary"], samples, scale.device),
+        lambda: whisperx_align(segments, network, metadata["dictionary"], sound, scale.device),
         lambda: aligner.align(samples, segments, lambda: None),
         agreement,
         pairs=scale.pairs,
@@ -157,6 +161,7 @@ class _Remembered:
 
 def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
     samples, segments = long_meeting(seconds), chunks_of_text(seconds, CHUNK_SECONDS)
+    sound = amplitudes(samples)
     scores = torch.randn(
         int(CHUNK_SECONDS * 50) - 1, len(letter_ids()), generator=torch.Generator().manual_seed(1)
     )
@@ -164,7 +169,7 @@ def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
     aligner = _aligner(_Remembered(scores), scale, torch.float32)
     return compare(
         f"align, outside the network, {len(segments)} segments of {CHUNK_SECONDS:g} s",
-        lambda: whisperx_align(segments, _RememberedForWhisperX(scores), letter_ids(), samples, "cpu"),
+        lambda: whisperx_align(segments, _RememberedForWhisperX(scores), letter_ids(), sound, "cpu"),
         lambda: aligner.align(samples, segments, lambda: None),
         agreement,
         pairs=scale.pairs,

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.audio import Waveform, amplitudes
 from app.catalogue import ModelSpec
@@ -64,10 +66,11 @@ def run(scale: Scale) -> list[Comparison]:
     use_our_sentences(scale.cache / "nltk_data")
     seconds = 10.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
     samples, models = long_meeting(seconds), _models(scale)
+    sound = amplitudes(samples)
     pipeline = Pipeline(_our_engines(models, scale), beside=scale.device == "cuda")
     measured = compare(
         f"pipeline, Whisper small {_compute_type(scale)}, wav2vec2 base, ResNet34, {seconds:g} s",
-        lambda: whisperx_sequence(models, samples, scale),
+        lambda: whisperx_sequence(models, sound, scale),
         lambda: _ours(pipeline, samples),
         _agreement,
         pairs=scale.pairs,
@@ -76,17 +79,16 @@ def run(scale: Scale) -> list[Comparison]:
     return [measured]
 
 
-def whisperx_sequence(models: Models, samples: Waveform, scale: Scale) -> dict[str, Any]:
+def whisperx_sequence(models: Models, sound: NDArray[np.float32], scale: Scale) -> dict[str, Any]:
     """Return what whisperX's functions give, one after the other, as its own documentation calls them."""
     from whisperx.diarize import DiarizationPipeline, assign_word_speakers
 
-    sound = amplitudes(samples)
     transcript = models.whisper.transcribe(sound, batch_size=_batch_size(scale), language="en", chunk_size=30)
     transcript["segments"] = whisperx_align(
         [_as_segment(row) for row in transcript["segments"]],
         models.wav2vec2,
         letter_ids(),
-        samples,
+        sound,
         scale.device,
     )
     diarize = DiarizationPipeline.__new__(DiarizationPipeline)
