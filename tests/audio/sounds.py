@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 FFMPEG = str(imageio_ffmpeg.get_ffmpeg_exe())
-"""The static build of the wheel: it has an encoder for every format of the list."""
+"""The static build of the wheel: it has an encoder for nearly every format of the list."""
+
+SAMPLES = Path(__file__).parent / "samples"
+"""The known sound in the formats that it has none for; samples/make.py made them."""
 
 RATE = 48000
 TONES = ((440.0, 0.5), (880.0, 0.25), (440.0, 0.5))
@@ -53,8 +56,11 @@ class Format:
     video: bool = False
     decibels: float = 1.0
     """How far the level of a second may be off."""
+    sample: str = ""
+    """The file of SAMPLES that is put into the container."""
 
     def encode(self, source: Path, directory: Path) -> Path:
+        source = SAMPLES / self.sample if self.sample else source
         target = directory / f"{self.name}.{self.suffix}"
         picture = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=3") if self.video else ()
         maps = ("-map", "0:a", "-map", "1:v") if self.video else ()
@@ -70,7 +76,13 @@ def _formats(rows: Sequence[tuple[str, str, str] | tuple[str, str, str, bool, fl
     return tuple(Format(row[0], row[1], _options(row[2]), *row[3:]) for row in rows)
 
 
-FORMATS = _formats(
+_COPY = ("-c:a", "copy")
+_COPIED = (
+    Format("amr_wb", "amr", _COPY, decibels=3.0, sample="amr_wb.amr"),
+    Format("3gp_amr_wb", "3gp", _COPY, decibels=3.0, sample="amr_wb.amr"),
+    Format("ogg_speex", "spx", _COPY, decibels=3.0, sample="speex.spx"),
+)
+_ENCODED = _formats(
     [
         ("mp3", "mp3", "-c:a libmp3lame -b:a 96k"),
         ("mp3_variable_rate", "mp3", "-c:a libmp3lame -q:a 4"),
@@ -84,6 +96,7 @@ FORMATS = _formats(
         ("wav_mulaw", "wav", "-c:a pcm_mulaw -ar 8000"),
         ("wav_alaw", "wav", "-c:a pcm_alaw -ar 8000"),
         ("wav_adpcm", "wav", "-c:a adpcm_ms"),
+        ("wav_adpcm_ima", "wav", "-c:a adpcm_ima_wav"),
         ("wav_stereo", "wav", "-c:a pcm_s16le -af pan=stereo|c0=c0|c1=c0"),
         ("wav_96khz", "wav", "-c:a pcm_s24le -ar 96000"),
         ("wav_8khz", "wav", "-c:a pcm_s16le -ar 8000"),
@@ -91,6 +104,9 @@ FORMATS = _formats(
         ("wav_rf64", "wav", "-c:a pcm_s16le -rf64 always"),
         ("w64", "w64", "-c:a pcm_s16le"),
         ("aiff", "aiff", "-c:a pcm_s16be"),
+        ("au", "au", "-c:a pcm_mulaw -ar 8000"),
+        ("caf", "caf", "-c:a pcm_s16be"),
+        ("caf_alac", "caf", "-c:a alac"),
         ("m4a", "m4a", "-c:a aac -b:a 96k"),
         ("m4a_alac", "m4a", "-c:a alac"),
         ("m4a_faststart", "m4a", "-c:a aac -movflags +faststart"),
@@ -101,12 +117,14 @@ FORMATS = _formats(
         ("ogg_vorbis", "ogg", "-c:a libvorbis"),
         ("ogg_opus", "opus", "-c:a libopus -b:a 32k"),
         ("ogg_flac", "oga", "-c:a flac"),
-        ("ogg_speex_rate", "ogg", "-c:a libvorbis -ar 8000"),
+        ("ogg_vorbis_8khz", "ogg", "-c:a libvorbis -ar 8000"),
         ("wma", "wma", "-c:a wmav2"),
         ("wma_1", "wma", "-c:a wmav1 -ar 22050"),
         ("amr_nb", "amr", "-c:a libopencore_amrnb -ar 8000 -ac 1 -b:a 12.2k", False, 3.0),
         ("3gp_amr", "3gp", "-c:a libopencore_amrnb -ar 8000 -ac 1 -b:a 12.2k", False, 3.0),
         ("ac3", "ac3", "-c:a ac3"),
+        ("eac3", "eac3", "-c:a eac3"),
+        ("mp2", "mp2", "-c:a mp2"),
         ("mp4", "mp4", "-c:a aac -c:v libx264 -preset ultrafast -pix_fmt yuv420p", True, 1.0),
         (
             "mp4_surround",
@@ -123,7 +141,10 @@ FORMATS = _formats(
         ("webm_audio", "webm", "-c:a libopus -vn"),
         ("3gp", "3gp", "-c:a aac -ar 16000 -c:v mpeg4", True, 1.0),
         ("flv", "flv", "-c:a aac -c:v flv1", True, 1.0),
+        ("mpeg", "mpg", "-c:a mp2 -c:v mpeg1video -r 25", True, 1.0),
         ("mpegts", "ts", "-c:a mp2 -c:v mpeg2video", True, 1.0),
     ]
 )
+
+FORMATS = (*_ENCODED, *_COPIED)
 """Every published format, with the variants that devices write."""
