@@ -11,6 +11,8 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from app.audio import SAMPLE_RATE, Waveform
+
 FFMPEG = str(imageio_ffmpeg.get_ffmpeg_exe())
 """The static build of the wheel: it has an encoder for nearly every format of the list."""
 
@@ -27,6 +29,14 @@ def known_sound() -> NDArray[np.float64]:
     seconds = np.arange(RATE) / RATE
     fade = np.minimum(1.0, np.minimum(seconds, 1 - seconds) / 0.02)
     return np.concatenate([amplitude * fade * np.sin(2 * math.pi * hz * seconds) for hz, amplitude in TONES])
+
+
+def is_whole(waveform: Waveform) -> bool:
+    """Return whether the waveform is as long as the known sound.
+
+    ffmpeg before version 6 leaves the padding of the last AAC or Vorbis frame, of 1,024 samples at most.
+    """
+    return 0 <= len(waveform) / SAMPLE_RATE - len(TONES) < 1024 / RATE
 
 
 def write_wave(path: Path, samples: NDArray[np.float64], rate: int = RATE, channels: int = 1) -> Path:

@@ -1,9 +1,12 @@
 """An upload cannot make the decoder read another file, open a connection or use what is not on the lists."""
 
+import os
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from app.audio import Decoder
 from app.errors import AudioUnreadable
 from app.ffmpeg import find_ffmpeg, pcm_command
 from app.ffmpeg_allowed import DEMUXERS
-from tests.audio.sounds import ffmpeg
+from tests.audio.sounds import ffmpeg, is_whole
 
 SEGMENT = "#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:4,\n{target}\n#EXT-X-ENDLIST\n"
 DASH = (
@@ -63,11 +66,53 @@ class Listener:
         self._socket.close()
 
 
+class Trap:
+    """A named pipe that notices when anybody opens it for reading."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self.opened = False
+        self._over = False
+        self._thread = threading.Thread(target=self._wait)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        os.close(os.open(self.path, os.O_WRONLY))
+        self.opened = not self._over
+
+    def close(self) -> None:
+        self._over = True
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self._thread.join()
+        os.close(reader)
+
+
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[Trap]:
+    trap = Trap(tmp_path / "trap.mp3")
+    yield trap
+    trap.close()
+
+
+@pytest.fixture(params=["fd", "stdin"])
+def decoder(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder:
+    """The decoder on this ffmpeg, and on one that is too old to know the protocol `fd`."""
+    if request.param == "fd":
+        return Decoder(timeout_seconds=30)
+    older = tmp_path / "ffmpeg"
+    older.write_text(
+        f'#!/bin/sh\ncase "$*" in *-protocols*) echo file;; *) exec "{find_ffmpeg()}" "$@";; esac\n'
+    )
+    older.chmod(0o755)
+    return Decoder(str(older), timeout_seconds=30)
 
 
 def go_on() -> None:
@@ -76,10 +121,14 @@ def go_on() -> None:
 
 @pytest.mark.parametrize("kind", list(REFERENCES))
 def test_what_only_refers_to_sound_is_refused(
-    kind: str, encoded: dict[str, Path], listener: Listener, tmp_path: Path, decoder: Decoder
+    kind: str, encoded: dict[str, Path], listener: Listener, trap: Trap, tmp_path: Path, decoder: Decoder
 ) -> None:
-    """Neither a good recording on this machine nor an address on the network is followed."""
+    """Neither a file on this machine nor an address on the network is followed."""
     for target in (
+        str(trap.path),
+        f"file:{trap.path}",
+        f"concat:{trap.path}",
+        f"subfile,,start,0,end,0,,:{trap.path}",
         str(encoded["wav_16"]),
         f"file:{encoded['mp3']}",
         f"http://127.0.0.1:{listener.port}/a.mp3",
@@ -92,6 +141,20 @@ def test_what_only_refers_to_sound_is_refused(
         with pytest.raises(AudioUnreadable):
             decoder.decode(upload, go_on)
     assert listener.connections == 0
+    assert not trap.opened
+
+
+def test_the_trap_would_notice(trap: Trap, tmp_path: Path) -> None:
+    """Without the lists of what is allowed, ffmpeg follows the same script."""
+    script = tmp_path / "script"
+    script.write_text(REFERENCES["concat"].replace("{target}", str(trap.path)))
+    run_ffmpeg("-f", "concat", "-safe", "0", "-i", str(script))
+    assert trap.opened
+
+
+def run_ffmpeg(*arguments: str) -> None:
+    command = [find_ffmpeg(), "-nostdin", "-v", "error", *arguments, "-f", "null", "-"]
+    subprocess.run(command, check=False, timeout=30, capture_output=True)
 
 
 def test_the_listener_would_notice(listener: Listener) -> None:
@@ -104,24 +167,38 @@ def test_the_listener_would_notice(listener: Listener) -> None:
     assert listener.connections == 1
 
 
-def test_an_mp4_with_its_sound_in_another_file_is_not_followed(
-    source: Path, tmp_path: Path, decoder: Decoder
+def with_sound_elsewhere(movie: bytes, path: Path) -> bytes:
+    """Return the film with a data reference ("alis") that says that its sound lies in the file at `path`."""
+    name = os.fsencode(path)
+    name += b"\0" * (len(name) % 2)
+    alias = bytes(10 + 1 + 27 + 12 + 1 + 63 + 16 + 4 + 16)
+    alias += struct.pack(">HH", 2, len(name)) + name + struct.pack(">HH", 0xFFFF, 0)
+    reference = struct.pack(">I", 12 + len(alias)) + b"alis\0\0\0\0" + alias
+    own = b"\0\0\0\x0curl \0\0\0\x01"
+    assert movie.count(own) == 1
+    assert movie.index(b"mdat") < movie.index(b"moov"), "the sound would move"
+    place = movie.index(own)
+    changed = bytearray(movie)
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        start = movie.rindex(box, 0, place) - 4
+        (size,) = struct.unpack_from(">I", movie, start)
+        struct.pack_into(">I", changed, start, size + len(reference) - len(own))
+    return bytes(changed).replace(own, reference)
+
+
+def test_a_film_with_its_sound_in_another_file_is_not_followed(
+    source: Path, trap: Trap, tmp_path: Path, decoder: Decoder
 ) -> None:
-    """A QuickTime data reference ("alis") points to a file beside the upload."""
-    movie = tmp_path / "self-contained.mov"
+    """ffmpeg opens the other file when it is told to, and here it is not."""
+    movie = tmp_path / "whole.mov"
     ffmpeg("-i", str(source), "-c:a", "pcm_s16le", str(movie))
-    content = movie.read_bytes()
-    (tmp_path / "elsewhere.mov").write_bytes(content)
-    assert content.count(b"url \x00\x00\x00\x01") == 1
-    external = tmp_path / "upload"
-    external.write_bytes(
-        content.replace(b"url \x00\x00\x00\x01", b"url \x00\x00\x00\x00", 1).replace(b"mdat", b"free", 1)
-    )
-    try:
-        waveform = decoder.decode(external, go_on)
-    except AudioUnreadable:
-        return
-    assert len(waveform) <= 3 * 16000
+    upload = tmp_path / "upload.mov"
+    upload.write_bytes(with_sound_elsewhere(movie.read_bytes(), trap.path))
+    with suppress(AudioUnreadable):
+        decoder.decode(upload, go_on)
+    assert not trap.opened
+    run_ffmpeg("-enable_drefs", "1", "-use_absolute_path", "1", "-i", str(upload))
+    assert trap.opened
 
 
 def test_formats_outside_the_list_are_refused_though_ffmpeg_knows_them(
@@ -172,10 +249,12 @@ def test_the_command_allows_one_protocol_and_no_format_that_refers() -> None:
     assert not dangerous & set(DEMUXERS)
 
 
-def test_an_older_ffmpeg_reads_the_same_descriptor_by_another_name(encoded: dict[str, Path]) -> None:
-    """Without the fd protocol the file comes through /dev/stdin, which can seek to an index at the end."""
-    command = pcm_command(find_ffmpeg(), sample_rate=16000, through_fd=False, max_seconds=60)
+def test_the_index_at_the_end_of_a_file_is_found(encoded: dict[str, Path], decoder: Decoder) -> None:
+    """Both ways of handing the upload over can seek."""
+    assert is_whole(decoder.decode(encoded["m4a"], go_on))
+
+
+def test_without_the_fd_protocol_the_upload_comes_through_stdin() -> None:
+    command = pcm_command("ffmpeg", sample_rate=16000, through_fd=False, max_seconds=1)
     assert command[command.index("-protocol_whitelist") + 1] == "file"
-    with encoded["m4a"].open("rb") as upload:
-        done = subprocess.run(command, stdin=upload, capture_output=True, timeout=30, check=True)
-    assert len(done.stdout) == 3 * 32000
+    assert command[command.index("-i") + 1] == "file:/dev/stdin"

@@ -16,7 +16,7 @@ from app.audio import SAMPLE_RATE, Decoder
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft
 from app.ffmpeg import find_ffmpeg
 from app.sample_buffer import SampleBuffer
-from tests.audio.sounds import ffmpeg
+from tests.audio.sounds import ffmpeg, is_whole
 
 
 def go_on() -> None:
@@ -115,7 +115,7 @@ def test_a_killed_ffmpeg_is_a_refusal(
 def test_memory_beyond_the_limit_ends_the_child_and_not_the_service(encoded: dict[str, Path]) -> None:
     with pytest.raises(AudioUnreadable):
         Decoder(max_memory_bytes=1 << 20).decode(encoded["mp4"], go_on)
-    assert len(Decoder().decode(encoded["mp4"], go_on)) == 3 * SAMPLE_RATE
+    assert is_whole(Decoder().decode(encoded["mp4"], go_on))
 
 
 def test_no_descriptor_or_process_is_left(
