@@ -14,6 +14,7 @@ from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 RETRY_SECONDS = 30
+PREFIX = "upload-"
 
 
 class StoredUpload:
@@ -84,6 +85,7 @@ class Spool:
         self._max_open = max_open
         self._lock = threading.Lock()
         self.open_uploads = 0
+        self._remove_leftovers()
         os.close(self._open())
 
     @contextmanager
@@ -115,10 +117,19 @@ class Spool:
             if shutil.disk_usage(self.directory).free < size:
                 raise StorageFull(RETRY_SECONDS)
 
+    def _remove_leftovers(self) -> None:
+        """Remove what a crash left behind.
+
+        Where the file system knows no nameless files, an upload has a name for the moment of its making.
+        """
+        for path in self.directory.glob(f"{PREFIX}*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def _open(self) -> int:
         """Open a nameless file; the directory is made anew if something has cleaned it away."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=self.directory, prefix="upload-", buffering=0) as opened:
+        with tempfile.TemporaryFile(dir=self.directory, prefix=PREFIX, buffering=0) as opened:
             return os.dup(opened.fileno())
 
 

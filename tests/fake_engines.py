@@ -17,8 +17,8 @@ from app.transcript import Diarization, Segment, Turn, Word
 class FakeEngines:
     """Says "hello there", first word by SPEAKER_00, second by SPEAKER_01, whatever the recording holds.
 
-    An initial prompt or hotwords are said in their place. While `gate` is closed, transcribing waits and
-    checks its checkpoint, as a long job does.
+    An initial prompt or hotwords are said in their place. While `gate` is closed, the stage `waits_in` waits
+    and checks its checkpoint, as a long job does.
     """
 
     language: str = "en"
@@ -31,9 +31,16 @@ class FakeEngines:
     heard: list[Waveform] = field(default_factory=list)
     entered: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
+    waits_in: str = "transcribe"
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    def _pass_gate(self, stage: str, checkpoint: Checkpoint) -> None:
+        if stage == self.waits_in:
+            self.entered.set()
+            while not self.gate.wait(0.01):
+                checkpoint()
 
     @contextmanager
     def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator["FakeEngines"]:
@@ -54,9 +61,7 @@ class FakeEngines:
     ) -> Transcription:
         self.requests.append(request)
         self.heard.append(waveform)
-        self.entered.set()
-        while not self.gate.wait(0.01):
-            checkpoint()
+        self._pass_gate("transcribe", checkpoint)
         if self.failure is not None:
             raise self.failure
         end = max(1.0, len(waveform) / SAMPLE_RATE)
@@ -70,12 +75,14 @@ class FakeEngines:
     def align(
         self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:
+        self._pass_gate("align", checkpoint)
         if self.align_failure is not None:
             raise self.align_failure
         return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
     def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
         self.bounds.append(speakers)
+        self._pass_gate("diarize", checkpoint)
         if self.diarize_failure is not None:
             raise self.diarize_failure
         turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))

@@ -1,8 +1,8 @@
 """The service as a process of its own on fake engines: real signals, disks and sockets without a model.
 
-Transcribing waits until the file that the first argument names exists. A second argument says otherwise:
-"deaf" work never ends and never looks up, "native" work is deaf inside of torch, "unloaded" engines are being
-loaded for ever.
+A stage, the one that the second argument names or else transcribing, makes a file with the suffix .entered
+and waits until the file that the first argument names exists. Other words in second place: "deaf" work never
+ends and never looks up, "native" work is deaf inside of torch, "unloaded" engines are being loaded for ever.
 """
 
 import sys
@@ -22,8 +22,12 @@ def main(gate: Path, manner: str = "") -> NoReturn:
     settings = Settings()
     engines = LoadedFakes() if manner == "unloaded" else FakeEngines()
     engines.gate.clear()
+    if manner in ("align", "diarize"):
+        engines.waits_in = manner
 
     def open_gate() -> None:
+        engines.entered.wait()
+        gate.with_suffix(".entered").touch()
         while not gate.exists():
             time.sleep(0.01)
         engines.gate.set()

@@ -1,4 +1,4 @@
-"""Leaving while the real engines work: whichever stage runs stops soon, and the slot is free."""
+"""Leaving and stopping while the real engines work: the slot is free soon, what was accepted is finished."""
 
 import io
 import socket
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.service import Service
-from tests.wire import form, head, wait_until
+from tests.service import Service, running_service
+from tests.wire import form, head, read_answer, wait_until
 
 TIMES = 8
 """How often the meeting is repeated, so that the work cannot simply end by itself in time."""
@@ -22,6 +22,13 @@ LEAVING_AFTER = (0.1, 1.2)
 def busy(service: Service) -> tuple[int, int]:
     queue = service.health().json()["queue"]
     return queue["running"], queue["waiting"]
+
+
+def send(service: Service, body: bytes) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=600)
+    connection.sendall(head(len(body)) + body)
+    return connection
 
 
 @pytest.mark.timeout(900)
@@ -35,11 +42,9 @@ def test_running_work_stops_soon_after_its_client_left(live_service: Service, me
     recording = io.BytesIO()
     soundfile.write(recording, np.tile(samples, TIMES), rate, format="WAV")
     body = form(recording.getvalue())
-    host, port = live_service.url.removeprefix("http://").split(":")
     waited = []
     for share in LEAVING_AFTER:
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(head(len(body)) + body)
+        with send(live_service, body):
             wait_until(lambda: busy(live_service) == (1, 0))
             time.sleep(share * unit)
             assert busy(live_service) == (1, 0), "the work was over before the client left"
@@ -47,3 +52,20 @@ def test_running_work_stops_soon_after_its_client_left(live_service: Service, me
     print(f"one meeting takes {unit:.2f} s; stopped after", [round(each, 2) for each in waited], "s")
     assert max(waited) < max(2.0, unit)
     assert "asr_open_uploads 0.0" in httpx.get(f"{live_service.url}/metrics").text
+
+
+@pytest.mark.timeout(900)
+def test_sigterm_while_the_engines_work_costs_no_word(
+    live_service: Service, meeting: Path, tmp_path: Path
+) -> None:
+    """The request that runs and the one that waits get the answer that an undisturbed service gives."""
+    upload = meeting.read_bytes()
+    undisturbed = httpx.post(f"{live_service.url}/asr", files={"audio_file": upload}, timeout=600).json()
+    with running_service(tmp_path, {"SHUTDOWN_GRACE_SECONDS": "600"}) as service:
+        with send(service, form(upload)) as running, send(service, form(upload)) as waiting:
+            wait_until(lambda: busy(service) == (1, 1))
+            time.sleep(0.5)
+            service.process.terminate()
+            assert read_answer(running).json == undisturbed
+            assert read_answer(waiting).json == undisturbed
+        assert service.process.wait(60) == 0

@@ -1,6 +1,9 @@
 """Clients that leave: their place and their slot are free at once."""
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -48,6 +51,45 @@ def test_a_client_that_leaves_while_it_is_served_frees_the_slot(tmp_path: Path) 
         metrics = httpx.get(f"{wire.url}/metrics").text
         assert "asr_cancellations_total 1.0" in metrics
         assert 'asr_requests_total{outcome="client_closed_request",route="/asr"} 1.0' in metrics
+
+
+CLIENT = """
+import socket, sys, time
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+connection.sendall(sys.stdin.buffer.read())
+time.sleep(60)
+"""
+
+
+def kill_a_client(wire: Wire, request: bytes, once: Callable[[], bool]) -> None:
+    """Send `request` from a process of its own and kill that as soon as `once` holds."""
+    command = [sys.executable, "-S", "-c", CLIENT, str(wire.port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as client:
+        assert client.stdin is not None
+        client.stdin.write(request)
+        client.stdin.close()
+        wait_until(once)
+        client.kill()
+
+
+@pytest.mark.parametrize("phase", ["sending", "waiting", "served"])
+def test_a_client_killed_with_signal_9_leaves_nothing_behind(tmp_path: Path, phase: str) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    body = form(tone(0.2))
+    with wired(engines, tmp_path) as wire:
+        if phase == "sending":
+            kill_a_client(wire, head(len(body)) + body[:3000], lambda: wire.open_uploads() == 1)
+        elif phase == "served":
+            kill_a_client(wire, head(len(body)) + body, lambda: wire.queue() == (1, 0))
+        else:
+            with send(wire):
+                wait_until(lambda: wire.queue() == (1, 0))
+                kill_a_client(wire, head(len(body)) + body, lambda: wire.queue() == (1, 1))
+                assert wait_until(lambda: wire.queue() == (1, 0)) < 1
+        assert wait_until(lambda: wire.queue() == (0, 0)) < 2
+        wait_until(lambda: wire.open_uploads() == 0)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_leaks_when_fifty_clients_leave(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from app.ffmpeg import find_ffmpeg
 from tests.in_process import tone
 from tests.service import ROOT, free_port
 from tests.wire import form, head, is_closed, read_answer, wait_until
@@ -111,6 +113,40 @@ def test_sigterm_lets_running_and_waiting_requests_finish(tmp_path: Path) -> Non
             connection.close()
 
 
+SLOW_FFMPEG = """#!/bin/sh
+case "$*" in *-protocols*) exec "{ffmpeg}" "$@";; esac
+touch "{gate}.entered"
+while [ ! -e "{gate}" ]; do sleep 0.02; done
+exec "{ffmpeg}" "$@"
+"""
+
+
+def with_slow_ffmpeg(directory: Path) -> str:
+    """Return a PATH whose ffmpeg waits for the gate before it decodes."""
+    programs = directory / "programs"
+    programs.mkdir()
+    script = programs / "ffmpeg"
+    script.write_text(SLOW_FFMPEG.format(ffmpeg=find_ffmpeg(), gate=directory / "gate"))
+    script.chmod(0o755)
+    return f"{programs}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("phase", ["decode", "transcribe", "align", "diarize"])
+def test_sigterm_in_any_phase_lets_the_work_come_to_its_end(tmp_path: Path, phase: str) -> None:
+    search_path = with_slow_ffmpeg(tmp_path) if phase == "decode" else os.environ["PATH"]
+    with service(tmp_path, phase, path=search_path) as running:
+        with running.send() as connection:
+            wait_until(lambda: running.gate.with_suffix(".entered").exists())
+            running.terminate()
+            time.sleep(0.2)
+            assert running.process.poll() is None
+            running.gate.touch()
+            answer = read_answer(connection)
+            assert answer.status == 200
+            assert "warnings" not in answer.json
+        assert running.process.wait(15) == 0
+
+
 def test_sigterm_while_an_upload_arrives_refuses_it_and_ends(tmp_path: Path) -> None:
     with service(tmp_path) as running, running.connect() as uploading:
         body = form(tone(0.2))
@@ -132,6 +168,17 @@ def test_what_outlasts_the_grace_is_answered_503_and_the_exit_is_clean(tmp_path:
         assert running.process.wait(15) == 0
         for connection in accepted:
             connection.close()
+
+
+def test_a_decoding_that_outlasts_the_grace_is_killed(tmp_path: Path) -> None:
+    with service(tmp_path, path=with_slow_ffmpeg(tmp_path), shutdown_grace_seconds="0.3") as running:
+        with running.send() as connection:
+            wait_until(lambda: running.gate.with_suffix(".entered").exists())
+            (decoding,) = psutil.Process(running.process.pid).children()
+            running.terminate()
+            assert read_answer(connection).status == 503
+        assert running.process.wait(15) == 0
+        assert not decoding.is_running()
 
 
 def test_work_that_never_ends_can_neither_keep_nor_abort_the_process(tmp_path: Path) -> None:

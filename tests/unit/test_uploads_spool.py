@@ -74,6 +74,14 @@ def test_a_directory_that_was_cleaned_away_is_made_anew(tmp_path: Path) -> None:
         upload.write(b"x")
 
 
+def test_what_a_crash_left_is_removed_at_the_start(tmp_path: Path) -> None:
+    """Nothing but uploads: the directory may be one that others use too."""
+    for name in ("upload-x7k2", "upload-abc", "meeting.mp3"):
+        (tmp_path / name).write_bytes(b"sound")
+    Spool(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["meeting.mp3"]
+
+
 def test_a_directory_that_cannot_be_used_stops_the_start() -> None:
     with pytest.raises(OSError, match="proc"):
         Spool(Path("/proc/no-uploads-here"))
