@@ -22,7 +22,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 import psutil
@@ -49,6 +52,9 @@ SHARES = {
     "leaves_queue": 5,
 }
 TYPED = {400, 408, 413, 503}
+PROBES = {"/health": ("GET", "/health"), "/docs": ("GET", "/docs"), "refusal": ("POST", "/asr?task=sing")}
+"""What must come at once however much there is to do."""
+Seconds: TypeAlias = dict[str, list[float]]
 BUSY_SECONDS = 10
 """A client that was told to come back later waits up to this long."""
 
@@ -205,29 +211,32 @@ class Load:
             await asyncio.sleep(0.2)
 
 
-def probe(url: str, seconds: "multiprocessing.SimpleQueue[float]") -> None:
-    """Ask for /health for ever; in a process of its own, so that the clients' work is not measured."""
+def probe(url: str, over: Event, results: "Connection[Seconds, None]") -> None:
+    """Ask for PROBES again and again, in a process of its own, so that the clients' work is not measured."""
+    seconds: Seconds = {name: [] for name in PROBES}
     with httpx.Client(base_url=url, timeout=30) as client:
-        while True:
-            began = time.monotonic()
-            client.get("/health")
-            seconds.put(time.monotonic() - began)
-            time.sleep(0.2)
+        while not over.wait(0.1):
+            for name, (method, path) in PROBES.items():
+                began = time.monotonic()
+                client.request(method, path)
+                seconds[name].append(time.monotonic() - began)
+    results.send(seconds)
 
 
 @contextmanager
-def probed(service: Service) -> Iterator[list[float]]:
-    """Yield the list that holds, after the block, how long /health took during it."""
-    answers: list[float] = []
-    seconds: multiprocessing.SimpleQueue[float] = multiprocessing.SimpleQueue()
-    prober = multiprocessing.Process(target=probe, args=(service.url, seconds), daemon=True)
+def probed(service: Service) -> Iterator[Seconds]:
+    """Yield what holds, after the block, how long each of PROBES took during it."""
+    seconds: Seconds = {}
+    over = multiprocessing.Event()
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    prober = multiprocessing.Process(target=probe, args=(service.url, over, sending), daemon=True)
     prober.start()
     try:
-        yield answers
+        yield seconds
     finally:
-        prober.terminate()
-        while not seconds.empty():
-            answers.append(seconds.get())
+        over.set()
+        seconds |= receiving.recv()
+        prober.join()
 
 
 def said(answer: httpx.Response) -> str:
@@ -278,7 +287,7 @@ def main() -> int:
         before = state(service)
         load = Load(service, truth)
         began = time.monotonic()
-        with probed(service) as health_seconds:
+        with probed(service) as answer_seconds:
             asyncio.run(load.run(chosen.clients, chosen.requests))
         seconds = time.monotonic() - began
         settle(service)
@@ -298,7 +307,7 @@ def main() -> int:
         "seconds": round(seconds, 1),
         "outcomes": dict(sorted(tally.outcomes.items())),
         "good_seconds": _spread(tally.good_seconds),
-        "health_seconds": _spread(health_seconds),
+        "answer_seconds": {name: _spread(seconds) for name, seconds in answer_seconds.items()},
         "before": before,
         "most_rss_mb": round(tally.most_rss / 1e6, 1),
         "after": after,
