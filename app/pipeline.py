@@ -83,7 +83,7 @@ class Pipeline:
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,) at 16 kHz."""
         with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
-            return transcriber.detect_language(waveform)
+            return transcriber.detect_language(waveform, run.checkpoint)
 
     def _listen(
         self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run

@@ -68,7 +68,8 @@ class FakeEngines:
         said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
         return Transcription((Segment(0.0, end, said),), request.language or self.language)
 
-    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+    def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
+        self._pass_gate("detect", checkpoint)
         self.heard.append(waveform)
         return LanguageGuess(self.language, 0.97)
 

@@ -64,7 +64,7 @@ class Transcriber(Protocol):
         """Return the text of `waveform` (samples,) at 16 kHz, in order of time."""
         ...
 
-    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+    def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform`."""
         ...
 

@@ -78,9 +78,9 @@ class GuardedTranscriber:
         """Return the text of `waveform` (samples,) at 16 kHz, in order of time."""
         return self.guard.run(lambda engine: engine.transcribe(waveform, request, checkpoint))
 
-    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+    def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform`."""
-        return self.guard.run(lambda engine: engine.detect_language(waveform))
+        return self.guard.run(lambda engine: engine.detect_language(waveform, checkpoint))
 
 
 @dataclass(frozen=True, slots=True)

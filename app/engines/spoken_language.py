@@ -7,7 +7,7 @@ import torch
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from app.audio import SAMPLE_RATE, Waveform, amplitudes
-from app.engines import LanguageGuess
+from app.engines import Checkpoint, LanguageGuess
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import Chunk
 
@@ -17,7 +17,7 @@ SURE = 0.8
 
 
 def guess_language(
-    model: "whisperx_asr.WhisperModel", waveform: Waveform, chunks: Sequence[Chunk]
+    model: "whisperx_asr.WhisperModel", waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint
 ) -> LanguageGuess:
     """Return the language with the highest mean probability over the longest of `chunks`.
 
@@ -30,6 +30,7 @@ def guess_language(
     totals: defaultdict[str, float] = defaultdict(float)
     best = LanguageGuess("en", 0.0)
     for asked, samples in enumerate(_stretches(waveform, longest), start=1):
+        checkpoint()
         for code, probability in _probabilities(model, samples):
             totals[code] += probability
         code = max(totals, key=lambda known: totals[known])

@@ -90,7 +90,7 @@ class WhisperTranscriber:
             chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
             return_freed_memory()
             checkpoint()
-            language = request.language or guess_language(self._model, waveform, chunks).code
+            language = request.language or guess_language(self._model, waveform, chunks, checkpoint).code
             if not chunks:
                 return Transcription((), language)
             pipeline = self._pipeline(request, language, chunks, checkpoint)
@@ -100,7 +100,7 @@ class WhisperTranscriber:
             segments = [_segment(piece, len(waveform) / SAMPLE_RATE) for piece in decoded["segments"]]
             return Transcription(tuple(segment for segment in segments if segment.text), language)
 
-    def detect_language(self, waveform: Waveform) -> LanguageGuess:
+    def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform` (samples,), heard in its first speech.
 
         Raises:
@@ -109,10 +109,10 @@ class WhisperTranscriber:
         with translated("language detection"):
             for start in range(0, len(waveform), _DETECTION_WINDOW):
                 window = waveform[start : start + _DETECTION_WINDOW]
-                chunks = self._voice_activity.chunks(window, self._chunk_seconds, lambda: None)
+                chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint)
                 if chunks:
-                    return guess_language(self._model, window, chunks)
-            return guess_language(self._model, waveform, ())
+                    return guess_language(self._model, window, chunks, checkpoint)
+            return guess_language(self._model, waveform, (), checkpoint)
 
     def _pipeline(
         self, request: TranscriptionRequest, language: str, chunks: list[Chunk], checkpoint: Checkpoint

@@ -37,11 +37,17 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(tmp_path: Path) -> 
         wait_until(lambda: wire.queue() == (0, 0))
 
 
-def test_a_client_that_leaves_while_it_is_served_frees_the_slot(tmp_path: Path) -> None:
-    engines = FakeEngines()
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [("/asr", "transcribe"), ("/asr", "align"), ("/asr", "diarize"), ("/detect-language", "detect")],
+)
+def test_a_client_that_leaves_while_it_is_served_frees_the_slot(
+    tmp_path: Path, path: str, stage: str
+) -> None:
+    engines = FakeEngines(waits_in=stage)
     engines.gate.clear()
     with wired(engines, tmp_path) as wire:
-        connection = send(wire)
+        connection = send(wire, path)
         assert engines.entered.wait(10)
         connection.close()
         assert wait_until(lambda: wire.queue() == (0, 0)) < 2
@@ -50,7 +56,7 @@ def test_a_client_that_leaves_while_it_is_served_frees_the_slot(tmp_path: Path) 
         assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
         metrics = httpx.get(f"{wire.url}/metrics").text
         assert "asr_cancellations_total 1.0" in metrics
-        assert 'asr_requests_total{outcome="client_closed_request",route="/asr"} 1.0' in metrics
+        assert f'asr_requests_total{{outcome="client_closed_request",route="{path}"}} 1.0' in metrics
 
 
 CLIENT = """

@@ -53,7 +53,7 @@ def test_the_language_of_every_recording_is_found(heard: Heard) -> None:
 
 def test_the_language_is_told_with_its_probability(transcriber: WhisperTranscriber) -> None:
     for code in ("en", "de"):
-        guess = transcriber.detect_language(samples_of(recordings(f"sentence-{code}-*")[0]))
+        guess = transcriber.detect_language(samples_of(recordings(f"sentence-{code}-*")[0]), nothing)
         assert guess.code == code
         assert 0.5 < guess.confidence <= 1.0
 
@@ -61,7 +61,7 @@ def test_the_language_is_told_with_its_probability(transcriber: WhisperTranscrib
 def test_the_language_is_found_after_a_long_silence(transcriber: WhisperTranscriber) -> None:
     silence = np.zeros(40 * 16000, np.int16)
     (path,) = recordings("conversation-de")
-    guess = transcriber.detect_language(np.concatenate([silence, samples_of(path)]))
+    guess = transcriber.detect_language(np.concatenate([silence, samples_of(path)]), nothing)
     assert guess.code == "de"
 
 
@@ -117,7 +117,7 @@ def test_nothing_is_heard_in_silence_between_two_sentences(heard: Heard) -> None
 def test_silence_has_no_segments(transcriber: WhisperTranscriber, samples: int) -> None:
     silence = np.zeros(samples, np.int16)
     assert transcriber.transcribe(silence, TranscriptionRequest(), nothing).segments == ()
-    assert transcriber.detect_language(silence).confidence <= 1.0
+    assert transcriber.detect_language(silence, nothing).confidence <= 1.0
 
 
 def test_the_batch_size_does_not_change_the_text(transcriber: WhisperTranscriber, heard: Heard) -> None:
@@ -126,19 +126,32 @@ def test_the_batch_size_does_not_change_the_text(transcriber: WhisperTranscriber
     assert [s.text for s in alone.segments] == [s.text for s in heard(path).segments]
 
 
-def test_work_stops_at_the_next_batch_when_the_client_leaves(transcriber: WhisperTranscriber) -> None:
-    passed = []
+class Leaving:
+    """A checkpoint at which the client is found to have left when it is passed for the third time."""
 
-    def leave() -> None:
-        passed.append(True)
-        if len(passed) == 3:
+    def __init__(self) -> None:
+        self.passed = 0
+
+    def __call__(self) -> None:
+        self.passed += 1
+        if self.passed == 3:
             raise ClientLeft
 
+
+def test_work_stops_at_the_next_batch_when_the_client_leaves(transcriber: WhisperTranscriber) -> None:
+    leaving = Leaving()
     with pytest.raises(ClientLeft):
         transcriber.with_batch_size(1).transcribe(
-            samples_of(recordings("conversation-en-*")[0]), TranscriptionRequest(language="en"), leave
+            samples_of(recordings("conversation-en-*")[0]), TranscriptionRequest(language="en"), leaving
         )
-    assert len(passed) == 3
+    assert leaving.passed == 3
+
+
+def test_the_search_for_speech_whose_language_is_asked_stops_too(transcriber: WhisperTranscriber) -> None:
+    leaving = Leaving()
+    with pytest.raises(ClientLeft):
+        transcriber.detect_language(np.zeros(200 * 16000, np.int16), leaving)
+    assert leaving.passed == 3
 
 
 def test_chunks_encoded_one_by_one_give_what_whisperx_gives_for_all_at_once() -> None:
