@@ -5,15 +5,21 @@ import io
 import struct
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
 
 from tests.audio.sounds import ffmpeg, known_sound, write_wave
 from tests.wire import BOUNDARY
 
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 UNREADABLE = "failed to decode audio"
+LIMITS = {"max_file_size_mb": 1, "max_duration_minutes": 0.4}
+"""The settings of the service that gets the corpus."""
+TELLTALES = ("Traceback", "/proc/", "/tmp", "0x", "ffmpeg")
+"""What no answer may tell."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,27 @@ class BadInput:
     path: str = "/asr"
     method: str = "POST"
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": TYPE})
+
+
+def wrong_answers(url: str, corpus: Sequence[BadInput]) -> list[str]:
+    """Send the corpus to the service at `url`; return what was answered otherwise than it should be."""
+    wrong = []
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for bad in corpus:
+            answer = client.request(bad.method, bad.path, content=bad.body, headers=bad.headers)
+            body = answer.json()
+            as_described = set(body) == {"detail", "code", "request_id"} and body["code"]
+            detail = str(body.get("detail"))
+            tells_too_much = len(detail) >= 600 or any(telltale in detail for telltale in TELLTALES)
+            if (
+                answer.status_code != bad.status
+                or bad.wording not in detail
+                or not as_described
+                or tells_too_much
+            ):
+                said = f"{bad.name}: {answer.status_code} {body}"
+                wrong.append(f"{said} (expected {bad.status}, {bad.wording!r})")
+    return wrong
 
 
 def part(name: str, content: bytes, file_name: str | None = None) -> bytes:
