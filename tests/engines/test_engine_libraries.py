@@ -116,6 +116,41 @@ def test_whisper_and_torch_do_not_count_each_others_threads() -> None:
     assert sleeps_of_threads(torch_first=True) > 3 * sleeps_of_threads(torch_first=False)
 
 
+CROWDED = """
+import os, time
+from app.engines.engine_libraries import import_engine_libraries
+
+import_engine_libraries()
+import torch
+
+torch.set_num_threads(2)
+os.sched_setaffinity(0, set(list(os.sched_getaffinity(0))[:1]))
+matrix = torch.rand(300, 300)
+began = time.process_time()
+for _ in range(200):
+    torch.mm(matrix, matrix)
+print(time.process_time() - began)
+"""
+
+
+def seconds_of_two_threads_on_one_processor(settings: Mapping[str, str]) -> float:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CROWDED],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="OpenMP spins less where it sees one processor")
+def test_threads_that_share_a_processor_with_others_do_not_keep_it_by_waiting() -> None:
+    patient = {"GOMP_SPINCOUNT": "300000"}
+    assert seconds_of_two_threads_on_one_processor({}) < seconds_of_two_threads_on_one_processor(patient) / 4
+
+
 LENGTHS = """
 import psutil
 from app.engines.host_memory import return_freed_memory
