@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from app.errors import ModelUnavailable, UnknownModel
@@ -69,7 +70,7 @@ def parse_sources(text: str, setting: str, *, pipelines: bool = False) -> dict[s
     return sources
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
     """The allow-list of models; everything that a request can make the service load is in here."""
 
@@ -81,13 +82,13 @@ class Catalogue:
     """The operator's aligners by language; they win over the defaults."""
     diarizer: str = DEFAULT_DIARIZER
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Every model name except the aliases, built-in ones first."""
         built_in = (*WHISPER_REPOSITORIES, "demo")
         return (*built_in, *(name for name in self.extra_models if name not in built_in))
 
-    @property
+    @cached_property
     def aliases(self) -> dict[str, str]:
         """OpenAI's names, and the name of this catalogue that each stands for."""
         aliases = {"whisper-1": self.default}
@@ -130,9 +131,12 @@ class Catalogue:
         """Return where the diarization pipeline comes from: a directory or a hub repository."""
         return model.diarizer or self.diarizer
 
+    @cached_property
+    def _by_folded_name(self) -> dict[str, str]:
+        return {name.casefold(): name for name in (*self.names, *self.aliases)}
+
     def _find(self, wanted: str) -> ModelSpec | None:
-        by_folded = {name.casefold(): name for name in (*self.names, *self.aliases)}
-        name = wanted if wanted in self.extra_models else by_folded.get(wanted.casefold())
+        name = wanted if wanted in self.extra_models else self._by_folded_name.get(wanted.casefold())
         if name is None:
             return None
         name = self.aliases.get(name, name)

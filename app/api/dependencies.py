@@ -32,8 +32,12 @@ class Services:
     """Where Whisper runs: cuda or cpu."""
 
 
-def services_of(request: Request) -> Services:
-    """Return the services of the application that serves `request`."""
+async def services_of(request: Request) -> Services:
+    """Return the services of the application that serves `request`.
+
+    A coroutine, though it waits for nothing: FastAPI hands plain functions to a thread, one more wait on a
+    busy machine.
+    """
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
@@ -14,28 +14,31 @@ CONTENT_SECURITY_POLICY = (
 )
 """Makes the browser itself refuse whatever does not come from this service."""
 
-router = APIRouter(include_in_schema=False)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
 
 def install_docs(app: FastAPI) -> None:
-    """Serve the page, its assets and the way to it from /."""
+    """Serve the page, its assets and the way to it from /.
+
+    The page is read once: its answer waits for no thread, however many uploads keep those busy.
+    """
+    page = (STATIC / "docs.html").read_text(encoding="utf-8")
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def to_docs() -> RedirectResponse:
+        """Lead a person who opens the address of the service to its page."""
+        return RedirectResponse("./docs")
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        """Return the page."""
+        return HTMLResponse(page, headers=HEADERS)
+
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-
-
-@router.get("/")
-async def to_docs() -> RedirectResponse:
-    """Lead a person who opens the address of the service to its page."""
-    return RedirectResponse("./docs")
-
-
-@router.get("/docs")
-async def docs() -> FileResponse:
-    """Return the page."""
-    headers = {
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
-    }
-    return FileResponse(STATIC / "docs.html", media_type="text/html; charset=utf-8", headers=headers)
