@@ -24,13 +24,13 @@ def limited_container(engine: Engine, volume: str) -> Iterator[Container]:
         yield container
 
 
-def test_every_format_is_decoded_to_its_length(limited_container: Container, tmp_path: Path) -> None:
+def test_every_format_is_decoded_to_its_length(demo_container: Container, tmp_path: Path) -> None:
     source = write_wave(tmp_path / "source.wav", known_sound())
     options = {"diarize": "false", "word_timestamps": "false", "language": "en"}
     wrong = []
     for form in FORMATS:
         files = {"audio_file": form.encode(source, tmp_path).read_bytes()}
-        answer = httpx.post(f"{limited_container.url}/asr", params=options, files=files, timeout=60)
+        answer = httpx.post(f"{demo_container.url}/asr", params=options, files=files, timeout=60)
         heard = answer.json()
         if abs(heard.get("duration", 0) - len(TONES)) > 0.1 or "warnings" in heard:
             wrong.append(f"{form.name}: {answer.status_code} {answer.text[:200]}")
