@@ -14,7 +14,8 @@ from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 RETRY_SECONDS = 30
-PREFIX = "upload-"
+PREFIX = "whisperx-asr-api-upload-"
+"""What the name of an upload begins with, and that of nobody else's file: what is left of it is removed."""
 
 
 class StoredUpload:

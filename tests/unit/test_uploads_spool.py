@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
-from app.spool import Spool, StoredUpload, storage_error
+from app.spool import PREFIX, Spool, StoredUpload, storage_error
 
 
 def descriptors() -> int:
@@ -75,11 +75,11 @@ def test_a_directory_that_was_cleaned_away_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_what_a_crash_left_is_removed_at_the_start(tmp_path: Path) -> None:
-    """Nothing but uploads: the directory may be one that others use too."""
-    for name in ("upload-x7k2", "upload-abc", "meeting.mp3"):
+    """Nothing but that: the directory may be one that others use too."""
+    for name in (f"{PREFIX}x7k2", f"{PREFIX}abc", "meeting.mp3", "upload-abc"):
         (tmp_path / name).write_bytes(b"sound")
     Spool(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["meeting.mp3"]
+    assert {path.name for path in tmp_path.iterdir()} == {"meeting.mp3", "upload-abc"}
 
 
 def test_a_directory_that_cannot_be_used_stops_the_start() -> None:
@@ -135,7 +135,7 @@ def test_closing_waits_for_a_write_under_way(tmp_path: Path) -> None:
 def test_kill_leaves_nothing_behind(tmp_path: Path) -> None:
     """A process killed with uploads open leaves no file and gives their space back."""
     code = (
-        "import sys, time; from pathlib import Path; from app.spool import Spool\n"
+        "import sys, time; from pathlib import Path; from app.spool import PREFIX, Spool\n"
         "with Spool(Path(sys.argv[1])).new_upload() as upload:\n"
         "    upload.write(bytes(1 << 20)); print('written', flush=True); time.sleep(60)\n"
     )
