@@ -9,6 +9,21 @@ import pytest
 
 from tests.service import ROOT
 
+
+def printed_by(script: str, settings: Mapping[str, str] | None = None) -> str:
+    """Run `script` in an interpreter of its own, with `settings` in its environment."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **(settings or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 WATCH = """
 import sys, threading, time
 from app.engines.engine_libraries import import_engine_libraries
@@ -41,11 +56,7 @@ print(longest)
 
 
 def longest_hold() -> float:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WATCH], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return float(done.stdout)
+    return float(printed_by(WATCH))
 
 
 def test_no_import_keeps_health_waiting_for_100_ms() -> None:
@@ -101,14 +112,7 @@ print(counted)
 
 def sleeps_of_threads(*, torch_first: bool) -> int:
     """How often the process's threads go to sleep during 3,000 small products, after Whisper has worked."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SLEEPS.format(torch_first=torch_first)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout)
+    return int(printed_by(SLEEPS.format(torch_first=torch_first)))
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one processor there is nothing to share")
@@ -134,15 +138,7 @@ print(time.process_time() - began)
 
 
 def seconds_of_two_threads_on_one_processor(settings: Mapping[str, str]) -> float:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CROWDED],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
+    return float(printed_by(CROWDED, settings))
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="OpenMP spins less where it sees one processor")
@@ -178,15 +174,7 @@ print(megabytes(tuple(Segment(1, 1 + seconds, "budget") for seconds in random.un
 
 def kept_after_stretches_of_all_lengths(settings: Mapping[str, str]) -> float:
     """Return how many MB stay after 200 stretches of speech, each of another length."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LENGTHS],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
+    return float(printed_by(LENGTHS, settings))
 
 
 def test_speech_of_ever_new_lengths_does_not_fill_the_memory() -> None:
