@@ -5,14 +5,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.engines import Checkpoint, Engines, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
-from app.errors import ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
+from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.options import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, Segment, Transcript
@@ -22,6 +23,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
+NO_SPEECH = "no speech was found"
+MIXED_TRANSLATION = (
+    "a translation has no word times: each segment, up to half a minute long, "
+    "has the one speaker who speaks longest in it"
+)
 DEGRADABLE = (ModelUnavailable, OutOfMemory, EngineFailed)
 """Failures of alignment and diarization that leave the transcript standing."""
 
@@ -44,6 +50,15 @@ class Run:
             spent = time.perf_counter() - started
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + spent
 
+    @contextmanager
+    def using(self, name: str, lending: AbstractContextManager[T]) -> Iterator[T]:
+        """Lend an engine for the block: the wait for it counts as "load", the block as `name`."""
+        with ExitStack() as stack:
+            with self.stage("load"):
+                engine = stack.enter_context(lending)
+            with self.stage(name):
+                yield engine
+
     def degrade(self, missing: str, remedy: str) -> None:
         """Tell client and operator what the answer lacks and what to do about it."""
         self.warnings.append(f"{missing}: {remedy}")
@@ -64,6 +79,7 @@ class Pipeline:
         Alignment and diarization that fail after that are recorded as warnings.
         """
         transcription, diarization = self._listen(waveform, model, options, run)
+        run.warnings += _limits(transcription, diarization, options)
         segments = self._time_words(waveform, model, options, transcription, run)
         if diarization is not None:
             segments = assign_speakers(
@@ -82,7 +98,7 @@ class Pipeline:
 
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,) at 16 kHz."""
-        with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
+        with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
             return transcriber.detect_language(waveform, run.checkpoint)
 
     def _listen(
@@ -112,7 +128,7 @@ class Pipeline:
             initial_prompt=options.initial_prompt,
             hotwords=options.hotwords,
         )
-        with run.stage("transcribe"), self._engines.transcriber(model, run.checkpoint) as transcriber:
+        with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
             return transcriber.transcribe(waveform, request, run.checkpoint)
 
     def _diarize(
@@ -120,7 +136,7 @@ class Pipeline:
     ) -> Diarization | None:
         bounds = SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers)
         try:
-            with run.stage("diarize"), self._engines.diarizer(model, run.checkpoint) as diarizer:
+            with run.using("diarize", self._engines.diarizer(model, run.checkpoint)) as diarizer:
                 return diarizer.diarize(waveform, bounds, run.checkpoint)
         except DEGRADABLE as exc:
             run.degrade("speakers are missing", _explain(exc))
@@ -142,10 +158,8 @@ class Pipeline:
         if options.task == "translate" or not wanted or not transcription.segments:
             return transcription.segments
         try:
-            with (
-                run.stage("align"),
-                self._engines.aligner(model, transcription.language, run.checkpoint) as aligner,
-            ):
+            lending = self._engines.aligner(model, transcription.language, run.checkpoint)
+            with run.using("align", lending) as aligner:
                 if aligner is None:
                     run.degrade("word times are missing", _no_aligner(transcription.language))
                     return transcription.segments
@@ -155,24 +169,57 @@ class Pipeline:
             return transcription.segments
 
 
+class _Cancelled(BaseException):
+    """Stops a stage because the one beside it has failed.
+
+    No failure itself, so that nothing that handles failures takes it for one.
+    """
+
+
 def side_by_side(
     first: Callable[[Checkpoint], T], second: Callable[[Checkpoint], U], checkpoint: Checkpoint
 ) -> tuple[T, U]:
-    """Run both at once and return both results; a failure of one stops the other at its next checkpoint."""
+    """Run both at once and return both results; a failure of either stops the other at its next checkpoint.
+
+    Raises:
+        BaseException: what the one that failed first has raised.
+    """
     failed = threading.Event()
 
     def guarded() -> None:
         if failed.is_set():
-            raise ClientLeft
+            raise _Cancelled
         checkpoint()
 
     with ThreadPoolExecutor(1, thread_name_prefix="diarize") as executor:
-        future = executor.submit(second, guarded)
+        future = executor.submit(copy_context().run, _failing_aloud(second, failed), guarded)
         try:
-            return first(guarded), future.result()
+            one = _failing_aloud(first, failed)(guarded)
+        except _Cancelled:
+            future.result()
+            raise
+        return one, future.result()
+
+
+def _failing_aloud(work: Callable[[Checkpoint], T], failed: threading.Event) -> Callable[[Checkpoint], T]:
+    """Return `work` that sets `failed` when it raises anything."""
+
+    def run(checkpoint: Checkpoint) -> T:
+        try:
+            return work(checkpoint)
         except BaseException:
             failed.set()
             raise
+
+    return run
+
+
+def _limits(transcription: Transcription, diarization: Diarization | None, options: AsrOptions) -> list[str]:
+    """Return what the caller must know of an answer that is whole and yet less than was hoped for."""
+    if not transcription.segments:
+        return [NO_SPEECH]
+    several = diarization is not None and len({turn.speaker for turn in diarization.turns}) > 1
+    return [MIXED_TRANSLATION] if several and options.task == "translate" else []
 
 
 def _embeddings(diarization: Diarization | None, options: AsrOptions) -> dict[str, tuple[float, ...]] | None:

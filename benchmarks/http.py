@@ -77,7 +77,7 @@ def _ask(url: str, sound: bytes) -> tuple[float, float, float]:
     wall = 1000 * (time.perf_counter() - started)
     answer.raise_for_status()
     stages = _timing(answer.headers["Server-Timing"])
-    own = sum(stages.get(name, 0.0) for name in ("transcribe", "align", "diarize"))
+    own = sum(stages.get(name, 0.0) for name in ("load", "transcribe", "align", "diarize"))
     return wall, own, stages.get("decode", 0.0)
 
 

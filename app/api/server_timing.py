@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "Server-Timing"
-STAGES = ("queue", "decode", "transcribe", "align", "diarize")
+STAGES = ("queue", "decode", "load", "transcribe", "align", "diarize")
 """In the order of the header; only those that ran are named, followed by total."""
 
 

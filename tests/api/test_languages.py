@@ -36,7 +36,7 @@ def test_the_answer_says_where_the_time_went(tmp_path: Path) -> None:
     with in_process(FakeEngines(), tmp_path) as client:
         answer = client.post("/detect-language", files={"audio_file": ("a.wav", tone())})
     stages = [stage.split(";")[0] for stage in answer.headers["server-timing"].split(", ")]
-    assert stages == ["queue", "decode", "transcribe", "total"]
+    assert stages == ["queue", "decode", "load", "transcribe", "total"]
 
 
 @pytest.mark.parametrize(

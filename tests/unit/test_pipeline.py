@@ -1,6 +1,7 @@
 """What the pipeline runs, what may fail without failing the request, and what is said about it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.catalogue import Catalogue, ModelSpec
-from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds
+from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
 from app.errors import (
     AsrError,
     ClientLeft,
@@ -20,7 +21,7 @@ from app.errors import (
 )
 from app.options import AsrOptions
 from app.pipeline import Pipeline, Run
-from app.transcript import Transcript
+from app.transcript import Diarization, Transcript, Turn
 from tests.fake_engines import FakeEngines
 
 SECOND = np.zeros(16000, dtype=np.int16)
@@ -235,7 +236,87 @@ def test_diarization_beside_a_failed_transcription_is_stopped() -> None:
     assert engines.stopped.is_set()
 
 
+@dataclass
+class EndlessTranscriber(FakeEngines):
+    """Transcribes until its checkpoint stops it, and writes down by what."""
+
+    stopped_by: list[BaseException] = field(default_factory=list)
+
+    def transcribe(
+        self, waveform: object, request: TranscriptionRequest, checkpoint: Checkpoint
+    ) -> Transcription:
+        try:
+            while True:
+                checkpoint()
+        except BaseException as reason:
+            self.stopped_by.append(reason)
+            raise
+
+
+@pytest.mark.parametrize("reason", [RuntimeError("a defect"), DeadlineExceeded(60), SystemExit(1)])
+def test_transcription_beside_a_failed_diarization_is_stopped(reason: BaseException) -> None:
+    engines = EndlessTranscriber(diarize_failure=reason)
+    with pytest.raises(type(reason)):
+        transcribe(engines, beside=True)
+    (stopped_by,) = engines.stopped_by
+    assert not isinstance(stopped_by, Exception), "a stage that is stopped has not failed, nobody has left"
+
+
+def test_a_diarization_that_may_be_missing_stops_nothing() -> None:
+    engines = FakeEngines(diarize_failure=EngineFailed("diarization"))
+    assert transcribe(engines, beside=True).warnings[0].startswith("speakers are missing")
+
+
+@dataclass
+class Deaf(FakeEngines):
+    """Hears nobody."""
+
+    def transcribe(self, *arguments: object) -> Transcription:
+        return Transcription((), "und")
+
+
+@pytest.mark.parametrize("diarize", [False, True])
+def test_where_nobody_speaks_the_answer_says_so(diarize: bool) -> None:
+    transcript = transcribe(Deaf(), diarize=diarize)
+    assert transcript.segments == ()
+    assert transcript.warnings == ("no speech was found",)
+
+
+def test_a_translation_of_several_people_says_that_segments_are_given_whole() -> None:
+    (warning,) = transcribe(FakeEngines(), task="translate").warnings
+    assert "one speaker" in warning
+
+
+@dataclass
+class OnePerson(FakeEngines):
+    """Hears a single voice."""
+
+    def diarize(self, *arguments: object) -> Diarization:
+        return Diarization((Turn(0.0, 1.0, "SPEAKER_00"),))
+
+
+def test_a_translation_of_one_person_needs_no_warning() -> None:
+    assert transcribe(OnePerson(), task="translate").warnings == ()
+
+
+@dataclass
+class SlowToLoad(FakeEngines):
+    """Loading takes a while, working does not."""
+
+    @contextmanager
+    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
+        time.sleep(0.05)
+        yield self
+
+
+def test_loading_is_a_stage_of_its_own() -> None:
+    run = Run(checkpoint=lambda: None)
+    Pipeline(SlowToLoad(), beside=False).detect_language(SECOND, DEMO, run)
+    assert run.stage_seconds["load"] >= 0.05
+    assert run.stage_seconds["transcribe"] < run.stage_seconds["load"]
+
+
 def test_stage_seconds_name_the_stages_that_ran() -> None:
     run = Run(checkpoint=lambda: None)
     Pipeline(FakeEngines(), beside=False).transcribe(SECOND, DEMO, AsrOptions(model="demo"), run)
-    assert list(run.stage_seconds) == ["transcribe", "diarize", "align"]
+    assert list(run.stage_seconds) == ["load", "transcribe", "diarize", "align"]
