@@ -56,7 +56,7 @@ def build_catalogue(settings: Settings) -> Catalogue:
         ImplausibleSettings: EXTRA_MODELS, ALIGN_MODELS or DIARIZATION_MODEL is malformed.
     """
     try:
-        parse_sources(f"pipeline={settings.diarization_model}", "DIARIZATION_MODEL")
+        parse_sources([f"pipeline={settings.diarization_model}"], "DIARIZATION_MODEL")
         return Catalogue(
             default=DEFAULT_MODEL if settings.preload_model == NOTHING else settings.preload_model,
             extra_models=parse_sources(settings.extra_models, "EXTRA_MODELS"),

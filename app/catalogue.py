@@ -1,7 +1,7 @@
 """Which models a request may name, and what stands behind each name. No I/O: only the operator adds to it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,14 +49,14 @@ def shown_source(source: str) -> str:
     return Path(source).name if is_directory_source(source) else source
 
 
-def parse_sources(text: str, setting: str, *, pipelines: bool = False) -> dict[str, str]:
-    """Return the pairs of `name=source, name=source`; with `pipelines`, torchaudio's names are sources too.
+def parse_sources(entries: Iterable[str], setting: str, *, pipelines: bool = False) -> dict[str, str]:
+    """Return the pairs of `name=source` entries; with `pipelines`, torchaudio's names are sources too.
 
     Raises:
         ValueError: an entry is malformed; the message names `setting` and the entry.
     """
     sources: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in entries:
         name, _, source = (part.strip() for part in entry.partition("="))
         fits = is_directory_source(source) or _REPOSITORY.fullmatch(source)
         if not _NAME.fullmatch(name) or not (fits or (pipelines and _PIPELINE.fullmatch(source))):

@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from app import __version__
 from app.api import asr, docs, health, languages, models
 from app.api.access_log import AccessLog
-from app.api.auth import RequireKey, split_keys
+from app.api.auth import RequireKey
 from app.api.dependencies import Services
 from app.api.disconnect import CancelOnDisconnect
 from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
@@ -126,14 +126,12 @@ def _sources(services: Services) -> Sources:
 
 def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Wrap the routes, innermost first: each layer sees what the ones below it answer."""
-    keys = split_keys(settings.api_key.get_secret_value()) if settings.api_key else ()
     app.add_middleware(CancelOnDisconnect)
-    app.add_middleware(RequireKey, keys=keys)
-    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    if origins:
+    app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in settings.api_key])
+    if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=origins,
+            allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "X-Asr-Warnings", "Server-Timing", "Content-Disposition"],

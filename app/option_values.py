@@ -27,12 +27,13 @@ def _read_whole_number(value: object) -> object:
     return int(digits)
 
 
-def _read_choice(value: object) -> object:
+def read_choice(value: object) -> object:
+    """Return a word in lower case, without blanks around it; other values as they are."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
 def _read_format(value: object) -> object:
-    choice = _read_choice(value)
+    choice = read_choice(value)
     return "text" if choice == "txt" else choice
 
 
@@ -59,7 +60,7 @@ Switch = Annotated[bool, BeforeValidator(_read_switch)]
 SpeakerCount = Annotated[int, Field(ge=1, le=32), BeforeValidator(_read_whole_number)]
 LineWidth = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_read_whole_number)]
 LineCount = Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_whole_number)]
-Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(_read_choice)]
+Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
 OutputFormat = Annotated[Literal["json", "text", "srt", "vtt", "tsv"], BeforeValidator(_read_format)]
 Language = Annotated[str | None, BeforeValidator(_read_language)]
 """Whisper's code; None: detect."""

@@ -44,7 +44,7 @@ def serve_app(
         log_config=None,
         access_log=False,
         server_header=False,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         lifespan="on",
     )

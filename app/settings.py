@@ -1,32 +1,45 @@
 """Everything an operator can set, read once from the environment (and a .env file) into one frozen value."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.option_values import Switch
+from app.setting_values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
 
 
 class Settings(BaseSettings):
-    """The operator's choices; an empty variable counts as unset."""
+    """The operator's choices; an empty or blank variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
+        env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
         validate_default=False,
+        allow_inf_nan=False,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value for name, value in values.items()
+        }
+        return {name: value for name, value in stripped.items() if value != "" or name == "api_key"}
 
     host: str = "0.0.0.0"
     """Address to listen on."""
     port: int = Field(9000, ge=0, le=65535)
     """Port to listen on; 0 picks a free one."""
 
-    device: Literal["auto", "cuda", "cpu"] = "auto"
+    device: Annotated[Literal["auto", "cuda", "cpu"], Choice] = "auto"
     """Where models run; auto takes the GPU when one is usable."""
-    compute_type: str | None = None
+    compute_type: Annotated[str, Choice] | None = None
     """Number format of Whisper, such as float16, int8_float16, int8; unset: float16 on GPU, int8 on CPU."""
     batch_size: int | None = Field(None, ge=1, le=256)
     """Whisper chunks decoded together; unset: 16 on GPU, 2 on CPU. Larger is faster and takes more memory."""
@@ -37,84 +50,84 @@ class Settings(BaseSettings):
     """Whisper model loaded at start and used when a request names none; none: load nothing at start."""
     preload_language: str = "en"
     """Language whose aligner is loaded at start; none: load it at need."""
-    preload_diarization: bool = True
+    preload_diarization: Switch = True
     """Whether the diarization pipeline is loaded at start."""
-    extra_models: str = ""
+    extra_models: CommaList = ()
     """More models as name=source, comma-separated; source is a directory (/ or ./ first) or a repository."""
-    align_models: str = ""
+    align_models: CommaList = ()
     """Aligners that replace the defaults, as language=source, comma-separated."""
     diarization_model: str = "pyannote/speaker-diarization-community-1"
     """Diarization pipeline: hub repository or directory (/ or ./ first)."""
     hf_token: SecretStr | None = None
     """Hugging Face token, needed only to download gated models."""
-    hf_hub_offline: bool = False
+    hf_hub_offline: Switch = False
     """Never contact the hub; use what is on disk."""
-    hf_endpoint: str = Field("https://huggingface.co", pattern=r"^https?://")
+    hf_endpoint: HubAddress = "https://huggingface.co"
     """Address of the hub, for a mirror of one's own."""
     cache_dir: Path = Path(".cache")
     """Directory of downloaded models; /.cache in the image."""
 
-    align_device: Literal["auto", "cuda", "cpu"] = "auto"
+    align_device: Annotated[Literal["auto", "cuda", "cpu"], Choice] = "auto"
     """Where aligners run; auto follows DEVICE."""
-    diarize_device: Literal["auto", "cuda", "cpu"] = "auto"
+    diarize_device: Annotated[Literal["auto", "cuda", "cpu"], Choice] = "auto"
     """Where diarization runs; auto follows DEVICE."""
     align_batch_size: int = Field(8, ge=1, le=256)
     """Segments aligned together on a GPU, where batching is exact."""
-    align_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    align_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"
     """Number format of the aligner; auto is the fastest that keeps the word times: float16 on a GPU."""
     segmentation_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker segmentation; unset: 32 on a GPU, 8 on a CPU."""
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 2 on a CPU."""
-    diarize_precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    diarize_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"
     """Number format of the speaker embedding trunk; auto is the fastest that leaves the turns unchanged."""
     diarize_clustering_threshold: float | None = Field(None, gt=0, le=2)
     """Distance under which two voices are one; unset: the pipeline's own."""
     diarize_min_duration_off: float | None = Field(None, ge=0, le=10)
     """Pauses of one speaker shorter than this many seconds are filled; unset: the pipeline's own."""
-    diarize_beside_transcription: Literal["auto", "on", "off"] = "auto"
+    diarize_beside_transcription: Annotated[Literal["auto", "on", "off"], Choice] = "auto"
     """Run diarization while transcription runs; auto: where they use different devices."""
 
-    model_keep_alive_seconds: float = Field(0, ge=0)
+    model_keep_alive_seconds: Period = 0
     """Unload a model idle for this long; 0 keeps it."""
     max_loaded_models: int = Field(0, ge=0, le=100)
     """Whisper models, aligners and pipelines kept loaded, least recently used go first; 0 sets no limit."""
-    vram_budget_gb: float = Field(0, ge=0)
+    vram_budget_gb: float = Field(0, ge=0, le=100_000)
     """GPU memory for the weights of loaded models; beyond it the least recently used go; 0 sets no limit."""
-    oom_cpu_fallback: bool = True
+    oom_cpu_fallback: Switch = True
     """When a GPU stage runs out of memory at batch size 1, run it on the CPU instead of failing."""
 
-    max_file_size_mb: float = Field(1000, gt=0)
+    max_file_size_mb: float = Field(1000, gt=0, le=1_000_000)
     """Largest upload in megabytes (10^6 bytes)."""
-    max_duration_minutes: float = Field(720, gt=0)
+    max_duration_minutes: float = Field(720, gt=0, le=1_000_000)
     """Longest recording in minutes, counted while decoding."""
     temp_dir: Path | None = None
     """Directory for uploads under way; unset: whisperx-asr-api in the system's temporary directory."""
-    upload_stall_seconds: float = Field(60, gt=0)
+    upload_stall_seconds: Timeout = 60
     """An upload that sends nothing for this long is ended."""
-    decode_timeout_seconds: float = Field(900, gt=0)
+    decode_timeout_seconds: Timeout = 900
     """Time for decoding one upload."""
 
     gpu_concurrency: int = Field(1, ge=1, le=64)
     """Requests worked on at the same time."""
     max_queue_size: int = Field(100, ge=0, le=10000)
     """Requests that may wait; beyond it the answer is 503."""
-    queue_timeout: float = Field(3600, gt=0)
+    queue_timeout: Timeout = 3600
     """Longest wait for a slot in seconds, then 503."""
-    request_timeout: float = Field(7200, gt=0)
+    request_timeout: Timeout = 7200
     """Longest work on one request in seconds, then 504."""
-    watchdog_seconds: float = Field(600, gt=0)
+    watchdog_seconds: Timeout = 600
     """Work that passes no checkpoint for this long counts as hung: /health turns unhealthy."""
-    shutdown_grace_seconds: float = Field(60, ge=0)
+    shutdown_grace_seconds: Period = 60
     """Time that running and waiting requests get after SIGTERM."""
 
-    api_key: SecretStr | None = None
+    api_key: Keys = ()
     """Key, or several separated by commas, that requests must carry; unset: open to everyone."""
-    forwarded_allow_ips: str = "127.0.0.1"
+    forwarded_allow_ips: Proxies = ("127.0.0.1",)
     """Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated; * believes all."""
-    cors_origins: str = ""
+    cors_origins: Origins = ()
     """Web origins that may call the service from a browser, comma-separated."""
-    log_format: Literal["text", "json"] = "text"
+    log_format: Annotated[Literal["text", "json"], Choice] = "text"
     """Form of the log lines."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Choice] = "info"
     """Lowest level that is logged; file names appear at debug only."""

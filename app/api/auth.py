@@ -17,11 +17,6 @@ OPEN_PATHS = frozenset({"/health"})
 """What answers without a key: the probe of an orchestrator."""
 
 
-def split_keys(setting: str) -> tuple[str, ...]:
-    """Return the keys of a comma-separated setting."""
-    return tuple(key.strip() for key in setting.split(",") if key.strip())
-
-
 class RequireKey:
     """Answers 401, and nothing more, to a request without a valid key.
 

@@ -4,7 +4,9 @@ import base64
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from app.settings import Settings
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 
@@ -72,9 +74,15 @@ def test_the_probe_needs_no_key(tmp_path: Path) -> None:
 
 
 def test_without_configured_keys_everyone_is_let_in(tmp_path: Path) -> None:
-    for setting in (None, "", " , "):
-        with in_process(FakeEngines(), tmp_path, api_key=setting) as client:
-            assert client.get("/v1/models").status_code == 200
+    with in_process(FakeEngines(), tmp_path) as client:
+        assert client.get("/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("setting", [" ", " , ", ","])
+def test_a_key_that_is_set_and_empty_ends_the_start(setting: str) -> None:
+    """Whoever sets a key does not mean to let everybody in."""
+    with pytest.raises(ValidationError, match="api_key"):
+        Settings(_env_file=None, api_key=setting)  # type: ignore[arg-type]
 
 
 def test_keys_appear_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def test_a_name_outside_the_list_is_refused_with_the_list(name: str) -> None:
 
 
 def test_models_of_the_operator_are_added_and_win() -> None:
-    extra = parse_sources("mine=/models/mine, large-v3 = ./local , fine=owner/repo", "EXTRA_MODELS")
+    extra = parse_sources(("mine=/models/mine", "large-v3 = ./local", "fine=owner/repo"), "EXTRA_MODELS")
     catalogue = Catalogue(extra_models=extra)
     assert catalogue.names[-2:] == ("mine", "fine")
     mine, large, fine = (catalogue.resolve(name) for name in ("mine", "large-v3", "fine"))
@@ -78,7 +78,7 @@ def test_models_of_the_operator_are_added_and_win() -> None:
 @pytest.mark.parametrize("text", ["mine", "mine=", "=x/y", "a=b/c/d", "a=relative", "a=x/y,a=x/z", "a b=x/y"])
 def test_a_malformed_entry_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="EXTRA_MODELS"):
-        parse_sources(text, "EXTRA_MODELS")
+        parse_sources(text.split(","), "EXTRA_MODELS")
 
 
 def test_the_demo_brings_its_own_aligner_and_diarizer() -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -75,6 +75,8 @@ def _default(field: FieldInfo) -> str:
     default: Any = field.default
     if default is None:
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else f"{default}"
 
 
@@ -84,6 +86,8 @@ def default_in_words(field: FieldInfo) -> str:
 
 
 def _allowed(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is tuple:
+        return "list"
     choices = get_args(field.annotation)
     if field.annotation is bool:
         return "true, false"
@@ -98,4 +102,4 @@ def _limits(field: FieldInfo) -> Iterator[str]:
         for constraint in field.metadata:
             limit = getattr(constraint, attribute, None)
             if limit is not None:
-                yield f"{sign} {limit:g}"
+                yield f"{sign} {limit:.10g}"
