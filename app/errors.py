@@ -12,6 +12,7 @@ AsrError
 ├── AudioTooLong            more minutes than the operator allows
 ├── UploadStalled           the client stopped sending
 ├── Unauthorized            no or wrong key
+├── CrossSiteRequest        from a web page of another site
 ├── ClientLeft              the client closed the connection
 ├── Unavailable             try again later: carries retry_after_seconds
 │   ├── ServiceBusy             the queue is full
@@ -142,6 +143,20 @@ class Unauthorized(AsrError):
 
     def __init__(self) -> None:
         super().__init__("unauthorized")
+
+
+class CrossSiteRequest(AsrError):
+    """A web page of another site made a browser send this; CORS_ORIGINS names those that may."""
+
+    code = "cross_site"
+
+    def __init__(self, origin: str | None, host: str) -> None:
+        page = (origin or "another site")[:100]
+        super().__init__(
+            f"a web page of {page} may not send requests to {host[:100]}; name its origin in CORS_ORIGINS, "
+            "or let a proxy in front pass on the header Host"
+        )
+        self.origin = origin
 
 
 class ClientLeft(AsrError):

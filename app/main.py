@@ -11,6 +11,7 @@ from app import __version__
 from app.api import asr, docs, health, languages, models
 from app.api.access_log import AccessLog
 from app.api.auth import RequireKey
+from app.api.cross_site import RefuseCrossSite
 from app.api.dependencies import Services
 from app.api.disconnect import CancelOnDisconnect
 from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
@@ -128,6 +129,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Wrap the routes, innermost first: each layer sees what the ones below it answer."""
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in settings.api_key])
+    app.add_middleware(RefuseCrossSite, origins=settings.cors_origins)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

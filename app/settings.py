@@ -19,6 +19,8 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        # An error must not show what was written: it may be a key.
+        hide_input_in_errors=True,
         use_attribute_docstrings=True,
         validate_default=False,
         allow_inf_nan=False,

@@ -99,6 +99,8 @@ def _known(record: RequestRecord, stages: Mapping[str, float]) -> dict[str, obje
         known["model"] = record.model
     if record.audio_seconds is not None:
         known["audio_seconds"] = round(record.audio_seconds, 3)
+    if record.refused_origin:
+        known["origin"] = record.refused_origin[:100]
     for stage, seconds in stages.items():
         known[f"{stage}_seconds"] = round(seconds, 3)
     return known

@@ -27,7 +27,7 @@ LONGEST_HEADER = 4000
     response_class=Response,
     responses={
         200: transcript_answer(TranscriptAnswer),
-        **error_answers(400, 401, 408, 413, 500, 503, 504, 507),
+        **error_answers(400, 401, 403, 408, 413, 500, 503, 504, 507),
     },
     openapi_extra=upload_operation(*AsrOptions.model_fields),
 )

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 STATUS: dict[type[errors.AsrError], int] = {
     errors.BadRequest: 400,
     errors.Unauthorized: 401,
+    errors.CrossSiteRequest: 403,
     errors.UploadStalled: 408,
     errors.UploadTooLarge: 413,
     errors.AudioTooLong: 413,

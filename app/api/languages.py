@@ -22,7 +22,7 @@ OPTIONS = ("model", "encode")
 @router.post(
     PATH,
     summary="Tell which language is spoken",
-    responses=error_answers(400, 401, 408, 413, 500, 503, 504, 507),
+    responses=error_answers(400, 401, 403, 408, 413, 500, 503, 504, 507),
     openapi_extra=upload_operation(*OPTIONS),
 )
 async def detect_language(request: Request, services: ServicesDep) -> LanguageAnswer:

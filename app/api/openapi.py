@@ -143,6 +143,7 @@ def _error_answer(status: int) -> dict[str, Any]:
 _REASONS = {
     400: "The request cannot be carried out as sent; `detail` says what to change.",
     401: "The server wants a key and this is none.",
+    403: "A web page of another site sent it.",
     408: "The upload stalled.",
     413: "The upload is too large, or the recording too long.",
     500: "Something broke; the log of the service has the cause.",

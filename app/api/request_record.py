@@ -16,6 +16,8 @@ class RequestRecord:
     """Logged at debug level only."""
     model: str = ""
     audio_seconds: float | None = None
+    refused_origin: str = ""
+    """The site whose page was turned away."""
     outcome: str = ""
     """The error code; empty while nothing went wrong."""
 
