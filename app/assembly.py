@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.catalogue import DEFAULT_MODEL, Catalogue, parse_sources
+from app.catalogue import Catalogue, parse_sources
 from app.devices import (
     DevicePlan,
     ImplausibleSettings,
@@ -18,13 +18,21 @@ from app.engines.hub_client import HubClient
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
+from app.known_models import DEFAULT_MODEL
+from app.languages import LANGUAGES
+from app.model_settings import (
+    NOTHING,
+    check_chosen,
+    narrowed,
+    read_aligners,
+    read_languages,
+    read_preload_language,
+)
 from app.preloading import parts_to_preload
 from app.readiness import Part, Readiness
 from app.settings import Settings
 
 GIGABYTE = 1_000_000_000
-NOTHING = "none"
-"""PRELOAD_MODEL or PRELOAD_LANGUAGE: nothing is loaded at start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +58,46 @@ class EngineRoom:
 
 
 def build_catalogue(settings: Settings) -> Catalogue:
-    """Return the models that the operator allows.
+    """Return the models and languages that the operator allows.
 
     Raises:
-        ImplausibleSettings: EXTRA_MODELS, ALIGN_MODELS or DIARIZATION_MODEL is malformed.
+        ImplausibleSettings: a setting that names models or languages is malformed, or names one that is not
+            known or not allowed.
     """
+    preloaded = preloaded_model(settings)
     try:
         parse_sources([f"pipeline={settings.diarization_model}"], "DIARIZATION_MODEL")
-        return Catalogue(
-            default=DEFAULT_MODEL if settings.preload_model == NOTHING else settings.preload_model,
+        every = Catalogue(
+            default=settings.default_model or preloaded or DEFAULT_MODEL,
             extra_models=parse_sources(settings.extra_models, "EXTRA_MODELS"),
-            aligners=parse_sources(settings.align_models, "ALIGN_MODELS", pipelines=True),
+            aligners=read_aligners(settings.align_models, "ALIGN_MODELS"),
             diarizer=settings.diarization_model,
+            languages=read_languages(settings.allowed_languages, "ALLOWED_LANGUAGES") or tuple(LANGUAGES),
         )
+        catalogue = narrowed(every, settings.allowed_models)
+        if settings.default_model:
+            check_chosen(catalogue, "DEFAULT_MODEL", settings.default_model)
+        if catalogue.allowed:
+            check_chosen(catalogue, "PRELOAD_MODEL", preloaded or catalogue.default)
+        preloaded_language(settings, catalogue)
     except ValueError as exc:
         raise ImplausibleSettings(str(exc)) from exc
+    return catalogue
+
+
+def preloaded_model(settings: Settings) -> str | None:
+    """Return the name of the model that is loaded at start; None for none."""
+    return None if settings.preload_model.strip().lower() == NOTHING else settings.preload_model
+
+
+def preloaded_language(settings: Settings, catalogue: Catalogue) -> str | None:
+    """Return the code of the language whose aligner is loaded at start; None for none.
+
+    Raises:
+        ValueError: it is not known or not allowed.
+    """
+    chosen = "preload_language" in settings.model_fields_set
+    return read_preload_language(settings.preload_language, catalogue.languages, chosen=chosen)
 
 
 def build_plan(settings: Settings) -> DevicePlan:
@@ -146,7 +179,10 @@ def preloaded_parts(
     settings: Settings, catalogue: Catalogue, engines: Callable[[], LoadedEngines]
 ) -> tuple[Part, ...]:
     """Return what is loaded at start, in the order in which requests will miss it."""
-    if settings.preload_model == NOTHING:
+    model = preloaded_model(settings)
+    if model is None:
         return ()
-    language = None if settings.preload_language in ("", NOTHING) else settings.preload_language
-    return parts_to_preload(catalogue, engines, language=language, diarization=settings.preload_diarization)
+    language = preloaded_language(settings, catalogue)
+    return parts_to_preload(
+        catalogue, engines, model=model, language=language, diarization=settings.preload_diarization
+    )

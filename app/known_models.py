@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+DEFAULT_MODEL = "large-v3"
+DEFAULT_DIARIZER = "pyannote/speaker-diarization-community-1"
+
 WHISPER_REPOSITORIES: Mapping[str, str] = MappingProxyType(
     {
         "tiny": "Systran/faster-whisper-tiny",

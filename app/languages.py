@@ -1,5 +1,6 @@
 """The languages Whisper knows, and how people write them."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -29,28 +30,79 @@ LANGUAGES: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """Whisper's code -> the English name in lower case."""
 
-_OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+_ISO_CODES: Mapping[str, str] = MappingProxyType(
     {
-        "bokmal": "no", "bokmål": "no", "burmese": "my", "castilian": "es", "cmn": "zh", "farsi": "fa",
-        "fil": "tl", "filipino": "tl", "flemish": "nl", "haitian": "ht", "in": "id", "iw": "he", "jv": "jw",
-        "letzeburgesch": "lb", "mandarin": "zh", "moldavian": "ro", "moldovan": "ro", "nb": "no",
-        "panjabi": "pa", "pushto": "ps", "sinhalese": "si", "slovene": "sl", "valencian": "ca",
+        "af": "afr", "am": "amh", "ar": "ara arb arz ary apc acm aeb afb ajp", "as": "asm",
+        "az": "aze azj azb", "ba": "bak", "be": "bel", "bg": "bul", "bn": "ben", "bo": "bod tib", "br": "bre",
+        "bs": "bos", "ca": "cat", "cs": "ces cze", "cy": "cym wel", "da": "dan", "de": "deu ger",
+        "el": "ell gre", "en": "eng", "es": "spa", "et": "est ekk", "eu": "eus baq", "fa": "fas per pes prs",
+        "fi": "fin", "fo": "fao", "fr": "fra fre", "gl": "glg", "gu": "guj", "ha": "hau", "haw": "",
+        "he": "iw heb", "hi": "hin", "hr": "hrv scr", "ht": "hat", "hu": "hun", "hy": "hye arm",
+        "id": "in ind", "is": "isl ice", "it": "ita", "ja": "jpn", "jw": "jv jav", "ka": "kat geo",
+        "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "la": "lat", "lb": "ltz", "ln": "lin",
+        "lo": "lao", "lt": "lit", "lv": "lav lvs", "mg": "mlg plt", "mi": "mri mao", "mk": "mkd mac",
+        "ml": "mal", "mn": "mon khk", "mr": "mar", "ms": "msa may zsm", "mt": "mlt", "my": "mya bur",
+        "ne": "nep npi", "nl": "nld dut", "nn": "nno", "no": "nb nor nob", "oc": "oci", "pa": "pan",
+        "pl": "pol", "ps": "pus pbt pbu pst", "pt": "por", "ro": "mo ron rum mol", "ru": "rus", "sa": "san",
+        "sd": "snd", "si": "sin", "sk": "slk slo", "sl": "slv", "sn": "sna", "so": "som",
+        "sq": "sqi alb als", "sr": "srp scc", "su": "sun", "sv": "swe", "sw": "swa swh", "ta": "tam",
+        "te": "tel", "tg": "tgk", "th": "tha", "tk": "tuk", "tl": "fil tgl", "tr": "tur", "tt": "tat",
+        "uk": "ukr", "ur": "urd", "uz": "uzb uzn", "vi": "vie", "yi": "ji yid ydd", "yo": "yor", "yue": "",
+        "zh": "zho chi cmn",
     }
 )  # fmt: skip
-"""Other spellings, among them ISO codes where Whisper has a code of its own."""
+"""Whisper's code -> the other codes of ISO 639: of two letters, of three (both forms) and of a language's
+standard variety."""
+
+_OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "azeri": "az", "bangla": "bn", "bokmal": "no", "bokmål": "no", "brazilian portuguese": "pt",
+        "burmese": "my", "castilian": "es", "central khmer": "km", "farsi": "fa", "filipino": "tl",
+        "flemish": "nl", "haitian": "ht", "letzeburgesch": "lb", "mandarin": "zh", "mandarin chinese": "zh",
+        "modern greek": "el", "moldavian": "ro", "moldovan": "ro", "norwegian bokmal": "no",
+        "norwegian bokmål": "no", "norwegian nynorsk": "nn", "panjabi": "pa", "pushto": "ps",
+        "simplified chinese": "zh", "sinhalese": "si", "slovene": "sl", "traditional chinese": "zh",
+        "valencian": "ca",
+    }
+)  # fmt: skip
+"""Names beside the one that Whisper uses."""
+
+UNSET_WORDS = frozenset({"", "none", "null", "undefined"})
+"""What programs write for a variable that holds nothing."""
+UNKNOWN_LANGUAGE = UNSET_WORDS | {"auto", "mul", "und", "unknown", "zxx"}
+"""What media files, players and programs write where no language is known."""
 
 _CODES: Mapping[str, str] = MappingProxyType(
-    {code: code for code in LANGUAGES} | {name: code for code, name in LANGUAGES.items()} | dict(_OTHER_NAMES)
+    {code: code for code in LANGUAGES}
+    | {name: code for code, name in LANGUAGES.items()}
+    | {other: code for code, others in _ISO_CODES.items() for other in others.split()}
+    | dict(_OTHER_NAMES)
 )
 
 
 def language_code(written: str) -> str | None:
-    """Return Whisper's code for a code, an English name or a regional code such as pt-BR, in any case.
+    """Return Whisper's code for a language as people write it, in any case.
 
-    None: Whisper does not know the language.
+    That is a code of ISO 639-1, -2 or -3, an English name, or a tag or locale with script or region such as
+    pt-BR, zh-Hant-TW, de_DE.UTF-8 or "English (US)". None: Whisper does not know the language.
     """
-    name = " ".join(written.lower().replace("_", "-").split())
-    if name in _CODES:
-        return _CODES[name]
-    primary, dash, _region = name.partition("-")
+    name = _plain(written)
+    spaced = name.replace("-", " ")
+    if name in _CODES or spaced in _CODES:
+        return _CODES.get(name) or _CODES[spaced]
+    if name.startswith("zh-yue"):  # a tag of both: Cantonese, as a kind of Chinese
+        return "yue"
+    primary, dash, _rest = name.partition("-")
     return _CODES.get(primary) if dash and len(primary) in (2, 3) else None
+
+
+def is_unknown_language(written: str) -> bool:
+    """Return whether `written` says that nobody knows the language: empty, auto, und, null or the like."""
+    name = _plain(written)
+    return name in UNKNOWN_LANGUAGE or name.partition("-")[0] == "und"
+
+
+def _plain(written: str) -> str:
+    """Return `written` in lower case, without a locale's encoding and without what stands in brackets."""
+    bare = re.sub(r"\s*\(.*\)$|[.@].*$", "", written.strip().lower())
+    return " ".join(bare.replace("_", "-").split())

@@ -21,7 +21,7 @@ def settle(chosen: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     settled = dict(chosen)
     if chosen.get("encode") is False:
         settled.setdefault("diarize", False)
-    _refuse_contradictions(settled)
+    refuse_contradictions(settled)
     warnings = _speaker_counts(settled)
     if settled.get("diarize") is False:
         warnings += _without_effect(settled, _ONLY_FOR_SPEAKERS, "diarize=false")
@@ -35,7 +35,11 @@ def settle(chosen: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     return settled, warnings
 
 
-def _refuse_contradictions(settled: Mapping[str, object]) -> None:
+def refuse_contradictions(settled: Mapping[str, object]) -> None:
+    """Refuse values that contradict each other; one that is not there contradicts nothing.
+
+    Raises: ParameterConflict.
+    """
     if settled.get("return_speaker_embeddings") and settled.get("diarize") is False:
         raise ParameterConflict("return_speaker_embeddings", "needs diarize=true")
     if settled.get("highlight_words") and settled.get("word_timestamps") is False:

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.languages import LANGUAGES, language_code
+from app.languages import LANGUAGES, UNKNOWN_LANGUAGE, UNSET_WORDS, is_unknown_language, language_code
 
 _SWITCH_WORDS = {
     "true": True, "1": True, "yes": True, "on": True, "y": True, "t": True,
@@ -40,7 +41,7 @@ def _read_format(value: object) -> object:
 def _read_language(value: object) -> object:
     if not isinstance(value, str):
         return value
-    if value.strip().lower() == "auto":
+    if is_unknown_language(value):
         return None
     code = language_code(value)
     if code is None:
@@ -67,8 +68,20 @@ Language = Annotated[str | None, BeforeValidator(_read_language)]
 Phrase = Annotated[str, Field(max_length=4000), AfterValidator(_one_line)]
 """Line breaks and tabs become spaces; other control characters are refused."""
 
-LANGUAGE_CHOICE = f"auto, an English language name or one of {', '.join(LANGUAGES)}"
-"""What the option language allows, in words."""
+
+def language_choice(codes: Sequence[str] = tuple(LANGUAGES)) -> str:
+    """Return what the option language allows, in words, where `codes` are allowed."""
+    return f"auto, an English language name or one of {', '.join(codes)}"
+
+
+def is_unset(text: str, schema: dict[str, Any]) -> bool:
+    """Return whether `text` leaves the option with this JSON schema as it is without it.
+
+    >>> is_unset("null", {"type": "boolean"}), is_unset("auto", {"type": "integer"})
+    (True, True)
+    """
+    word = text.strip().lower()
+    return word in (UNKNOWN_LANGUAGE if _kind(schema).get("type") == "integer" else UNSET_WORDS)
 
 
 def choice_in_words(schema: dict[str, Any]) -> str:
@@ -77,8 +90,7 @@ def choice_in_words(schema: dict[str, Any]) -> str:
     >>> choice_in_words({"type": "integer", "minimum": 1, "maximum": 32})
     'a whole number from 1 to 32'
     """
-    if "anyOf" in schema:
-        return choice_in_words(next(each for each in schema["anyOf"] if each.get("type") != "null"))
+    schema = _kind(schema)
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     if schema["type"] == "boolean":
@@ -86,3 +98,8 @@ def choice_in_words(schema: dict[str, Any]) -> str:
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     return f"at most {schema['maxLength']} characters of text without control characters"
+
+
+def _kind(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of what can be written: the other one of a pair with null."""
+    return next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)

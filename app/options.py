@@ -1,18 +1,18 @@
 """Every option of POST /asr: the one place that knows its name, type, default, range and description."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.errors import BadParameter, ParameterConflict
-from app.option_rules import settle
+from app.languages import LANGUAGES
+from app.option_rules import refuse_contradictions, settle
 from app.option_values import (
-    LANGUAGE_CHOICE,
     Language,
     LineCount,
     LineWidth,
@@ -22,6 +22,8 @@ from app.option_values import (
     Switch,
     Task,
     choice_in_words,
+    is_unset,
+    language_choice,
 )
 
 
@@ -37,18 +39,18 @@ class AsrOptions(BaseModel):
     )
     language: Language = Field(
         None,
-        description="Spoken language as Whisper's code or English name in any case; auto detects it.",
+        description="Spoken language as ISO 639 code, tag such as pt-BR or English name; auto detects it.",
         examples=["en", "german", "auto"],
     )
     model: str | None = Field(
         None,
         max_length=200,
-        description="Name of the Whisper model, see GET /v1/models; empty takes the server's default.",
+        description="Whisper model by name, see GET /v1/models, or repository; empty takes the default.",
         examples=["large-v3"],
     )
     output_format: OutputFormat = Field(
         "json",
-        description="Form of the answer. Alias: output. txt is the same as text.",
+        description="Form of the answer. Alias: output; with output=json text is one string. txt means text.",
         examples=["json", "srt"],
     )
     word_timestamps: Switch = Field(
@@ -127,22 +129,22 @@ def _reader(field: FieldInfo) -> TypeAdapter[Any]:
     return TypeAdapter(annotated)
 
 
+_SCHEMAS: Mapping[str, dict[str, Any]] = MappingProxyType(AsrOptions.model_json_schema()["properties"])
 _READERS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
     {name: _reader(field) for name, field in AsrOptions.model_fields.items()}
 )
 
 
-def _choices() -> Mapping[str, str]:
-    schemas = AsrOptions.model_json_schema()["properties"]
-    return MappingProxyType(
-        {name: choice_in_words(schema) for name, schema in schemas.items() if name != "language"}
-        | {"language": LANGUAGE_CHOICE}
-    )
-
-
-OPTION_CHOICES: Mapping[str, str] = _choices()
+OPTION_CHOICES: Mapping[str, str] = MappingProxyType(
+    {
+        name: language_choice() if name == "language" else choice_in_words(schema)
+        for name, schema in _SCHEMAS.items()
+    }
+)
 """What each option allows, in words."""
 
+_PHRASES = frozenset({"initial_prompt", "hotwords"})
+"""Options whose text is free: what counts as unset might have been meant."""
 _MOST_NAMES_SHOWN = 10
 
 
@@ -154,49 +156,99 @@ class ParsedOptions:
     warnings: tuple[str, ...] = ()
     written: frozenset[str] = frozenset()
     """Names of the options that the caller wrote; the others have their defaults."""
+    spellings: frozenset[str] = frozenset()
+    """The same, as the caller spelled them: an alias may ask for another dialect of the answer."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the pairs of a request hold, not yet judged together."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    """By option."""
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By option: the name and the text that it was first written as."""
+    spellings: set[str] = field(default_factory=set)
+    unknown: dict[str, None] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+ModelResolver: TypeAlias = Callable[[str | None], str]
+"""Turns a name, or None for the default, into the model's own name; raises UnknownModel."""
 
 
 def parse_options(
     query: Sequence[tuple[str, str]],
     form: Sequence[tuple[str, str]],
     *,
-    resolve_model: Callable[[str | None], str],
+    resolve_model: ModelResolver,
+    languages: Sequence[str] = tuple(LANGUAGES),
 ) -> ParsedOptions:
     """Return the options written in the query string and in the form fields, both as pairs of name and text.
 
-    An empty text counts as unset. `resolve_model` turns a name, or None for the default,
-    into the model's own name.
+    They are judged together, wherever each of them stands. A text that is empty or null counts as unset.
+    `languages` are the codes that may be named.
 
     Raises: BadParameter, ParameterConflict, UnknownModel.
     """
-    chosen: dict[str, object] = {}
-    written: dict[str, tuple[str, str]] = {}
-    unknown: dict[str, None] = {}
-    for name, text in (*query, *form):
+    found = _find((*query, *form), resolve_model, languages)
+    if "model" not in found.values:
+        found.values["model"] = resolve_model(None)
+    settled, remarks = settle(found.values)
+    unknown = [name for name in found.unknown if name not in TOLERATED_NAMES]
+    return ParsedOptions(
+        AsrOptions.model_validate(settled),
+        (*_ignored(unknown), *found.remarks, *remarks),
+        frozenset(found.texts),
+        frozenset(found.spellings),
+    )
+
+
+def check_options(
+    pairs: Sequence[tuple[str, str]],
+    *,
+    resolve_model: ModelResolver,
+    languages: Sequence[str] = tuple(LANGUAGES),
+) -> Mapping[str, object]:
+    """Return the values in one part of a request, by option, unless they are wrong whatever else is sent.
+
+    Raises: BadParameter, ParameterConflict, UnknownModel.
+    """
+    values = _find(pairs, resolve_model, languages).values
+    refuse_contradictions(values)
+    return values
+
+
+def _find(pairs: Sequence[tuple[str, str]], resolve_model: ModelResolver, languages: Sequence[str]) -> _Found:
+    found = _Found()
+    for name, text in pairs:
         option = OPTION_ALIASES.get(name, name)
         if option not in _READERS:
-            unknown[name] = None
-        elif text.strip():
-            value = _read(option, name, text)
+            found.unknown[name] = None
+        elif is_unset(text, _SCHEMAS[option]):
+            if text.strip() and option in _PHRASES:
+                found.remarks.append(f"{name}={text.strip()} was taken as unset")
+        else:
+            value = _read(option, name, text, languages)
             if option == "model":
                 value = resolve_model(str(value))
-            if option in chosen and chosen[option] != value:
-                raise _conflict(option, written[option], (name, text))
-            chosen[option] = value
-            written.setdefault(option, (name, text))
-    if "model" not in chosen:
-        chosen["model"] = resolve_model(None)
-    settled, remarks = settle(chosen)
-    unknown_names = [name for name in unknown if name not in TOLERATED_NAMES]
-    warnings = (*_ignored(unknown_names), *remarks)
-    return ParsedOptions(AsrOptions.model_validate(settled), warnings, frozenset(written))
+            if option in found.values and found.values[option] != value:
+                raise _conflict(option, found.texts[option], (name, text))
+            found.values[option] = value
+            found.texts.setdefault(option, (name, text))
+            found.spellings.add(name)
+    return found
 
 
-def _read(option: str, name: str, text: str) -> object:
+def _read(option: str, name: str, text: str, languages: Sequence[str]) -> object:
+    allowed = language_choice(languages) if option == "language" else OPTION_CHOICES[option]
     try:
-        return _READERS[option].validate_python(text.strip())
+        value: object = _READERS[option].validate_python(text.strip())
     except ValidationError:
-        raise BadParameter(name, text, OPTION_CHOICES[option]) from None
+        raise BadParameter(name, text, allowed) from None
+    if option == "language" and value is not None and value not in languages:
+        raise BadParameter(name, text, allowed)
+    return value
 
 
 def _conflict(option: str, first: tuple[str, str], second: tuple[str, str]) -> ParameterConflict:

@@ -16,6 +16,7 @@ from app.engines.engine_loader import EngineLoader
 from app.engines.leasing import Loaded
 from app.engines.model_files import size_on_disk
 from app.errors import AsrError
+from app.model_settings import read_languages
 from app.settings import Settings
 
 
@@ -40,7 +41,8 @@ def prefetch(settings: Settings, names: Sequence[str], *, languages: Sequence[st
     try:
         catalogue = build_catalogue(settings)
         loader = build_loader(settings, build_plan(settings), show_progress=True)
-        items = list(_items(catalogue, loader, names, languages, diarization))
+        codes = read_languages(languages, "--languages")
+        items = list(_items(catalogue, loader, names, codes, diarization))
     except (AsrError, ValueError) as exc:
         errors.print(f"prefetch: {exc}", markup=False)
         return 2

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.option_values import Switch
 from app.setting_values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
 
@@ -48,8 +49,14 @@ class Settings(BaseSettings):
     cpu_threads: int = Field(0, ge=0, le=512)
     """Threads for CPU inference; 0 takes every core."""
 
-    preload_model: str = "large-v3"
-    """Whisper model loaded at start and used when a request names none; none: load nothing at start."""
+    preload_model: str = DEFAULT_MODEL
+    """Whisper model loaded at start; none: load nothing at start."""
+    default_model: str | None = None
+    """Whisper model used when a request names none; unset: PRELOAD_MODEL, or large-v3 where that is none."""
+    allowed_models: CommaList = ()
+    """Whisper models that requests may name, comma-separated; unset: all that are known."""
+    allowed_languages: CommaList = ()
+    """Languages that requests may name and that are detected, comma-separated; unset: all of Whisper's."""
     preload_language: str = "en"
     """Language whose aligner is loaded at start; none: load it at need."""
     preload_diarization: Switch = True
@@ -58,7 +65,7 @@ class Settings(BaseSettings):
     """More models as name=source, comma-separated; source is a directory (/ or ./ first) or a repository."""
     align_models: CommaList = ()
     """Aligners that replace the defaults, as language=source, comma-separated."""
-    diarization_model: str = "pyannote/speaker-diarization-community-1"
+    diarization_model: str = DEFAULT_DIARIZER
     """Diarization pipeline: hub repository or directory (/ or ./ first)."""
     hf_token: SecretStr | None = None
     """Hugging Face token, needed only to download gated models."""

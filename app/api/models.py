@@ -17,8 +17,7 @@ router = APIRouter(tags=["service"])
 async def list_models(services: ServicesDep) -> ModelList:
     """Return every model that a request may name, the server's default first."""
     catalogue = services.catalogue
-    default = catalogue.resolve().name
-    names = [default, *(name for name in catalogue.names if name != default)]
+    names = sorted(catalogue.names, key=lambda name: name != catalogue.default_name)
     return {"object": "list", "data": [_described(name, catalogue.resolve(name)) for name in names]}
 
 

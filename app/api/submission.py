@@ -1,6 +1,6 @@
 """From an HTTP request to checked options and a stored recording; nothing is decoded before that."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from app.api.dependencies import Services
 from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
 from app.catalogue import Catalogue, ModelSpec
-from app.errors import BadParameter, BadRequest
-from app.options import AsrOptions, ParsedOptions, parse_options
+from app.errors import BadRequest
+from app.options import AsrOptions, ModelResolver, ParsedOptions, check_options, parse_options
 from app.spool import StoredUpload
 
 FILE_FIELDS = frozenset({"audio_file"})
@@ -43,7 +43,7 @@ async def receive_submission(request: Request, services: Services) -> AsyncItera
         BadRequest, UploadTooLarge, UploadStalled, Unavailable, ClientLeft: before any engine is touched.
     """
     query = request.query_params.multi_items()
-    _read_options(query, (), services.catalogue)
+    _check_query(query, services.catalogue)
     services.worker.check_open()
     async with receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS) as form:
         parsed, model = _read_options(query, form.fields, services.catalogue)
@@ -60,23 +60,31 @@ async def receive_submission(request: Request, services: Services) -> AsyncItera
         )
 
 
+def _check_query(query: list[tuple[str, str]], catalogue: Catalogue) -> None:
+    """Refuse what the query string alone proves wrong, whatever the form will say."""
+    values = check_options(query, resolve_model=_own_name(catalogue), languages=catalogue.languages)
+    if "model" in values:
+        _check_ability(catalogue.resolve(str(values["model"])), values)
+
+
 def _read_options(
     query: list[tuple[str, str]], fields: tuple[tuple[str, str], ...], catalogue: Catalogue
 ) -> tuple[ParsedOptions, ModelSpec]:
-    parsed = parse_options(query, fields, resolve_model=lambda name: catalogue.resolve(name).name)
+    parsed = parse_options(query, fields, resolve_model=_own_name(catalogue), languages=catalogue.languages)
     model = catalogue.resolve(parsed.options.model)
-    _check_ability(parsed.options, model)
+    _check_ability(model, parsed.options.model_dump())
     return parsed, model
 
 
-def _check_ability(options: AsrOptions, model: ModelSpec) -> None:
-    """Refuse what the model was never trained to do, before it makes something up."""
-    if model.english_only and options.language not in (None, "en"):
-        raise BadParameter("language", options.language, f"en with the English-only model {model.name}")
-    if options.task == "translate" and not model.translates:
-        raise BadParameter(
-            "task", options.task, f"transcribe with the model {model.name}: it cannot translate"
-        )
+def _own_name(catalogue: Catalogue) -> ModelResolver:
+    return lambda name: catalogue.resolve(name).name
+
+
+def _check_ability(model: ModelSpec, values: Mapping[str, object]) -> None:
+    language, task = values.get("language"), values.get("task")
+    model.abilities.check(
+        model.name, language=str(language) if language else None, task=str(task) if task else None
+    )
 
 
 def _the_file(form: ReceivedForm) -> StoredUpload:

@@ -123,6 +123,48 @@ def test_a_bad_option_is_named_and_reaches_no_engine(
     assert engines.requests == engines.bounds == []
 
 
+@pytest.mark.parametrize(
+    ("default", "query", "form"),
+    [
+        ("turbo", {"task": "translate"}, {"model": "large-v3"}),
+        ("small.en", {"language": "de"}, {"model": "small"}),
+        ("large-v3", {"encode": "false", "return_speaker_embeddings": "true"}, {"diarize": "true"}),
+    ],
+)
+def test_options_are_judged_together_wherever_they_stand(
+    engines: FakeEngines, tmp_path: Path, default: str, query: dict[str, str], form: dict[str, str]
+) -> None:
+    upload = bytes(32000) if "encode" in query else tone()
+    with in_process(engines, tmp_path, preload_model=default) as client:
+        assert send(client, form, upload, **query).status_code == 200
+        assert send(client, query, upload, **form).status_code == 200
+        assert send(client, None, upload, **query, **form).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["task=translate&model=turbo", "language=de&model=small.en"])
+def test_what_a_model_cannot_do_is_refused_before_the_upload_is_read(client: TestClient, query: str) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"--x\r\n"
+        raise AssertionError("the upload was read")
+
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert client.post(f"/asr?{query}", content=body(), headers=kind).status_code == 400
+
+
+def test_what_is_not_allowed_is_as_unknown(engines: FakeEngines, tmp_path: Path) -> None:
+    settings = {"preload_model": "tiny", "allowed_models": "tiny,demo", "allowed_languages": "en,German"}
+    with in_process(engines, tmp_path, **settings) as client:
+        listed = [model["id"] for model in client.get("/v1/models").json()["data"]]
+        refused = send(client, {"model": "large-v3"})
+        language = send(client, {"language": "fr"})
+        assert send(client, {"model": "demo", "language": "deu"}).status_code == 200
+    assert listed == ["tiny", "demo"]
+    assert (refused.status_code, refused.json()["code"]) == (400, "model_not_found")
+    assert refused.json()["detail"].endswith("use one of tiny, demo")
+    assert (language.status_code, language.json()["code"]) == (400, "invalid_parameter")
+    assert language.json()["detail"].endswith("one of en, de")
+
+
 def test_a_bad_query_is_refused_before_the_upload_is_read(client: TestClient) -> None:
     def body() -> Iterator[bytes]:
         yield b"--x\r\n"

@@ -6,7 +6,7 @@ import pytest
 
 from app.catalogue import Catalogue
 from tests.fake_engines import FakeEngines
-from tests.in_process import in_process
+from tests.in_process import in_process, tone
 
 
 def test_the_list_has_the_shape_of_openai(tmp_path: Path) -> None:
@@ -42,3 +42,17 @@ def test_the_operators_models_are_listed_without_their_address(tmp_path: Path) -
 def test_every_listed_name_is_accepted(name: str) -> None:
     """Fault 23: names are advertised that transcriptions reject."""
     assert Catalogue().resolve(name).name
+
+
+def test_the_list_is_there_when_the_default_is_not(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path, preload_model="no-such-model") as client:
+        answer = client.get("/v1/models")
+    assert answer.status_code == 200
+    assert [model["id"] for model in answer.json()["data"]] == list(Catalogue().names)
+
+
+def test_a_default_that_is_not_preloaded_comes_first(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path, default_model="Whisper-Small") as client:
+        assert client.get("/v1/models").json()["data"][0]["id"] == "small"
+        answer = client.post("/asr", files={"audio_file": ("a.wav", tone())})
+    assert answer.json()["model"] == "small"

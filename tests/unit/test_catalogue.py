@@ -9,6 +9,9 @@ import pytest
 from app.catalogue import Catalogue, parse_sources
 from app.errors import ModelUnavailable, UnknownModel
 from app.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
+from app.model_settings import narrowed
+
+REPOSITORY = "Systran/faster-whisper-large-v3"
 
 
 def table_in(package: str, module: str, variable: str) -> dict[str, str]:
@@ -45,6 +48,11 @@ def test_aligners_are_those_of_the_installed_whisperx() -> None:
         ("openai/whisper-tiny.en", "tiny.en"),
         ("Whisper-Turbo", "large-v3-turbo"),
         (" tiny ", "tiny"),
+        ("Systran/faster-whisper-large-v3", "large-v3"),
+        ("systran/FASTER-whisper-tiny", "tiny"),
+        ("mobiuslabsgmbh/faster-whisper-large-v3-turbo", "large-v3-turbo"),
+        ("distil-whisper/distil-large-v3.5-ct2", "distil-large-v3.5"),
+        ("distil-whisper/distil-large-v3", "distil-large-v3"),
         ("whisper-1", "small"),
         (None, "small"),
         ("", "small"),
@@ -55,7 +63,7 @@ def test_every_spelling_leads_to_one_model(name: str | None, canonical: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc", "/models/x", "Systran/faster-whisper-tiny", "someone/else", "tinyy", "x" * 500]
+    "name", ["../../etc", "/models/x", "Systran/faster-whisper-gigantic", "someone/else", "tinyy", "x" * 500]
 )
 def test_a_name_outside_the_list_is_refused_with_the_list(name: str) -> None:
     with pytest.raises(UnknownModel) as refused:
@@ -73,6 +81,59 @@ def test_models_of_the_operator_are_added_and_win() -> None:
     assert (mine.source, mine.is_local) == ("/models/mine", True)
     assert (large.source, large.is_local) == ("./local", True)
     assert (fine.source, fine.is_local) == ("owner/repo", False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [None, "whisper-1", "LARGE-V3", "large", "whisper-large", "openai/whisper-large-v3", REPOSITORY],
+)
+def test_a_model_of_the_operator_wins_under_every_name_of_the_built_in_one(name: str | None) -> None:
+    catalogue = Catalogue(extra_models={"large-v3": "/models/ours"})
+    assert (catalogue.resolve(name).name, catalogue.resolve(name).source) == ("large-v3", "/models/ours")
+
+
+def test_an_alias_can_be_taken_over_without_the_model_behind_it() -> None:
+    catalogue = Catalogue(extra_models={"large": "/models/ours", "whisper-1": "owner/fine"})
+    assert catalogue.resolve("large").source == "/models/ours"
+    assert catalogue.resolve("large-v3").source == "Systran/faster-whisper-large-v3"
+    assert catalogue.resolve("whisper-1").source == "owner/fine"
+    assert catalogue.resolve().name == "large-v3"
+
+
+def test_a_repository_of_the_operator_is_as_good_as_its_name_and_a_directory_is_not() -> None:
+    catalogue = Catalogue(extra_models={"fine": "Owner/Repo", "ours": "/models/ours"})
+    assert catalogue.resolve("owner/repo").name == "fine"
+    with pytest.raises(UnknownModel):
+        catalogue.resolve("/models/ours")
+
+
+def test_a_known_repository_under_another_name_can_do_what_it_can() -> None:
+    catalogue = Catalogue(
+        extra_models={
+            "fast": "Systran/faster-whisper-tiny.en",
+            "quick": "mobiuslabsgmbh/faster-whisper-LARGE-v3-turbo",
+        }
+    )
+    assert catalogue.resolve("fast").english_only
+    assert not catalogue.resolve("quick").translates
+    assert not catalogue.resolve("quick").english_only
+
+
+def test_only_allowed_models_are_named_and_found() -> None:
+    catalogue = narrowed(
+        Catalogue(default="tiny", extra_models={"ours": "/models/ours"}), ["Whisper-tiny", "ours", "turbo"]
+    )
+    assert catalogue.names == ("tiny", "large-v3-turbo", "turbo", "ours")
+    assert catalogue.resolve("openai/whisper-turbo").name == "large-v3-turbo"
+    assert catalogue.resolve("whisper-1").name == "tiny"
+    for name in ("large-v3", "large", "demo", "whisper-large-v3", "Systran/faster-whisper-large-v3"):
+        with pytest.raises(UnknownModel, match="use one of tiny, large-v3-turbo, turbo, ours"):
+            catalogue.resolve(name)
+
+
+def test_an_unknown_allowed_model_is_named() -> None:
+    with pytest.raises(ValueError, match="ALLOWED_MODELS: there is no model 'gpt-9'"):
+        narrowed(Catalogue(), ["tiny", "gpt-9"])
 
 
 @pytest.mark.parametrize("text", ["mine", "mine=", "=x/y", "a=b/c/d", "a=relative", "a=x/y,a=x/z", "a b=x/y"])
@@ -119,3 +180,4 @@ def test_an_unknown_default_is_the_operators_fault_not_the_clients() -> None:
         with pytest.raises(ModelUnavailable, match="PRELOAD_MODEL"):
             catalogue.resolve(name)
     assert catalogue.resolve("tiny").name == "tiny"
+    assert catalogue.default_name is None

@@ -33,7 +33,7 @@ LAYERS = [
     ],
     ["app.api"],
     ["app.settings", "app.setting_names", "app.setting_values"],
-    ["app.assembly", "app.start_checks"],
+    ["app.assembly", "app.model_settings", "app.start_checks"],
     ["app.main"],
     ["app.serving", "app.healthcheck", "app.prefetch", "app.__main__"],
     ["app.demo"],

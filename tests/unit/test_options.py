@@ -8,7 +8,14 @@ import pytest
 
 from app.errors import BadParameter, ParameterConflict, UnknownModel
 from app.languages import LANGUAGES, language_code
-from app.options import OPTION_ALIASES, OPTION_CHOICES, AsrOptions, ParsedOptions, parse_options
+from app.options import (
+    OPTION_ALIASES,
+    OPTION_CHOICES,
+    AsrOptions,
+    ParsedOptions,
+    check_options,
+    parse_options,
+)
 
 MODELS = {None: "large-v3", "large-v3": "large-v3", "whisper-1": "large-v3", "demo": "demo"}
 
@@ -58,6 +65,16 @@ def test_defaults_are_those_of_the_contract() -> None:
         ("language=auto", "language", None),
         ("language=pt-BR", "language", "pt"),
         ("language=jv", "language", "jw"),
+        ("language=eng", "language", "en"),
+        ("language=GER", "language", "de"),
+        ("language=deu", "language", "de"),
+        ("language=zho", "language", "zh"),
+        ("language=zh-yue", "language", "yue"),
+        ("language=fil-PH", "language", "tl"),
+        ("language=de_DE.UTF-8", "language", "de"),
+        ("language=Chinese (Taiwan)", "language", "zh"),
+        ("language=haitian_creole", "language", "ht"),
+        ("language=Norwegian Bokmål", "language", "no"),
         ("language=Haitian Creole", "language", "ht"),
         ("model=whisper-1", "model", "large-v3"),
         ("output_format=SRT", "output_format", "srt"),
@@ -169,6 +186,78 @@ def test_the_same_value_twice_is_fine(query: str, form: str) -> None:
 def test_an_empty_value_is_none() -> None:
     written = "|".join(f"{name}= " for name in AsrOptions.model_fields)
     assert parsed(written) == parsed()
+
+
+@pytest.mark.parametrize("word", ["null", "None", "UNDEFINED"])
+def test_what_programs_write_for_nothing_is_none(word: str) -> None:
+    written = "|".join(f"{name}={word}" for name in AsrOptions.model_fields)
+    got = parsed(written)
+    assert got.options == parsed().options
+    assert got.written == frozenset()
+    assert got.warnings == (
+        f"initial_prompt={word} was taken as unset",
+        f"hotwords={word} was taken as unset",
+    )
+    assert parsed(written, "language=de|num_speakers=2").options.num_speakers == 2
+
+
+@pytest.mark.parametrize("word", ["und", "MUL", "zxx", "auto", "und-Latn", "unknown"])
+def test_a_language_that_nobody_knows_is_detected(word: str) -> None:
+    assert parsed(f"language={word}") == parsed("language=auto")
+    assert parsed(f"language={word}").options.language is None
+
+
+@pytest.mark.parametrize("word", ["auto", "und", "mul", "zxx", "null", "none", "undefined", " None "])
+def test_the_same_words_leave_every_number_unset(word: str) -> None:
+    numbers = [name for name, choice in OPTION_CHOICES.items() if choice.startswith("a whole number")]
+    assert len(numbers) == 5
+    assert parsed("diarize=false", "|".join(f"{name}={word}" for name in numbers)).warnings == ()
+
+
+def test_a_language_that_is_not_allowed_is_as_unknown() -> None:
+    for text in ("fr", "French", "klingon"):
+        with pytest.raises(BadParameter, match=r"use auto, an English language name or one of en, de$"):
+            parse_options([("language", text)], [], resolve_model=resolve_model, languages=("en", "de"))
+    pairs = [("language", "German")]
+    assert (
+        parse_options(pairs, [], resolve_model=resolve_model, languages=("en", "de")).options.language == "de"
+    )
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "encode=false|return_speaker_embeddings=true|diarize=true",
+        "encode=false|num_speakers=2|diarize=true|output=json",
+        "output=srt|highlight_words=true|max_line_width=30",
+        "num_speakers=2|max_speakers=3|min_speakers=1",
+    ],
+)
+def test_options_mean_the_same_however_they_are_split(whole: str) -> None:
+    pairs = whole.split("|")
+    for taken in range(2 ** len(pairs)):
+        query = [pair for number, pair in enumerate(pairs) if taken >> number & 1]
+        form = [pair for pair in pairs if pair not in query]
+        check_options([tuple(pair.split("=")) for pair in query], resolve_model=resolve_model)  # type: ignore[misc]
+        got = parsed("|".join(query), "|".join(form))
+        assert (got.options, set(got.warnings)) == (parsed(whole).options, set(parsed(whole).warnings))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "task=sing",
+        "model=gpt-9",
+        "language=en|language=de",
+        "min_speakers=3|max_speakers=2",
+        "diarize=false|return_speaker_embeddings=true",
+        "word_timestamps=false|highlight_words=true",
+    ],
+)
+def test_what_one_part_alone_proves_wrong_is_refused_before_the_other_is_known(part: str) -> None:
+    pairs = [tuple(pair.split("=")) for pair in part.split("|")]
+    with pytest.raises((BadParameter, ParameterConflict, UnknownModel)):
+        check_options(pairs, resolve_model=resolve_model)  # type: ignore[arg-type]
 
 
 def test_raw_pcm_is_not_diarized_unless_asked_for() -> None:

@@ -11,7 +11,10 @@ COSTS = {
     "batch_size": "Memory grows with it, time falls. It is lowered by itself when memory runs out.",
     "cpu_threads": "Cores that other programs lack.",
     "preload_model": "large-v3: 3.1 GB to download, the same in GPU memory as float16. "
-    "`none` loads nothing at start, and large-v3 at need.",
+    "`none` loads nothing at start.",
+    "default_model": "Loaded at need where it is not the preloaded one.",
+    "allowed_models": "Bounds what requests can make the service download and load.",
+    "allowed_languages": "Each language of a request or a recording loads its aligner, 0.4 to 1.2 GB.",
     "preload_language": "0.36 GB for English, 1.2 GB for most others. `none` loads aligners at need.",
     "preload_diarization": "33 MB to download.",
     "extra_models": "Their own size. They win over built-in names.",
