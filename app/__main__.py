@@ -3,37 +3,41 @@
 import argparse
 import sys
 
-from pydantic import ValidationError
-
 from app.devices import ImplausibleSettings
-from app.settings import Settings
+from app.setting_values import split_list
+from app.settings import Settings, misspelt_names, read_settings
+from app.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
 
 BAD_SETTINGS = 2
-"""Exit status when the settings make no sense; what is wrong is said on standard error."""
+"""Exit status when the settings or the machine make no start possible; standard error says what is wrong."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` name; return the exit status."""
     parsed = _parser().parse_args(arguments)
     try:
-        return _run(parsed, Settings())
-    except ValidationError as exc:
-        for error in exc.errors():
-            print(f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}", file=sys.stderr)
+        check_processor()
+        return _run(parsed, read_settings())
     except ImplausibleSettings as exc:
         print(exc, file=sys.stderr)
-    return BAD_SETTINGS
+        return BAD_SETTINGS
 
 
 def _run(parsed: argparse.Namespace, settings: Settings) -> int:
+    for sentence in misspelt_names():
+        print(sentence, file=sys.stderr)
+    check_cache(settings.cache_dir, offline=settings.hf_hub_offline)
     if parsed.command == "serve":
+        host, port = parsed.host or settings.host, settings.port if parsed.port is None else parsed.port
+        check_uploads(settings.temp_dir)
+        check_ffmpeg()
+        check_address(host, port)
         from app.serving import serve
 
-        serve(settings, host=parsed.host, port=parsed.port)
+        serve(settings, host=host, port=port)
     from app.prefetch import prefetch
 
-    languages = tuple(code.strip() for code in parsed.languages.split(",") if code.strip())
-    return prefetch(settings, parsed.models, languages=languages, diarization=parsed.diarization)
+    return prefetch(settings, parsed.models, languages=parsed.languages, diarization=parsed.diarization)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,10 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="answer requests until SIGTERM")
     serving.add_argument("--host", help="address to listen on (HOST)")
-    serving.add_argument("--port", type=int, help="port to listen on, 0 for a free one (PORT)")
+    serving.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (PORT)")
     fetching = commands.add_parser("prefetch", help="download models and check that they load")
     fetching.add_argument("models", nargs="+", metavar="MODEL", help="Whisper models by name")
-    fetching.add_argument("--languages", default="en", help="languages to fetch aligners for, as en,de")
+    fetching.add_argument(
+        "--languages", type=split_list, default="en", help="languages to fetch aligners for, as en,de"
+    )
     fetching.add_argument(
         "--no-diarization",
         dest="diarization",
@@ -52,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
         help="leave the diarization pipeline out",
     )
     return parser
+
+
+def _port(text: str) -> int:
+    """Return the number of a port; argparse turns the ValueError of anything else into status 2."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{number} is not from 0 to 65535")
+    return number
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ LAST_ANSWERS_SECONDS = 10
 """Time for answers to leave after the last piece of work is done."""
 
 
-def serve(settings: Settings, *, host: str | None, port: int | None) -> NoReturn:
+def serve(settings: Settings, *, host: str, port: int) -> NoReturn:
     """Listen until SIGTERM or SIGINT, then end the process."""
+    app = create_app(settings)
     keep_working_memory()
-    serve_app(create_app(settings), settings, host=host, port=port)
+    serve_app(app, settings, host=host, port=port)
 
 
 def serve_app(

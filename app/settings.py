@@ -1,22 +1,33 @@
 """Everything an operator can set, read once from the environment (and a .env file) into one frozen value."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from app.devices import ImplausibleSettings
 from app.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.option_values import Switch
+from app.setting_names import misspelt_lines, misspelt_variables
 from app.setting_values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
+
+ENV_FILE = ".env"
+ENCODING = "utf-8-sig"
+"""UTF-8, with or without the mark that some editors put before it."""
+_SECRETS = ("api_key", "hf_token", "hf_endpoint")
+"""Settings whose values are never repeated."""
 
 
 class Settings(BaseSettings):
     """The operator's choices; an empty or blank variable counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8-sig",
+        env_file=ENV_FILE,
+        env_file_encoding=ENCODING,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -140,3 +151,41 @@ class Settings(BaseSettings):
     """Form of the log lines."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Choice] = "info"
     """Lowest level that is logged; file names appear at debug only."""
+
+
+def misspelt_names(env_file: str | Path = ENV_FILE, environment: Iterable[str] | None = None) -> list[str]:
+    """Return a sentence for each name in `env_file` or the environment that is a setting misspelt."""
+    settings = tuple(Settings.model_fields)
+    written = tuple(dotenv_values(env_file, encoding=ENCODING, interpolate=False))
+    variables = os.environ if environment is None else environment
+    others = [name for name in variables if name not in written]
+    return [*misspelt_lines(written, settings), *misspelt_variables(others, settings)]
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment and of .env.
+
+    Raises:
+        ImplausibleSettings: a value makes no sense, or .env cannot be read; one line for each mistake.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        # Not as the cause: a traceback of it would repeat the values.
+        raise ImplausibleSettings("\n".join(_in_words(dict(error)) for error in exc.errors())) from None
+    except UnicodeDecodeError as exc:
+        raise ImplausibleSettings(".env is not UTF-8: save it as UTF-8 text") from exc
+    except (OSError, SettingsError) as exc:
+        raise ImplausibleSettings(f".env cannot be read: {_reason(exc)}") from exc
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    value = error.get("input")
+    shown = name not in _SECRETS and error["type"] != "value_error" and isinstance(value, str | int | float)
+    return f"{name.upper()}={str(value)[:80]}: {message}" if shown else f"{name.upper()}: {message}"
+
+
+def _reason(exc: Exception) -> str:
+    return (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
