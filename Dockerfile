@@ -51,13 +51,18 @@ RUN --mount=type=bind,from=setup,source=/others,target=/mnt \
 
 RUN groupadd --gid 1000 asr \
  && useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin asr \
- && install --directory --owner 1000 --group 1000 /.cache
+ && install --directory --owner 1000 --group 0 --mode 1777 /.cache
 
-# HOME: libraries that insist on a directory of their own find the one place that is writable and forgotten.
+# Any uid may run it: /.cache, and with it a new volume, lets everybody write, as /tmp does.
+# HOME and USER: libraries that insist on a directory of their own find the one place that is writable and forgotten,
+# and need not ask the system for the name of a uid that it does not know.
+# CUDA_CACHE_PATH: kernels compiled for a card are kept for the next start.
 # TEMP_DIR: uploads wait on the volume, since /tmp may be a tmpfs, that is memory.
 ENV CACHE_DIR=/.cache \
     TEMP_DIR=/.cache/uploads \
+    CUDA_CACHE_PATH=/.cache/cuda \
     HOME=/tmp \
+    USER=asr \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all \

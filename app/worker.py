@@ -33,6 +33,8 @@ FIRST_ESTIMATE_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 120
 RESTART_SECONDS = 30
 """What a client is told to wait while this process makes room for its successor."""
+LAST_PATIENCE_SECONDS = 5
+"""How long the end of the process waits for threads that have not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Worker:
         except TimeoutError:
             self._give_up(lambda: ServiceDraining(RESTART_SECONDS))
 
-    async def stop(self, patience: float = 5) -> bool:
+    async def stop(self, patience: float = LAST_PATIENCE_SECONDS) -> bool:
         """Give up what is left and end the threads; False if one is still inside its work after `patience`.
 
         Such a thread may sit in native code, which nothing ends but the end of the process.

@@ -12,7 +12,9 @@ import jsonschema
 import pytest
 import yaml
 
+from app.serving import LAST_ANSWERS_SECONDS
 from app.settings import Settings
+from app.worker import LAST_PATIENCE_SECONDS
 from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,10 @@ COMPOSE = ROOT / "docker-compose.yml"
 DEVELOPMENT = ROOT / "docker-compose.dev.yml"
 SCHEMA = json.loads(Path(__file__).with_name("compose_schema.json").read_text(encoding="utf-8"))
 PROFILES = ["gpu", "cpu"]
+LONGEST_STOP = Settings(_env_file=None).shutdown_grace_seconds + LAST_ANSWERS_SECONDS + LAST_PATIENCE_SECONDS
+"""Seconds from SIGTERM to the end: accepted work, the last answers, threads that do not end."""
+MARGIN = 10
+"""Seconds for all else, on a busy machine."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -125,8 +131,13 @@ def test_services_start_again_rotate_logs_and_keep_models(name: str) -> None:
 
 @pytest.mark.parametrize("name", services())
 def test_accepted_work_is_finished_before_docker_kills_the_process(name: str) -> None:
-    grace = int(services()[name]["stop_grace_period"].removesuffix("s"))
-    assert grace > Settings(_env_file=None).shutdown_grace_seconds
+    assert int(services()[name]["stop_grace_period"].removesuffix("s")) >= LONGEST_STOP + MARGIN
+
+
+def test_the_command_of_the_readme_gives_as_much_time() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (timeout,) = re.findall(r"--stop-timeout (\d+)", text)
+    assert int(timeout) >= LONGEST_STOP + MARGIN
 
 
 @pytest.mark.parametrize("name", load(DEVELOPMENT)["services"])

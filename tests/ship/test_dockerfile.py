@@ -102,6 +102,27 @@ def test_the_image_runs_as_an_ordinary_user_with_one_volume() -> None:
     assert instruction("VOLUME") == "/.cache"
 
 
+def chosen() -> dict[str, str]:
+    """The variables of the last ENV."""
+    return dict(pair.split("=", 1) for pair in instruction("ENV").split())
+
+
+def test_any_other_user_can_write_to_a_new_volume() -> None:
+    """A volume takes owner and mode from the directory of the image: like /tmp it is open to every uid."""
+    (made,) = re.findall(r"install --directory (.*) /\.cache", dockerfile())
+    assert made.split() == ["--owner", "1000", "--group", "0", "--mode", "1777"]
+
+
+def test_a_uid_without_a_name_has_a_home_and_a_user_name() -> None:
+    """getpass.getuser asks for the name of the uid, and raises, unless the environment has one."""
+    assert (chosen()["HOME"], bool(chosen()["USER"])) == ("/tmp", True)
+
+
+def test_what_should_outlive_a_container_lies_on_the_volume() -> None:
+    kept = [chosen()[name] for name in ("CACHE_DIR", "TEMP_DIR", "CUDA_CACHE_PATH")]
+    assert all(path == "/.cache" or path.startswith("/.cache/") for path in kept)
+
+
 def test_the_image_chooses_what_compose_does_not_forward() -> None:
     chosen = set(re.findall(r"\b([A-Z_]+)=", instruction("ENV"))) | {"HOST", "PORT"}
     assert set(FIXED_IN_IMAGE) <= chosen
