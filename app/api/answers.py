@@ -44,8 +44,8 @@ class SegmentAnswer(TypedDict):
 class TranscriptAnswer(TypedDict):
     """What was said, when and by whom."""
 
-    text: list[SegmentAnswer]
-    """The same as segments."""
+    text: list[SegmentAnswer] | str
+    """The same as segments; asked for as output=json, the plain text as one string."""
     language: LanguageCode
     segments: list[SegmentAnswer]
     word_segments: list[WordAnswer]

@@ -11,8 +11,10 @@ from app.api.submission import Submission, receive_submission
 from app.api.work import run_submission
 from app.audio import Waveform
 from app.formats import FORMATS, CueLayout, content_disposition
+from app.formats.json_format import render_with_plain_text
 from app.options import AsrOptions
 from app.pipeline import Run
+from app.transcript import Transcript
 
 router = APIRouter(tags=["speech to text"])
 
@@ -38,11 +40,23 @@ async def transcribe(request: Request, services: ServicesDep) -> Response:
 
         def work(waveform: Waveform, run: Run) -> tuple[bytes, tuple[str, ...]]:
             transcript = services.pipeline.transcribe(waveform, model, options, run)
-            document = FORMATS[options.output_format].render(transcript, _layout(options))
-            return document.encode(), transcript.warnings
+            return _document(transcript, submission).encode(), transcript.warnings
 
         document, warnings = await run_submission(request, services, submission, work)
         return _answer(document, warnings, submission)
+
+
+def _document(transcript: Transcript, submission: Submission) -> str:
+    """Return the transcript in the form that was asked for.
+
+    `output` is whisper-asr-webservice's name of the option: whoever sends it wants JSON as it is there, with
+    the text as one string.
+    """
+    options = submission.options
+    if options.output_format == "json" and "output" in submission.spellings:
+        asked_for_speakers = options.diarize and "diarize" in submission.written
+        return render_with_plain_text(transcript, name_speakers=asked_for_speakers)
+    return FORMATS[options.output_format].render(transcript, _layout(options))
 
 
 def _layout(options: AsrOptions) -> CueLayout:

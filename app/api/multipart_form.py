@@ -60,7 +60,12 @@ class MultipartForm:
         """
         kind, parameters = parse_options_header(content_type)
         boundary = parameters.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not boundary:
+        if kind == b"multipart/form-data" and not boundary:
+            raise BadRequest(
+                "the header Content-Type: multipart/form-data lacks its boundary; "
+                "do not set this header, let the client library write it"
+            )
+        if kind != b"multipart/form-data":
             raise BadRequest(f"the body is not multipart/form-data; {HOW_TO_SEND}")
         self._file_names = file_names
         self._limits = limits

@@ -1,5 +1,7 @@
 """From an HTTP request to checked options and a stored recording; nothing is decoded before that."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +14,21 @@ from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
 from app.catalogue import Catalogue, ModelSpec
 from app.errors import BadRequest
-from app.options import AsrOptions, ModelResolver, ParsedOptions, check_options, parse_options
+from app.options import (
+    OPTION_ALIASES,
+    AsrOptions,
+    ModelResolver,
+    ParsedOptions,
+    check_options,
+    parse_options,
+)
 from app.spool import StoredUpload
 
-FILE_FIELDS = frozenset({"audio_file"})
-"""Form fields that may hold the recording."""
+FILE_FIELDS = frozenset({"audio_file", "file"})
+"""Form fields that may hold the recording: ours, and the name that OpenAI's clients use."""
+_LONGEST_FILE_NAME = 4096
+"""Bytes; a path on Linux is no longer."""
+_MOST_FILES_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,8 @@ class Submission:
     options: AsrOptions
     written: frozenset[str]
     """Names of the options that the client wrote."""
+    spellings: frozenset[str]
+    """The same, as the client spelled them."""
     model: ModelSpec
     warnings: tuple[str, ...]
     client: str
@@ -50,12 +64,13 @@ async def receive_submission(request: Request, services: Services) -> AsyncItera
         record = record_of(request)
         record.file_name, record.model = form.file_name, model.name
         yield Submission(
-            upload=_the_file(form),
+            upload=await asyncio.to_thread(_the_file, form),
             file_name=form.file_name,
             options=parsed.options,
             written=parsed.written,
+            spellings=parsed.spellings,
             model=model,
-            warnings=parsed.warnings,
+            warnings=(*parsed.warnings, *_left_out(form)),
             client=client_of(request),
         )
 
@@ -88,7 +103,44 @@ def _check_ability(model: ModelSpec, values: Mapping[str, object]) -> None:
 
 
 def _the_file(form: ReceivedForm) -> StoredUpload:
+    """Return the recording; may wait for the disk.
+
+    Raises:
+        BadRequest: there is none, or its name came in its place.
+    """
     if form.file is None:
         found = f" (the file came as {form.other_files[0][:40]!r})" if form.other_files else ""
         raise BadRequest(f"audio_file: missing; send the recording in a form field of this name{found}")
+    if not form.file_name and form.file.size <= _LONGEST_FILE_NAME:
+        with form.file.borrow() as path:
+            _refuse_a_name(form.field_name, path.read_bytes())
     return form.file
+
+
+def _refuse_a_name(field_name: str, content: bytes) -> None:
+    """Refuse a line of text: curl sends the name itself where the @ before it is missing."""
+    try:
+        text = content.decode().strip()
+    except UnicodeDecodeError:
+        return
+    if text.isprintable():
+        found = "a file name" if re.search(r"[./\\]", text) else "text"
+        raise BadRequest(
+            f"{field_name} holds {found}, not a file: with curl write @ before the name, "
+            f"as in -F {field_name}=@meeting.mp3"
+        )
+
+
+def _left_out(form: ReceivedForm) -> list[str]:
+    """Return warnings about the files of the form that are not the recording."""
+    names = list(dict.fromkeys(form.other_files))
+    remarks = []
+    for name in names[:_MOST_FILES_NAMED]:
+        shown = ascii(name if len(name) <= 40 else name[:37] + "...")
+        if name in OPTION_ALIASES or name in AsrOptions.model_fields:
+            remarks.append(f"{name} was sent as a file and was ignored; send it as a plain form field")
+        else:
+            remarks.append(f"the file {shown} was ignored; the recording is {form.field_name}")
+    if len(names) > _MOST_FILES_NAMED:
+        remarks.append(f"{len(names) - _MOST_FILES_NAMED} more files were ignored")
+    return remarks

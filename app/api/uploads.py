@@ -42,6 +42,8 @@ class ReceivedForm:
     """A received form. The file is gone at the end of the `with` block that gave it."""
 
     file: StoredUpload | None
+    field_name: str
+    """The form field that it came in."""
     file_name: str
     """What the client calls the file: for people and the debug log only, never for a path."""
     fields: tuple[tuple[str, str], ...]
@@ -112,7 +114,7 @@ class _Receiver:
         self._limits = limits
         self._file_names = file_names
         self._stack = stack
-        self._file_name = ""
+        self._field_name = self._file_name = ""
         self._fields: list[tuple[str, str]] = []
         self._other_files: list[str] = []
         self._keeping = False
@@ -136,7 +138,8 @@ class _Receiver:
 
     def received(self) -> ReceivedForm:
         """Return the form; call it when all events were taken."""
-        return ReceivedForm(self.file, self._file_name, tuple(self._fields), tuple(self._other_files))
+        names = self._field_name, self._file_name
+        return ReceivedForm(self.file, *names, tuple(self._fields), tuple(self._other_files))
 
     def _begin_file(self, part: FileBegin) -> None:
         self._keeping = part.name in self._file_names
@@ -144,9 +147,9 @@ class _Receiver:
             self._other_files.append(part.name)
             return
         if self.file is not None:
-            raise BadRequest(f"{part.name}: send one recording per request")
+            raise BadRequest(f"{part.name}: send one recording per request; {self._field_name} holds one")
         self.file = self._stack.enter_context(self._spool.new_upload())
-        self._file_name = part.file_name
+        self._field_name, self._file_name = part.name, part.file_name
 
     async def _keep(self, block: bytes) -> None:
         self._received += len(block)

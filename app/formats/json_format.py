@@ -3,8 +3,10 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from app.formats import text
 from app.formats.cues import CueLayout
 from app.formats.plain_text import encodable
 from app.transcript import Segment, Transcript, Word
@@ -12,7 +14,23 @@ from app.transcript import Segment, Transcript, Word
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
     """Return the document as compact JSON in which every number is finite."""
-    return json.dumps(document(transcript), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _compact(document(transcript))
+
+
+def render_with_plain_text(transcript: Transcript, *, name_speakers: bool) -> str:
+    """Return the same with `text` as one string, as clients of whisper-asr-webservice expect it.
+
+    The string is the plain text document; the speakers stand in it only if the client asked for them.
+    """
+    segments = transcript.segments
+    if not name_speakers:
+        segments = tuple(replace(segment, speaker=None) for segment in segments)
+    plain = text.render(replace(transcript, segments=segments), CueLayout())
+    return _compact({**document(transcript), "text": plain})
+
+
+def _compact(answer: dict[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def document(transcript: Transcript) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def test_what_is_no_recording_is_the_callers_mistake(
 @pytest.mark.parametrize(
     "body",
     [
-        {"files": {"file": ("a.wav", b"RIFF")}},
+        {"files": {"recording": ("a.wav", b"RIFF")}},
         {"data": {"task": "transcribe"}},
         {"json": {"audio_file": "x"}},
         {"content": b"garbage", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
@@ -210,6 +210,64 @@ def test_a_body_without_the_recording_is_a_400_not_a_422(client: TestClient, bod
     answer = client.post("/asr", **body)
     assert answer.status_code == 400
     assert set(answer.json()) == {"detail", "code", "request_id"}
+
+
+def form(*parts: tuple[str, str | None, bytes]) -> dict[str, Any]:
+    """Return what sends a form of (name, file name, content)."""
+    return {"files": [(name, (file_name, content)) for name, file_name, content in parts]}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([("audio_file", None, b"./a.flac")], "audio_file holds a file name, not a file: with curl write @"),
+        ([("file", None, b"x.mp3")], "file holds a file name, not a file: with curl write @"),
+        ([("audio_file", None, "grüße\n".encode())], "audio_file holds text, not a file: with curl write @"),
+        ([("file", "a.wav", tone()), ("audio_file", "b.wav", tone())], "send one recording per request"),
+        ([("audio_file", "a.wav", tone()), ("file", "b.wav", tone())], "send one recording per request"),
+        ([("recording", "a.wav", tone())], "audio_file: missing"),
+    ],
+)  # fmt: skip
+def test_a_common_mistake_is_told_with_what_to_change(
+    client: TestClient, parts: list[tuple[str, str | None, bytes]], words: str
+) -> None:
+    answer = client.post("/asr", **form(*parts, ("task", None, b"transcribe")))
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]
+
+
+def test_a_header_without_boundary_is_told(client: TestClient) -> None:
+    answer = client.post("/asr", content=b"--x\r\n", headers={"Content-Type": "multipart/form-data"})
+    assert answer.status_code == 400
+    assert "lacks its boundary" in answer.json()["detail"]
+    assert "let the client library write it" in answer.json()["detail"]
+
+
+def test_few_raw_samples_without_a_file_name_are_no_text(client: TestClient) -> None:
+    parts = [("audio_file", None, bytes(3200)), ("encode", None, b"false")]
+    assert client.post("/asr", **form(*parts)).status_code == 200
+
+
+def test_no_file_of_a_form_is_dropped_in_silence(client: TestClient) -> None:
+    parts = [
+        ("language", "blob", b"de"),
+        ("output", "blob", b"srt"),
+        ("audio_file", "a.wav", tone()),
+        ("cover\u20ac", "c.png", b"x"),
+        ("cover\u20ac", "d.png", b"x"),
+    ]
+    answer = client.post("/asr", **form(*parts))
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == [
+        "language was sent as a file and was ignored; send it as a plain form field",
+        "output was sent as a file and was ignored; send it as a plain form field",
+        "the file 'cover\\u20ac' was ignored; the recording is audio_file",
+    ]
+    many = client.post("/asr", **form(("file", "a.wav", tone()), *((f"f{n}", "f", b"") for n in range(30))))
+    assert many.json()["warnings"][-2:] == [
+        "the file 'f9' was ignored; the recording is file",
+        "20 more files were ignored",
+    ]
 
 
 def test_speaker_counts_reach_the_engine_by_name(client: TestClient, engines: FakeEngines) -> None:

@@ -128,4 +128,12 @@ def test_silence_gives_no_null_text(live: httpx.Client) -> None:
     answer = send(live, samples, encode=False, diarize=False)
     assert answer.status_code == 200
     assert all(isinstance(segment["text"], str) for segment in answer.json()["segments"])
-    assert answer.json()["text"] == answer.json()["segments"]
+    assert isinstance(answer.json()["text"], str)
+
+
+def test_its_text_loses_no_speaker_though_it_comes_as_a_string(client: TestClient) -> None:
+    """Speakr takes a text that is a string as it is; one that is none it builds from the segments itself."""
+    body = send(client, tone()).json()
+    assert body["text"] == "[SPEAKER_00]: hello\n[SPEAKER_01]: there\n"
+    assert [segment["speaker"] for segment in body["segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+    assert send(client, tone(), diarize=False).json()["text"] == "hello there\n"

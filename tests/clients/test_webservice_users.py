@@ -39,6 +39,41 @@ def test_the_form_of_the_answer_is_chosen_in_the_query(
     assert answer.text.startswith(beginning)
 
 
+@pytest.mark.parametrize("name", ["audio_file", "file"])
+@pytest.mark.parametrize("asked", [{"diarize": "true"}, {"enable_diarization": "1"}, {"diarize": "false"}])
+def test_the_text_of_its_json_is_the_string_that_its_plain_text_is(
+    client: TestClient, asked: dict[str, str], name: str
+) -> None:
+    def ask(output: str) -> httpx.Response:
+        return client.post("/asr", params={"output": output, **asked}, files={name: ("talk.wav", tone())})
+
+    assert ask("json").json()["text"] == ask("txt").text
+
+
+def test_speakers_that_nobody_asked_for_are_not_in_the_string_but_in_the_segments(client: TestClient) -> None:
+    body = client.post("/asr?output=json", files={"audio_file": ("talk.wav", tone())}).json()
+    assert body["text"] == "hello\nthere\n"
+    assert [segment["speaker"] for segment in body["segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ({}, list),
+        ({"output_format": "json"}, list),
+        ({"output": "json"}, str),
+        ({"output": "JSON", "output_format": "json"}, str),
+    ],
+)
+def test_the_text_is_a_list_unless_the_other_services_own_parameter_asks(
+    client: TestClient, query: dict[str, str], kind: type
+) -> None:
+    answer = client.post("/asr", params=query, files={"audio_file": ("talk.wav", tone())})
+    assert isinstance(answer.json()["text"], kind)
+    in_form = client.post("/asr", data=query, files={"audio_file": ("talk.wav", tone())})
+    assert isinstance(in_form.json()["text"], kind)
+
+
 def test_options_of_the_other_service_that_mean_nothing_here_do_no_harm(client: TestClient) -> None:
     query = {"vad_filter": "true", "encode": "true", "output": "json"}
     answer = client.post("/asr", params=query, files={"audio_file": ("talk.wav", tone())})

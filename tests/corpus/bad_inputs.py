@@ -230,7 +230,7 @@ def _broken_requests(good: bytes) -> Iterator[BadInput]:
     yield typed("octets", "application/octet-stream", good, "multipart/form-data")
     yield typed("json_body", "application/json", b"{}", "multipart/form-data")
     yield typed("urlencoded", "application/x-www-form-urlencoded", b"audio_file=x", "multipart/form-data")
-    yield typed("no_boundary", "multipart/form-data", fine, "multipart/form-data")
+    yield typed("no_boundary", "multipart/form-data", fine, "multipart/form-data lacks its boundary")
     yield typed("other_boundary", "multipart/form-data; boundary=other", fine, "multipart/form-data")
     yield typed("mixed", f"multipart/mixed; boundary={BOUNDARY}", fine, "multipart/form-data")
     yield typed("long_boundary", "multipart/form-data; boundary=" + "b" * 400, fine, "boundary")
@@ -242,6 +242,9 @@ def _broken_requests(good: bytes) -> Iterator[BadInput]:
     yield BadInput("nameless_part", part("x", b"").replace(b'; name="x"', b"") + END, 400, "no name")
     yield BadInput("no_file", part("language", b"en") + END, 400, "audio_file")
     yield BadInput("file_under_another_name", part("recording", good, "a.wav") + END, 400, "recording")
+    yield BadInput("name_in_place_of_the_file", part("file", b"x.mp3") + END, 400, "file holds a file name")
+    two_names = part("file", good, "a.wav") + fine
+    yield BadInput("two_files_under_both_names", two_names, 400, "one recording")
     yield BadInput("two_files", part("audio_file", good, "a.wav") + fine, 400, "one recording")
     yield BadInput("field_not_utf8", part("language", b"\xff\xfe") + fine, 400, "UTF-8")
     yield BadInput("field_too_long", part("initial_prompt", b"x" * 3_000_000) + fine, 400, "too long")
