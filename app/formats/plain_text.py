@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from app.formats.direction import isolated
 from app.transcript import Segment
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -29,4 +30,13 @@ def plain_segment(segment: Segment) -> Segment:
 
 def speaker_mark(speaker: str | None) -> str:
     """Return what stands before the words of `speaker`."""
-    return f"[{plain_line(speaker)}]: " if speaker else ""
+    return f"{_bracketed(speaker)}: " if speaker else ""
+
+
+def right_to_left_speaker_mark(speaker: str | None) -> str:
+    """Return the same for words that are written from right to left."""
+    return f"{isolated(_bracketed(speaker))}: " if speaker else ""
+
+
+def _bracketed(speaker: str) -> str:
+    return f"[{plain_line(speaker)}]"

@@ -1,11 +1,20 @@
 """Plain text (.txt): one line per segment, the speaker's name before it where one is known."""
 
 from app.formats.cues import CueLayout
-from app.formats.plain_text import plain_line, speaker_mark
-from app.transcript import Transcript
+from app.formats.direction import reads_right_to_left, right_to_left
+from app.formats.plain_text import plain_line, right_to_left_speaker_mark, speaker_mark
+from app.transcript import Segment, Transcript
 
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
     """Return the lines; segments without text leave none."""
-    lines = ((speaker_mark(segment.speaker), plain_line(segment.text)) for segment in transcript.segments)
-    return "".join(f"{mark}{line}\n" for mark, line in lines if line)
+    return "".join(f"{line}\n" for line in map(_line, transcript.segments) if line)
+
+
+def _line(segment: Segment) -> str:
+    line = plain_line(segment.text)
+    if not line:
+        return ""
+    if segment.speaker and reads_right_to_left(line):
+        return right_to_left(right_to_left_speaker_mark(segment.speaker) + line)
+    return speaker_mark(segment.speaker) + line

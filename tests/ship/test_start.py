@@ -1,5 +1,6 @@
 """A start that cannot succeed ends at once with status 2 and a sentence that says what to change."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -42,6 +43,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TEMP_DIR", str(tmp_path / "uploads"))
     monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))  # a start brings its own
     return tmp_path
 
 

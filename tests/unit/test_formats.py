@@ -180,7 +180,7 @@ def test_one_word_per_cue_is_possible() -> None:
     assert [(event.start, event.end, event.plaintext) for event in document] == [
         (0, 300, "one"),
         (300, 600, "two"),
-        (600, 900, "three"),
+        (600, 1400, "three"),
     ]
 
 
@@ -275,9 +275,99 @@ def test_overlapping_segments_give_cues_side_by_side() -> None:
     assert [(event.start, event.end) for event in document] == [(0, 2000), (2000, 3000)]
 
 
+def shown_times(*segments: Segment, layout: CueLayout | None = None) -> list[tuple[int, int]]:
+    return [(event.start, event.end) for event in cues_of(*segments, layout=layout or CueLayout())]
+
+
 def test_a_segment_without_length_is_still_shown() -> None:
-    document = cues_of(Segment(1.0, 1.0, "first"), Segment(1.0, 2.0, "second"), layout=CueLayout())
-    assert [(event.start, event.end) for event in document] == [(1000, 1001), (1001, 2000)]
+    assert shown_times(Segment(1.0, 1.0, "first"), Segment(1.0, 2.0, "second")) == [
+        (1000, 1500),
+        (1500, 2300),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("segments", "times"),
+    [
+        ([(5.0, 5.02)], [(5000, 5800)]),
+        ([(5.0, 5.02), (8.0, 9.0)], [(5000, 5800), (8000, 9000)]),
+        ([(5.0, 5.02), (5.6, 6.6)], [(5000, 5600), (5600, 6600)]),
+        ([(5.0, 5.7), (5.9, 6.8)], [(5000, 5900), (5900, 6800)]),
+        ([(5.0, 6.0), (6.15, 7.0)], [(5000, 6150), (6150, 7000)]),
+        ([(5.0, 6.0), (6.2, 7.0)], [(5000, 6000), (6200, 7000)]),
+        ([(5.0, 6.0), (5.01, 7.0)], [(5000, 5500), (5500, 7000)]),
+        ([(5.0, 5.3), (5.01, 5.3), (5.02, 5.3)], [(5000, 5500), (5500, 6000), (6000, 6800)]),
+        ([(5.0, 11.95), (12.1, 13.0)], [(5000, 12000), (12100, 13000)]),
+    ],
+    ids=["alone", "room", "some room", "short and a gap", "tiny gap", "real gap", "two", "three", "full"],
+)  # fmt: skip
+def test_no_cue_flashes(segments: list[tuple[float, float]], times: list[tuple[int, int]]) -> None:
+    spoken_at = [Segment(start, end, "No.", None, f"SPEAKER_0{i}") for i, (start, end) in enumerate(segments)]
+    assert shown_times(*spoken_at) == times
+
+
+def test_what_is_said_in_between_is_shown_when_it_is_said() -> None:
+    """A long segment of several cues does not hold back the one that falls into it."""
+    events = cues_of(spoken(LONG, speaker="A"), Segment(4.0, 5.0, "No!", None, "B"), layout=CueLayout())
+    (interjection,) = [event for event in events if "No!" in event.plaintext]
+    assert 4000 <= interjection.start <= 4500
+
+
+RLM, FSI, PDI = "\u200f", "\u2068", "\u2069"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "שלום, מה שלומך?",
+        "مرحبا، كيف حالك؟",
+        "سلام، حال شما چطور است؟",
+        "آپ کیسے ہیں؟",
+        "WhatsApp זה טוב מאוד.",
+    ],
+)
+def test_right_to_left_lines_keep_name_and_full_stop_on_their_sides(text: str) -> None:
+    """Some players go by the first letter of a line, some by none: marks at both ends serve both."""
+    line = f"{RLM}{FSI}[SPEAKER_00]{PDI}: {text}{RLM}"
+    transcript = Transcript((Segment(0.0, 2.0, text, None, "SPEAKER_00"),), "he", 2.0, "demo")
+    assert FORMATS["srt"].render(transcript, CueLayout()).splitlines()[2] == line
+    assert FORMATS["vtt"].render(transcript, CueLayout()).splitlines()[3] == line
+    assert FORMATS["text"].render(transcript, CueLayout()) == f"{line}\n"
+
+
+def test_every_line_of_a_right_to_left_cue_is_marked_and_none_is_wider() -> None:
+    text = "אמרתי לו אתמול שאנחנו צריכים לסיים את הדוח הזה עד יום שישי, ו-Google עדיין לא ענתה לנו."
+    document = cues_of(Segment(0.0, 6.0, text, None, "SPEAKER_00"), layout=CueLayout())
+    lines = [line for event in document for line in event.plaintext.split("\n")]
+    assert len(lines) > 1
+    assert all(line.startswith(RLM) and line.endswith(RLM) for line in lines)
+    bare = [line.strip(RLM).replace(FSI, "").replace(PDI, "") for line in lines]
+    assert max(map(len, bare)) <= 42
+    assert " ".join(bare).replace("[SPEAKER_00]: ", "") == text
+
+
+def test_highlighting_leaves_right_to_left_lines_marked() -> None:
+    segment = spoken("שלום לכולם", speaker="SPEAKER_00")
+    shown = FORMATS["vtt"].render(Transcript((segment,), "he", 1.0, "demo"), CueLayout(highlight_words=True))
+    assert f"{RLM}{FSI}[SPEAKER_00]{PDI}: <u>שלום</u> לכולם{RLM}" in shown
+
+
+@pytest.mark.parametrize("name", ["json", "tsv"])
+def test_data_holds_no_marks(name: str) -> None:
+    transcript = Transcript((Segment(0.0, 2.0, "שלום.", None, "SPEAKER_00"),), "he", 2.0, "demo")
+    assert not {RLM, FSI, PDI} & set(FORMATS[name].render(transcript, CueLayout()))
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "text"])
+@pytest.mark.parametrize("text", ["Shall we begin?", "他说：好。", "The word שלום means peace.", "2025", "…"])
+def test_other_lines_hold_no_marks(name: str, text: str) -> None:
+    transcript = Transcript((Segment(0.0, 2.0, text, None, "SPEAKER_00"),), "en", 2.0, "demo")
+    assert not {RLM, FSI, PDI} & set(FORMATS[name].render(transcript, CueLayout()))
+
+
+def test_plain_right_to_left_text_without_a_name_is_left_alone() -> None:
+    transcript = Transcript((Segment(0.0, 2.0, "שלום."),), "he", 2.0, "demo")
+    assert FORMATS["text"].render(transcript, CueLayout()) == "שלום.\n"
 
 
 def test_json_names_no_unknown_value() -> None:

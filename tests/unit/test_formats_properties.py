@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from itertools import pairwise
 
@@ -82,6 +83,11 @@ def without_space(text: str) -> str:
     return "".join(text.split())
 
 
+def without_marks(text: str) -> str:
+    """Leave out what is written around right-to-left text, and how it came."""
+    return re.sub("[\u200f\u2068\u2069]", "", text)
+
+
 @some_examples
 @given(WILD, LAYOUT)
 def test_any_transcript_can_be_written_in_any_format(transcript: Transcript, layout: CueLayout) -> None:
@@ -110,12 +116,34 @@ def test_cues_are_in_order_apart_and_short(transcript: Transcript, layout: CueLa
 
 
 @some_examples
+@given(WILD, LAYOUT)
+def test_no_cue_flashes_where_there_is_room(transcript: Transcript, layout: CueLayout) -> None:
+    """A cue under 0.8 s lasts until the next one, and a pause under 0.2 s is none."""
+    for cue, following in pairwise(cues(transcript, layout)):
+        gap = following.start - cue.end
+        assert cue.end - cue.start >= 800 or gap == 0
+        assert gap == 0 or gap >= 200 or cue.end - cue.start == 7000
+    assert all(cue.end - cue.start >= 800 for cue in cues(transcript, layout)[-1:])
+
+
+@some_examples
+@given(spoken(), LAYOUT)
+def test_cues_come_with_their_words_or_a_little_later(transcript: Transcript, layout: CueLayout) -> None:
+    """Whoever begins at the same moment waits two seconds at most."""
+    shown = cues(transcript, replace(layout, highlight_words=False))
+    starts = [milliseconds(segment.start) for segment in transcript.segments]
+    ends = [milliseconds(segment.end) for segment in transcript.segments]
+    assert all(min(starts) <= cue.start <= max(ends) + 2000 for cue in shown)
+
+
+@some_examples
 @given(spoken(), LAYOUT)
 def test_cues_keep_line_count_width_and_every_word(transcript: Transcript, layout: CueLayout) -> None:
     layout = CueLayout(layout.max_line_width, layout.max_line_count)
-    shown = [cue.text(str) for cue in cues(transcript, layout)]
+    shown = [without_marks(cue.text(str)) for cue in cues(transcript, layout)]
     said = without_space("".join(re.sub(r"^\[SPEAKER_0\d\]: ", "", text) for text in shown))
-    assert said == without_space("".join(plain_line(segment.text) for segment in transcript.segments))
+    spoken_text = "".join(plain_line(segment.text) for segment in transcript.segments)
+    assert said == without_marks(without_space(spoken_text))
     for text in shown:
         lines = text.split("\n")
         assert len(lines) <= (layout.max_line_count or 2)
