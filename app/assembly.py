@@ -1,7 +1,7 @@
 """From settings to concrete parts: the half of the composition root that `serve` and `prefetch` share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from app.catalogue import Catalogue, parse_sources
 from app.devices import (
@@ -18,6 +18,7 @@ from app.engines.hub_client import HubClient
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
+from app.engines.subject import Subject
 from app.known_models import DEFAULT_MODEL
 from app.languages import LANGUAGES
 from app.model_settings import (
@@ -28,8 +29,8 @@ from app.model_settings import (
     read_languages,
     read_preload_language,
 )
-from app.preloading import parts_to_preload
-from app.readiness import Part, Readiness
+from app.preloading import Preloader, expected_parts, load_part
+from app.readiness import Ledger, Part
 from app.settings import Settings
 
 GIGABYTE = 1_000_000_000
@@ -43,17 +44,22 @@ class EngineRoom:
     plan: DevicePlan
     pool: Pool
     engines: LoadedEngines
-    readiness: Readiness
+    ledger: Ledger
+    preloader: Preloader
     reaper: IdleReaper
 
     def start(self) -> None:
         """Begin to preload and to unload what is idle; returns at once."""
-        self.readiness.start()
+        self.preloader.start()
         self.reaper.start()
+
+    def is_loaded(self, subject: Subject) -> bool:
+        """Return whether `subject` is in memory now."""
+        return _is_loaded(self.pool, subject)
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self.readiness.stop()
+        self.preloader.stop()
         self.reaper.stop()
 
 
@@ -77,8 +83,7 @@ def build_catalogue(settings: Settings) -> Catalogue:
         catalogue = narrowed(every, settings.allowed_models)
         if settings.default_model:
             check_chosen(catalogue, "DEFAULT_MODEL", settings.default_model)
-        if catalogue.allowed:
-            check_chosen(catalogue, "PRELOAD_MODEL", preloaded or catalogue.default)
+        check_chosen(catalogue, "PRELOAD_MODEL", preloaded or catalogue.default)
         preloaded_language(settings, catalogue)
     except ValueError as exc:
         raise ImplausibleSettings(str(exc)) from exc
@@ -159,30 +164,37 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         max_loaded=settings.max_loaded_models,
         budget_bytes=int(settings.vram_budget_gb * GIGABYTE),
     )
-    # The engines report to the readiness, which loads the engines: each call looks them up when it runs.
-    readiness = Readiness(preloaded_parts(settings, catalogue, lambda: engines))
+    loader = build_loader(settings, plan, show_progress=False)
+    ledger = Ledger(
+        service_parts(settings, catalogue),
+        named_sources=(*catalogue.extra_models.values(), *catalogue.aligners.values(), catalogue.diarizer),
+    )
     engines = LoadedEngines(
         catalogue,
         pool,
-        build_loader(settings, plan, show_progress=False),
+        loader,
         plan,
         align_batch_size=settings.align_batch_size,
         diarize_batch_size=max(_windows(settings, plan)),
         cpu_fallback=settings.oom_cpu_fallback,
-        observe=readiness.observe,
+        observer=ledger,
+    )
+    preloader = Preloader(
+        ledger, partial(load_part, engines), look=loader.look, is_loaded=partial(_is_loaded, pool)
     )
     reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
-    return EngineRoom(catalogue, plan, pool, engines, readiness, reaper)
+    return EngineRoom(catalogue, plan, pool, engines, ledger, preloader, reaper)
 
 
-def preloaded_parts(
-    settings: Settings, catalogue: Catalogue, engines: Callable[[], LoadedEngines]
-) -> tuple[Part, ...]:
-    """Return what is loaded at start, in the order in which requests will miss it."""
-    model = preloaded_model(settings)
-    if model is None:
-        return ()
-    language = preloaded_language(settings, catalogue)
-    return parts_to_preload(
-        catalogue, engines, model=model, language=language, diarization=settings.preload_diarization
+def service_parts(settings: Settings, catalogue: Catalogue) -> tuple[Part, ...]:
+    """Return the engines that the service is to have, in the order in which requests will miss them."""
+    return expected_parts(
+        catalogue,
+        preloaded=preloaded_model(settings),
+        language=preloaded_language(settings, catalogue),
+        diarization=settings.preload_diarization,
     )
+
+
+def _is_loaded(pool: Pool, subject: Subject) -> bool:
+    return any(subject.on(entry.key.device) == entry.key for entry in pool.loaded())

@@ -1,5 +1,6 @@
 """The composition root: puts the parts together and knows all of them; nothing else does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,7 +29,8 @@ from app.engines import Engines
 from app.engines.gpu import gpu_memory
 from app.logs import configure_logging
 from app.pipeline import Pipeline
-from app.readiness import Readiness
+from app.readiness import Ledger
+from app.self_check import SelfCheck
 from app.settings import Settings
 from app.spool import Spool
 from app.worker import Worker
@@ -82,7 +84,7 @@ def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Service
             watchdog_seconds=settings.watchdog_seconds,
         ),
         # Engines from outside are ready as they come: there is nothing to preload.
-        readiness=room.readiness if engines is room.engines else Readiness(()),
+        ledger=room.ledger if engines is room.engines else Ledger(),
         loaded_engines=room.pool.loaded,
         device=room.plan.whisper,
     )
@@ -101,12 +103,16 @@ async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None
     """Run what lives as long as the process: worker threads, preloading, unloading of idle models."""
     app.state.services = services
     await services.worker.start()
+    checking: asyncio.Task[None] | None = None
     if room is not None:
         room.start()
+        check = SelfCheck(room.ledger, room.engines, services.worker, is_loaded=room.is_loaded)
+        checking = asyncio.create_task(check.watch())
     try:
         yield
     finally:
-        if room is not None:
+        if room is not None and checking is not None:
+            checking.cancel()
             room.stop()
         work_ended = await services.worker.stop()
         app.state.ended = work_ended and (room is None or not room.pool.loading)

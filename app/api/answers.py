@@ -97,9 +97,10 @@ class DiarizationState(TypedDict):
 
     model: str
     available: bool
+    """True where that is proven: it is loaded, its last load worked, or its files are on disk."""
     loaded: bool
     reason: NotRequired[str]
-    """Why it is not available."""
+    """Why it is not available, or not proven to be."""
 
 
 @with_config(CLOSED)

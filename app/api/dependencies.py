@@ -11,7 +11,7 @@ from app.audio import Decoder
 from app.catalogue import Catalogue
 from app.engines.leasing import PoolEntry
 from app.pipeline import Pipeline
-from app.readiness import Readiness
+from app.readiness import Ledger
 from app.spool import Spool
 from app.worker import Worker
 
@@ -26,7 +26,7 @@ class Services:
     decoder: Decoder
     pipeline: Pipeline
     worker: Worker
-    readiness: Readiness
+    ledger: Ledger
     loaded_engines: Callable[[], tuple[PoolEntry, ...]]
     device: str
     """Where Whisper runs: cuda or cpu."""

@@ -35,7 +35,7 @@ async def health(services: ServicesDep) -> JSONResponse:
 def health_sources(services: Services) -> tuple[Report, WorkerStats, tuple[PoolEntry, ...], str, str]:
     """Return what the answer is made of; each call takes a lock for microseconds at most."""
     return (
-        services.readiness.report(),
+        services.ledger.report(),
         services.worker.stats(),
         services.loaded_engines(),
         services.device,
@@ -49,11 +49,6 @@ def health_body(
     """Return the JSON object of the answer."""
     reasons = [*report.reasons, *_worker_reasons(worker)]
     broken = worker.draining or not worker.healthy
-    about_speakers = [
-        reason
-        for stage, reason in zip(report.failed_stages, report.reasons, strict=True)
-        if stage == "diarization"
-    ]
     names = [entry.key.name for entry in loaded if entry.key.kind == "whisper"]
     return {
         "status": "unhealthy" if broken else report.status,
@@ -62,9 +57,9 @@ def health_body(
         "loaded_models": sorted(set(names)),
         "diarization": {
             "model": diarizer,
-            "available": not about_speakers,
+            "available": report.no_speakers is None,
             "loaded": any(entry.key.kind == "diarizer" for entry in loaded),
-            **({"reason": about_speakers[0]} if about_speakers else {}),
+            **({"reason": report.no_speakers} if report.no_speakers else {}),
         },
         "queue": {
             "slots": worker.slots,

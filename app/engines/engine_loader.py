@@ -20,12 +20,14 @@ from app.engines.model_files import (
     remove_damaged_files,
     size_on_disk,
 )
+from app.engines.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
 from app.errors import AsrError, ModelUnavailable
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 60
+_FILES = {TRANSCRIPTION: WHISPER_FILES, ALIGNMENT: ALIGNER_FILES, DIARIZATION: DIARIZER_FILES}
 _BYTES_PER_STORED_FLOAT16 = {
     "int8": 0.5,
     "int8_float16": 0.5,
@@ -130,6 +132,16 @@ class EngineLoader:
                 min_duration_off=settings.min_duration_off,
             )
         return Loaded(engine, engine.close, size_on_disk(directory) if device == "cuda" else 0, directory)
+
+    def look(self, subject: Subject) -> bool:
+        """Return whether the files of `subject` are on disk; False: they are not, but can be downloaded.
+
+        Raises:
+            ModelUnavailable: they are out of reach.
+        """
+        if subject.stage == ALIGNMENT and _is_pipeline(subject.source):
+            return self._fetcher.look_for_pipeline(subject.name, subject.source)
+        return self._fetcher.look(subject.name, subject.source, _FILES[subject.stage])
 
     def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
         """Return what the weights of `model` will take of the GPU; 0 where that is not known yet."""

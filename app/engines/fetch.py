@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+import requests
+
 from app.catalogue import is_directory_source
 from app.engines.hub_client import HubClient, check_reachable
 from app.engines.hub_errors import explain_download_failure
@@ -85,6 +87,47 @@ class ModelFetcher:
             except OSError:
                 return None
         return directory if directory.is_dir() and not missing_files(directory, files) else None
+
+    def look(self, name: str, source: str, files: ModelFiles) -> bool:
+        """Return whether the model is on disk; False: it is not, but the hub answers. Downloads nothing.
+
+        Raises:
+            ModelUnavailable: neither.
+        """
+        if self.find_on_disk(source, files) is not None:
+            return True
+        if is_directory_source(source):
+            raise _unavailable(
+                name, "its directory is away or lacks files; the log of the next load says more"
+            )
+        self._check_hub(name, source)
+        return False
+
+    def look_for_pipeline(self, name: str, pipeline: str) -> bool:
+        """Return the same for the weights of a torchaudio pipeline."""
+        file = pipeline_file(pipeline)
+        if file is not None and (self.cache_dir / Path(file).name).is_file():
+            return True
+        self._check_hub(name, pipeline)
+        return False
+
+    def _check_hub(self, name: str, source: str) -> None:
+        """Return if the hub gives any answer at all.
+
+        Raises:
+            ModelUnavailable: it does not, or may not be asked.
+        """
+        if self._offline:
+            raise _unavailable(name, f"{source} {_OFFLINE}")
+        try:
+            check_reachable(self._hub.endpoint)
+        except requests.HTTPError:
+            pass
+        except Exception as exc:
+            reason = explain_download_failure(
+                exc, source=source, page=f"{self._hub.endpoint}/{source}", file="", token_given=False
+            )
+            raise _unavailable(name, reason) from exc
 
     def _fetch_repository(self, name: str, repository: str, files: ModelFiles) -> Path:
         found = self.find_on_disk(repository, files)

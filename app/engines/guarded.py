@@ -17,14 +17,19 @@ from app.engines import (
     TranscriptionRequest,
 )
 from app.engines.memory import run_with_memory_policy
-from app.errors import EngineFailed, OutOfMemory
+from app.errors import AsrError, EngineFailed, OutOfMemory
 from app.transcript import Diarization, Segment
 
 E = TypeVar("E")
 T = TypeVar("T")
 
-Observer: TypeAlias = Callable[[str, Exception | None], None]
-"""Told the stage and how it failed, or None when it succeeded."""
+Outcome: TypeAlias = Callable[[BaseException | None], None]
+"""Told how a run failed, or None when it succeeded."""
+
+
+def is_of_the_engine(failure: BaseException) -> bool:
+    """Return whether a run's `failure` says something of the engine, not of the request, client or time."""
+    return isinstance(failure, (EngineFailed, OutOfMemory)) or not isinstance(failure, AsrError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Guard(Generic[E]):
     free: Callable[[], None]
     on_cpu: Callable[[], AbstractContextManager[E]] | None
     """Lends the same engine on the CPU; None where that is not allowed or the engine is there already."""
-    observe: Observer
+    observe: Outcome
 
     def run(self, work: Callable[[E], T]) -> T:
         """Return `work(engine)`.
@@ -54,10 +59,11 @@ class Guard(Generic[E]):
                 self.free,
                 None if self.on_cpu is None else lambda: self._run_on_cpu(work),
             )
-        except (EngineFailed, OutOfMemory) as exc:
-            self.observe(self.stage, exc)
+        except BaseException as exc:
+            if is_of_the_engine(exc):
+                self.observe(exc)
             raise
-        self.observe(self.stage, None)
+        self.observe(None)
         return answer
 
     def _run_on_cpu(self, work: Callable[[E], T]) -> T:

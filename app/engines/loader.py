@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Protocol, TypeVar
 
-from app.catalogue import Catalogue, ModelSpec, shown_source
+from app.catalogue import Catalogue, ModelSpec
 from app.devices import CPU_BATCH_SIZE, DevicePlan
 from app.engines import Aligner, Checkpoint, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.gpu import release_cached_memory
-from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber, Observer
+from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
 from app.engines.host_memory import return_freed_memory
-from app.engines.leasing import EngineKey, Loaded
+from app.engines.leasing import Loaded
 from app.engines.memory import run_with_memory_policy
 from app.engines.pool import Pool
+from app.engines.subject import Observer, Subject, Unobserved, aligner_of, diarizer_of, transcriber_of
 from app.errors import OutOfMemory
 
 E = TypeVar("E")
 
-TRANSCRIPTION, ALIGNMENT, DIARIZATION = "transcription", "alignment", "diarization"
 _LOAD_ATTEMPTS = 2
 """Loading knows no batch size: one more try after room was made."""
 
@@ -56,7 +57,7 @@ class LoadedEngines:
         align_batch_size: int = 8,
         diarize_batch_size: int = 32,
         cpu_fallback: bool = True,
-        observe: Observer = lambda *_: None,
+        observer: Observer | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._pool = pool
@@ -65,7 +66,7 @@ class LoadedEngines:
         self._align_batch_size = align_batch_size
         self._diarize_batch_size = diarize_batch_size
         self._cpu_fallback = cpu_fallback
-        self._observe = observe
+        self._observer = observer or Unobserved()
 
     @contextmanager
     def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Transcriber]:
@@ -74,14 +75,15 @@ class LoadedEngines:
         Raises:
             ModelUnavailable: it cannot be loaded now.
         """
+        subject = transcriber_of(model)
 
         def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
-            key = EngineKey("whisper", model.name, model.source, device)
             expected = self._loader.transcriber_bytes(model, device)
-            return self._lease(key, lambda: self._loader.transcriber(model, device), checkpoint, expected)
+            load = partial(self._loader.transcriber, model, device)
+            return self._lease(subject, device, load, checkpoint, expected)
 
         with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(TRANSCRIPTION, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedTranscriber(guard)
 
     @contextmanager
@@ -95,13 +97,15 @@ class LoadedEngines:
         if source is None:
             yield None
             return
+        subject = aligner_of(model, language, source)
 
         def lease(device: str) -> AbstractContextManager[BatchedAligner]:
-            key = EngineKey("aligner", f"aligner-{language}", source, device)
-            return self._lease(key, lambda: self._loader.aligner(source, language, device), checkpoint)
+            return self._lease(
+                subject, device, partial(self._loader.aligner, source, language, device), checkpoint
+            )
 
         with self._lend(lease, self._plan.align, self._align_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(ALIGNMENT, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedAligner(guard)
 
     @contextmanager
@@ -112,29 +116,37 @@ class LoadedEngines:
             ModelUnavailable: it cannot be loaded now.
         """
         source = self._catalogue.diarizer_source(model)
+        subject = diarizer_of(model, source)
 
         def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
-            key = EngineKey("diarizer", shown_source(source), source, device)
-            return self._lease(key, lambda: self._loader.diarizer(source, device), checkpoint)
+            return self._lease(subject, device, partial(self._loader.diarizer, source, device), checkpoint)
 
         with self._lend(lease, self._plan.diarize, self._diarize_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(DIARIZATION, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedDiarizer(guard)
 
     def _lease(
         self,
-        key: EngineKey,
+        subject: Subject,
+        device: str,
         load: Callable[[], Loaded[E]],
         checkpoint: Checkpoint,
         expected_bytes: int = 0,
     ) -> AbstractContextManager[E]:
+        key = subject.on(device)
+
         def load_with_room() -> Loaded[E]:
             stage = f"loading {key.kind} {key.name}"
             try:
-                return run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+                loaded = run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+            except BaseException as exc:
+                self._observer.loaded(subject, exc)
+                raise
             finally:
                 # Those who asked for it may have left: no job may follow that would do it.
                 self._release_memory()
+            self._observer.loaded(subject, None)
+            return loaded
 
         return self._pool.lease(key, load_with_room, checkpoint, expected_bytes=expected_bytes)
 
@@ -160,12 +172,13 @@ class LoadedEngines:
 
     def _guard(
         self,
-        stage: str,
+        subject: Subject,
         with_batch_size: Callable[[int], E],
         batch_size: int,
         on_cpu: Callable[[], AbstractContextManager[E]] | None,
     ) -> Guard[E]:
-        return Guard(stage, with_batch_size, batch_size, self._free, on_cpu, self._observe)
+        observe = partial(self._observer.ran, subject)
+        return Guard(subject.stage, with_batch_size, batch_size, self._free, on_cpu, observe)
 
     def _free(self) -> None:
         self._pool.unload_unused()

@@ -44,13 +44,6 @@ def test_every_listed_name_is_accepted(name: str) -> None:
     assert Catalogue().resolve(name).name
 
 
-def test_the_list_is_there_when_the_default_is_not(tmp_path: Path) -> None:
-    with in_process(FakeEngines(), tmp_path, preload_model="no-such-model") as client:
-        answer = client.get("/v1/models")
-    assert answer.status_code == 200
-    assert [model["id"] for model in answer.json()["data"]] == list(Catalogue().names)
-
-
 def test_a_default_that_is_not_preloaded_comes_first(tmp_path: Path) -> None:
     with in_process(FakeEngines(), tmp_path, default_model="Whisper-Small") as client:
         assert client.get("/v1/models").json()["data"][0]["id"] == "small"

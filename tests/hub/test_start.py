@@ -1,12 +1,12 @@
-"""The service's start against hubs that refuse, that come late, and that are not there any more."""
+"""The service's start and life with hubs and volumes that refuse, come late, or are not there any more."""
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.hub.local_hub import Repository, local_hub
 from tests.service import ROOT, Service, free_port, running_service
@@ -87,20 +87,83 @@ def test_a_gated_pipeline_leaves_the_rest_working_and_says_what_to_do(meeting: P
             assert any("HF_TOKEN" in warning for warning in words.json()["warnings"])
 
 
-@pytest.mark.parametrize(
-    ("wrong", "word"),
-    [
-        ({"PRELOAD_MODEL": "no-such-model"}, "PRELOAD_MODEL"),
-        ({"EXTRA_MODELS": "tiny=/no/where"}, "directory"),
-    ],
-)
-def test_a_default_model_that_cannot_be_loaded_is_unhealthy_from_the_first_minute(
-    wrong: dict[str, str], word: str, tmp_path: Path
-) -> None:
-    more = {"PRELOAD_DIARIZATION": "false", **wrong}
+def test_a_default_model_that_cannot_be_loaded_is_unhealthy_from_the_first_minute(tmp_path: Path) -> None:
+    more = {"PRELOAD_DIARIZATION": "false", "EXTRA_MODELS": "tiny=/no/where"}
     with running_service(tmp_path, settings("http://127.0.0.1:9", **more), wait_for="unhealthy") as service:
-        assert word in service.health().json()["reasons"][0]
+        assert "directory" in service.health().json()["reasons"][0]
         assert service.stop() == 0
+
+
+def test_without_preloading_health_says_what_stands_behind_the_default_model(tmp_path: Path) -> None:
+    """Nothing is loaded: neither "healthy" nor speakers that are "available" may be claimed of nothing."""
+    port = free_port()
+    nothing = settings(f"http://127.0.0.1:{port}", PRELOAD_MODEL="none")
+    with running_service(tmp_path, nothing, wait_for="unhealthy") as service:
+        body = service.health().json()
+        assert "cannot be reached" in body["reasons"][0]
+        assert body["diarization"]["available"] is False
+        assert "cannot be reached" in body["diarization"]["reason"]
+        with local_hub(port):
+            (reason,) = wait_for(service, lambda body: body["status"] == "degraded").json()["reasons"]
+            assert "large-v3 is downloaded when it is first needed" in reason
+
+
+def ask(service: Service, meeting: Path, model: str) -> httpx.Response:
+    asked = {"model": model, "diarize": "false"}
+    with meeting.open("rb") as audio:
+        return httpx.post(f"{service.url}/asr", files={"audio_file": audio}, data=asked, timeout=240)
+
+
+def test_a_broken_model_that_a_client_keeps_asking_for_leaves_the_default_one_in_use(
+    meeting: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(DEMO / "whisper", tmp_path / "mine")
+    (mine / "model.bin").write_bytes(b"no model")
+    with running_service(tmp_path, {"EXTRA_MODELS": f"mine={mine}"}) as service:
+        for _ in range(5):
+            assert ask(service, meeting, "mine").status_code == 503
+        answer = service.health()
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        (reason,) = answer.json()["reasons"]
+        assert reason.startswith("model mine is not available")
+        assert str(tmp_path) not in reason
+        assert ask(service, meeting, "demo").status_code == 200
+
+
+def test_a_default_model_that_breaks_after_the_start_is_told_and_heals_without_a_restart(
+    meeting: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(DEMO / "whisper", tmp_path / "mine")
+    more = {"EXTRA_MODELS": f"mine={mine}", "PRELOAD_MODEL": "mine", "MODEL_KEEP_ALIVE_SECONDS": "1"}
+    ours = {"PRELOAD_LANGUAGE": "none", "PRELOAD_DIARIZATION": "false", **more}
+    with running_service(tmp_path, ours) as service:
+        wait_for(service, lambda body: body["loaded_models"] == [])
+        whole = (mine / "model.bin").read_bytes()
+        (mine / "model.bin").write_bytes(whole[:1000])
+        assert ask(service, meeting, "mine").status_code == 503
+        assert service.health().status_code == 503
+        assert "mine" in service.health().json()["reasons"][0]
+        (mine / "model.bin").write_bytes(whole)
+        assert wait_for(service, lambda body: body["status"] == "healthy", 60).status_code == 200
+        assert ask(service, meeting, "mine").status_code == 200
+
+
+def test_a_volume_that_is_lost_while_nothing_is_loaded_is_told_before_anybody_asks(tmp_path: Path) -> None:
+    mine = shutil.copytree(DEMO / "whisper", tmp_path / "mine")
+    more = {"EXTRA_MODELS": f"mine={mine}", "PRELOAD_MODEL": "mine", "MODEL_KEEP_ALIVE_SECONDS": "1"}
+    ours = {"PRELOAD_LANGUAGE": "none", "PRELOAD_DIARIZATION": "false", **more}
+    with running_service(tmp_path, ours) as service:
+        away = mine.rename(tmp_path / "elsewhere")
+        assert wait_for(service, lambda body: body["status"] == "unhealthy", 60).status_code == 503
+        away.rename(mine)
+        assert wait_for(service, lambda body: body["status"] == "healthy", 60).status_code == 200
+
+
+def test_an_unknown_default_model_ends_the_start(tmp_path: Path) -> None:
+    with running_service(tmp_path, {"PRELOAD_MODEL": "no-such-model"}, wait_for="") as service:
+        assert service.process.wait(60) == 2
+        assert "PRELOAD_MODEL" in service.log
+        assert "Traceback" not in service.log
 
 
 def test_settings_that_make_no_sense_end_the_start_with_one_sentence(tmp_path: Path) -> None:

@@ -117,10 +117,10 @@ def test_sigterm_ends_the_service_with_0(engine: Engine, volume: str) -> None:
 
 def test_a_model_that_cannot_be_loaded_makes_the_container_unhealthy(engine: Engine) -> None:
     """It stays up to say why: in /health and in the log."""
-    with started(engine, "--env", "PRELOAD_MODEL=no-such-model") as container:
+    with started(engine, "--env", "PRELOAD_MODEL=mine", "--env", "EXTRA_MODELS=mine=/none") as container:
         container.wait_for_health("unhealthy", seconds=90)
         probe = json.loads(container.inspect("{{json .State.Health.Log}}"))[-1]
-        assert "no-such-model" in container.logs
+        assert "/none" in container.logs
     assert probe["ExitCode"] == 1
     assert probe["Output"].startswith("503 ")
 

@@ -30,6 +30,7 @@ LAYERS = [
         "app.spool",
         "app.readiness",
         "app.preloading",
+        "app.self_check",
     ],
     ["app.api"],
     ["app.settings", "app.setting_names", "app.setting_values"],

@@ -24,6 +24,7 @@ from app.engines import (
 from app.engines.leasing import Loaded
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
+from app.engines.subject import Subject
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.transcript import Diarization, Segment
 
@@ -121,6 +122,7 @@ class Room:
     cpu_fallback: bool = True
     pool: Pool = field(default_factory=lambda: Pool(ask_every_seconds=0.001))
     outcomes: list[tuple[str, str]] = field(default_factory=list)
+    load_outcomes: list[tuple[str, str]] = field(default_factory=list)
     model: ModelSpec = field(default_factory=lambda: Catalogue().resolve("tiny"))
 
     @property
@@ -133,8 +135,14 @@ class Room:
             align_batch_size=8,
             diarize_batch_size=32,
             cpu_fallback=self.cpu_fallback,
-            observe=lambda stage, failure: self.outcomes.append((stage, type(failure).__name__)),
+            observer=self,
         )
+
+    def loaded(self, subject: Subject, failure: BaseException | None) -> None:
+        self.load_outcomes.append((subject.name, type(failure).__name__))
+
+    def ran(self, subject: Subject, failure: BaseException | None) -> None:
+        self.outcomes.append((subject.stage, type(failure).__name__))
 
     def transcribe(self) -> Transcription:
         with self.engines.transcriber(self.model, stay) as transcriber:

@@ -1,50 +1,219 @@
-"""What is loaded at start, and what the settings leave out."""
+"""What is loaded at start, what the settings leave out, and what becomes of loads that fail."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from app.assembly import build_catalogue, build_engine_room, preloaded_language, preloaded_parts
+from app.assembly import build_catalogue, build_engine_room, preloaded_language
 from app.catalogue import Catalogue
 from app.devices import ImplausibleSettings
+from app.engines.subject import Subject
 from app.errors import ModelUnavailable
 from app.prefetch import prefetch
+from app.preloading import Preloader, load_part
+from app.readiness import Ledger, Part
 from app.settings import Settings
+
+MODEL = Catalogue().resolve("demo")
+WHISPER = Part(Subject("transcription", "demo", "demo", MODEL), "transcription", True)
+LAZY = Part(WHISPER.subject, "transcription", True, preloaded=False)
+
+
+class Volume:
+    """Loads and looks that fail as often as they are told to; real ones take seconds and a network."""
+
+    def __init__(self) -> None:
+        self.load_failures: list[Exception] = []
+        self.missing: Exception | None = None
+        self.on_disk = True
+        self.in_memory = False
+        self.loads: list[float] = []
+        self.looks = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def load(self, part: Part) -> None:
+        self.loads.append(time.monotonic())
+        self.gate.wait(5)
+        if self.load_failures:
+            raise self.load_failures.pop(0)
+        self.in_memory = True
+
+    def look(self, subject: Subject) -> bool:
+        self.looks += 1
+        if self.missing is not None:
+            raise self.missing
+        return self.on_disk
+
+
+Start = Callable[[Part, Volume], Ledger]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Preloader] = []
+
+    def run(part: Part, volume: Volume) -> Ledger:
+        ledger = Ledger([part])
+        preloader = Preloader(
+            ledger,
+            volume.load,
+            look=volume.look,
+            is_loaded=lambda _: volume.in_memory,
+            first_retry_seconds=0.01,
+            longest_retry_seconds=0.02,
+            look_seconds=0.02,
+            tick_seconds=0.005,
+        )
+        started.append(preloader)
+        preloader.start()
+        return ledger
+
+    yield run
+    for preloader in started:
+        preloader.stop()
+
+
+def wait_for(ledger: Ledger, status: str) -> None:
+    deadline = time.monotonic() + 5
+    while ledger.report().status != status:
+        assert time.monotonic() < deadline, ledger.report()
+        time.sleep(0.005)
+
+
+def away(times: int, retry_after_seconds: int = 0) -> list[Exception]:
+    return [ModelUnavailable("x", "the hub cannot be reached", retry_after_seconds) for _ in range(times)]
+
+
+def test_what_failed_is_tried_again_until_it_works_and_then_no_more(start: Start) -> None:
+    volume = Volume()
+    volume.load_failures = away(3)
+    wait_for(start(WHISPER, volume), "healthy")
+    time.sleep(0.1)
+    assert len(volume.loads) == 4
+    assert volume.looks == 0
+
+
+def test_trying_again_waits_as_long_as_the_failure_asks(start: Start) -> None:
+    volume = Volume()
+    volume.load_failures = away(1, retry_after_seconds=60)
+    wait_for(start(WHISPER, volume), "unhealthy")
+    time.sleep(0.1)
+    assert len(volume.loads) == 1
+
+
+def test_pauses_grow_to_the_longest(start: Start) -> None:
+    volume = Volume()
+    volume.load_failures = away(10_000)
+    wait_for(start(WHISPER, volume), "unhealthy")
+    time.sleep(0.3)
+    assert 5 < len(volume.loads) < 20
+
+
+def test_an_unforeseen_failure_does_not_end_the_thread(start: Start) -> None:
+    volume = Volume()
+    volume.load_failures = [RuntimeError("what is this?")]
+    wait_for(start(WHISPER, volume), "healthy")
+    assert len(volume.loads) == 2
+
+
+def test_a_load_that_fails_long_after_the_start_is_tried_again(start: Start) -> None:
+    """The thread does not end with its first success."""
+    volume = Volume()
+    ledger = start(WHISPER, volume)
+    wait_for(ledger, "healthy")
+    volume.load_failures, volume.in_memory = away(2), False
+    ledger.loaded(WHISPER.subject, away(1)[0])
+    assert ledger.report().status == "unhealthy"
+    wait_for(ledger, "healthy")
+    assert len(volume.loads) == 4
+
+
+@pytest.mark.parametrize("part", [WHISPER, LAZY], ids=["preloaded", "at need"])
+def test_files_that_vanish_while_nothing_is_loaded_are_noticed_and_their_return_too(
+    start: Start, part: Part, caplog: pytest.LogCaptureFixture
+) -> None:
+    volume = Volume()
+    ledger = start(part, volume)
+    wait_for(ledger, "healthy")
+    loads = len(volume.loads)
+    with caplog.at_level(logging.WARNING):
+        volume.in_memory, volume.missing = False, away(1)[0]
+        wait_for(ledger, "unhealthy")
+        looks = volume.looks
+        while volume.looks < looks + 3:
+            time.sleep(0.01)
+        volume.missing = None
+        wait_for(ledger, "healthy")
+    assert len(caplog.records) == 1
+    assert len(volume.loads) == loads
+
+
+def test_what_must_be_downloaded_at_need_is_not_called_healthy(start: Start) -> None:
+    volume = Volume()
+    volume.on_disk = False
+    ledger = start(LAZY, volume)
+    wait_for(ledger, "degraded")
+    assert "downloaded when it is first needed" in ledger.report().reasons[0]
+    assert volume.loads == []
+
+
+def test_asking_is_quick_while_a_load_is_under_way(start: Start) -> None:
+    volume = Volume()
+    volume.gate.clear()
+    ledger = start(WHISPER, volume)
+    started = time.perf_counter()
+    for _ in range(100):
+        ledger.report()
+    assert time.perf_counter() - started < 0.1
+    volume.gate.set()
 
 
 @pytest.mark.parametrize(
-    ("chosen", "stages"),
+    ("chosen", "at_start", "at_need"),
     [
-        ({}, ["transcription", "alignment", "diarization"]),
-        ({"preload_language": "none"}, ["transcription", "diarization"]),
-        ({"preload_diarization": False}, ["transcription", "alignment"]),
-        ({"preload_model": "none"}, []),
+        ({}, ["transcription", "alignment", "diarization"], []),
+        ({"preload_language": "none"}, ["transcription", "diarization"], []),
+        ({"preload_diarization": False}, ["transcription", "alignment"], ["diarization"]),
+        ({"preload_model": "none"}, [], ["transcription", "diarization"]),
     ],
 )
-def test_each_setting_leaves_out_its_part(chosen: dict[str, object], stages: list[str]) -> None:
+def test_each_setting_leaves_out_its_part(
+    chosen: dict[str, object], at_start: list[str], at_need: list[str]
+) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
+    parts = build_engine_room(settings).ledger.parts
+    assert [part.subject.stage for part in parts if part.preloaded] == at_start
+    assert [part.subject.stage for part in parts if not part.preloaded] == at_need
+    assert [part.subject.stage for part in parts if part.essential] == ["transcription"]
+
+
+def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        device="cpu",
+        preload_model="none",
+        hf_hub_offline=True,
+        cache_dir=tmp_path,
+    )
     room = build_engine_room(settings)
-    parts = preloaded_parts(settings, room.catalogue, lambda: room.engines)
-    assert [part.stage for part in parts] == stages
-    assert [part.stage for part in parts if part.essential] == stages[:1]
-
-
-def test_without_a_preloaded_model_the_default_is_the_published_one() -> None:
-    room = build_engine_room(Settings(_env_file=None, device="cpu", preload_model="none"))
     assert room.catalogue.resolve().name == "large-v3"
     room.start()
+    wait_for(room.ledger, "unhealthy")
     room.stop()
-    assert room.readiness.report().status == "healthy"
+    assert "HF_HUB_OFFLINE" in room.ledger.report().reasons[0]
 
 
 def test_a_preloaded_language_without_an_aligner_says_which_setting_names_one() -> None:
     settings = Settings(_env_file=None, device="cpu", preload_language="haw")
     room = build_engine_room(settings)
-    (aligner,) = [
-        part
-        for part in preloaded_parts(settings, Catalogue(), lambda: room.engines)
-        if part.stage == "alignment"
-    ]
+    (aligner,) = [part for part in room.ledger.parts if part.subject.stage == "alignment"]
     with pytest.raises(ModelUnavailable, match="ALIGN_MODELS=haw"):
-        aligner.load()
+        load_part(room.engines, aligner)
 
 
 def catalogue_of(**chosen: object) -> Catalogue:
@@ -69,14 +238,16 @@ def test_what_is_preloaded_is_the_preloaded_model_and_not_the_default() -> None:
     models = {"preload_model": "whisper-large", "default_model": "tiny", "extra_models": "large-v3=/no/where"}
     settings = Settings(_env_file=None, device="cpu", **models)  # type: ignore[arg-type]
     room = build_engine_room(settings)
-    for part in preloaded_parts(settings, room.catalogue, lambda: room.engines)[:1]:
-        with pytest.raises(ModelUnavailable, match="large-v3 is not available: its directory"):
-            part.load()
+    (whisper,) = [part for part in room.ledger.parts if part.preloaded and not part.subject.language][:1]
+    with pytest.raises(ModelUnavailable, match="large-v3 is not available: its directory"):
+        load_part(room.engines, whisper)
+    assert [part.subject.name for part in room.ledger.parts if part.essential] == ["tiny"]
 
 
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
+        ({"preload_model": "gpt-9"}, "PRELOAD_MODEL: there is no model 'gpt-9'"),
         ({"default_model": "gpt-9"}, "DEFAULT_MODEL: there is no model 'gpt-9'"),
         ({"allowed_models": "tiny,gpt-9"}, "ALLOWED_MODELS: there is no model 'gpt-9'"),
         ({"allowed_models": "tiny"}, "PRELOAD_MODEL: there is no model 'large-v3'; use one of ALLOWED"),

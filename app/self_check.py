@@ -1,0 +1,119 @@
+"""Tries an engine whose runs broke with a short known sound: is it the engine, or was it the recording?"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+
+from app.audio import SAMPLE_RATE, Decoder, Waveform
+from app.engines import Checkpoint, Engines, SpeakerBounds, TranscriptionRequest
+from app.engines.guarded import is_of_the_engine
+from app.engines.subject import ALIGNMENT, DIARIZATION, Subject
+from app.errors import AsrError, DeadlineExceeded
+from app.readiness import Ledger
+from app.transcript import Seconds, Segment
+from app.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Seconds = 120
+"""A check that has not ended by then is given up at its next checkpoint, and nothing is concluded."""
+CLIENT = "self-check"
+"""Under this name checks take their turn among the clients."""
+SAID = "Hello Julia, how are you?"
+SAID_SECONDS: Seconds = 2.1
+_MEETING = Path(__file__).parent / "demo" / "meeting.flac"
+
+
+class KnownSound:
+    """The first sentence of the demo bundle's meeting, decoded when it is first needed."""
+
+    @cached_property
+    def waveform(self) -> Waveform:
+        """Two seconds of clear speech; every voice activity detection hears it."""
+        return Decoder().decode(_MEETING, lambda: None)[: int(SAID_SECONDS * SAMPLE_RATE)].copy()
+
+
+class SelfCheck:
+    """Looks for engines that are suspect, and lets the worker try them in their turn like any request."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engines: Engines,
+        worker: Worker,
+        *,
+        is_loaded: Callable[[Subject], bool],
+        tick_seconds: Seconds = 1,
+    ) -> None:
+        self._ledger = ledger
+        self._engines = engines
+        self._worker = worker
+        self._is_loaded = is_loaded
+        self._tick_seconds = tick_seconds
+        self._expected = frozenset(part.subject for part in ledger.parts)
+        self._sound = KnownSound()
+
+    async def watch(self) -> None:
+        """Check what is suspect, one engine at a time, until cancelled."""
+        while True:
+            await asyncio.sleep(self._tick_seconds)
+            for subject in self._ledger.suspects():
+                # Where threads hang, a further one might hang as well; the service is unhealthy anyway.
+                if self._worker.stats().healthy:
+                    await self._check(subject)
+
+    async def _check(self, subject: Subject) -> None:
+        try:
+            await self._worker.run(partial(self._try, subject), client=CLIENT)
+        except Exception as exc:
+            # No place in the queue, a model that is not there, no time: others tell of that.
+            shown = None if isinstance(exc, AsrError) else exc
+            logger.warning("%s could not be checked: %s", subject.stage, exc, exc_info=shown)
+            self._ledger.put_off(subject)
+
+    def _try(self, subject: Subject, checkpoint: Checkpoint) -> None:
+        """Check `subject` unless that is settled by now; in a worker's thread."""
+        if not self._ledger.is_suspect(subject):
+            return
+        if subject not in self._expected and not self._is_loaded(subject):
+            self._ledger.passed(subject)
+            return
+        waveform = self._sound.waveform
+        try:
+            self._listen(subject, waveform, _limited(checkpoint))
+        except Exception as exc:
+            if not is_of_the_engine(exc):
+                raise
+            logger.error("%s with %s fails on a known sound", subject.stage, subject.name, exc_info=exc)
+            self._ledger.broke(subject, exc)
+        else:
+            logger.info("%s with %s works on a known sound", subject.stage, subject.name)
+            self._ledger.passed(subject)
+
+    def _listen(self, subject: Subject, waveform: Waveform, checkpoint: Checkpoint) -> None:
+        if subject.stage == DIARIZATION:
+            with self._engines.diarizer(subject.model, checkpoint) as diarizer:
+                diarizer.diarize(waveform, SpeakerBounds(), checkpoint)
+        elif subject.stage == ALIGNMENT:
+            assert subject.language is not None
+            with self._engines.aligner(subject.model, subject.language, checkpoint) as aligner:
+                if aligner is not None:
+                    aligner.align(waveform, (Segment(0.0, SAID_SECONDS, SAID),), checkpoint)
+        else:
+            with self._engines.transcriber(subject.model, checkpoint) as transcriber:
+                transcriber.transcribe(waveform, TranscriptionRequest(language="en"), checkpoint)
+
+
+def _limited(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint that also ends what has taken CHECK_SECONDS."""
+    until = time.monotonic() + CHECK_SECONDS
+
+    def limited() -> None:
+        checkpoint()
+        if time.monotonic() > until:
+            raise DeadlineExceeded(CHECK_SECONDS)
+
+    return limited

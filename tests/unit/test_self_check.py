@@ -1,0 +1,182 @@
+"""An engine whose runs broke is tried with a known sound, in its turn and without haste."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.catalogue import Catalogue
+from app.engines.subject import Subject, aligner_of, diarizer_of, transcriber_of
+from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
+from app.readiness import Ledger, Part
+from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
+from app.work_slot import Checkpoint
+from app.worker import Worker
+from tests.conftest import DEMO
+from tests.fake_engines import FakeEngines
+
+pytestmark = pytest.mark.anyio
+
+MODEL = Catalogue().resolve("demo")
+WHISPER = transcriber_of(MODEL)
+ALIGNER = aligner_of(MODEL, "en", "aligner")
+DIARIZER = diarizer_of(MODEL, "diarizer")
+PARTS = [
+    Part(WHISPER, "transcription", True),
+    Part(ALIGNER, "word times", False),
+    Part(DIARIZER, "speakers", False),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The worker lives on asyncio's loop."""
+    return "asyncio"
+
+
+class Checks:
+    """A ledger, engines and a worker with one slot."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(PARTS)
+        for part in PARTS:
+            self.ledger.settle(part.subject, None)
+        self.engines = FakeEngines()
+        self.worker = Worker(1, 1, watchdog_seconds=60)
+        self.in_memory = True
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        check = SelfCheck(
+            self.ledger,
+            self.engines,
+            self.worker,
+            is_loaded=lambda _: self.in_memory,
+            tick_seconds=0.01,
+        )
+        await self.worker.start()
+        task = asyncio.create_task(check.watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await self.worker.stop()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 5
+        while not reached():
+            assert time.monotonic() < deadline, self.ledger.report()
+            await asyncio.sleep(0.005)
+
+
+def test_the_known_sound_is_what_the_meeting_begins_with() -> None:
+    truth = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
+    count = len(SAID.split())
+    assert " ".join(word["word"] for word in truth["words"][:count]) == SAID
+    assert truth["words"][count - 1]["end"] < SAID_SECONDS < truth["words"][count]["start"]
+    samples = KnownSound().waveform
+    assert len(samples) == SAID_SECONDS * 16000
+    assert abs(samples).max() > 3000
+
+
+async def test_nothing_is_tried_while_nothing_broke() -> None:
+    checks = Checks()
+    async with checks.running():
+        await asyncio.sleep(0.1)
+    assert checks.engines.heard == []
+
+
+@pytest.mark.parametrize("subject", [WHISPER, ALIGNER, DIARIZER], ids=lambda subject: subject.stage)
+async def test_a_bad_recording_is_found_out_to_be_one(subject: Subject) -> None:
+    checks = Checks()
+    async with checks.running():
+        checks.ledger.ran(subject, EngineFailed("it"))
+        await checks.until(lambda: not checks.ledger.is_suspect(subject))
+    assert checks.ledger.report().status == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("subject", "attribute", "status"),
+    [
+        (WHISPER, "failure", "unhealthy"),
+        (ALIGNER, "align_failure", "degraded"),
+        (DIARIZER, "diarize_failure", "degraded"),
+    ],
+    ids=lambda value: getattr(value, "stage", None),
+)
+@pytest.mark.parametrize(
+    "failure", [EngineFailed("it"), OutOfMemory("it", 30), RuntimeError("raw")], ids=repr
+)
+async def test_a_broken_engine_is_found_out_and_a_request_that_works_heals_it(
+    subject: Subject, attribute: str, status: str, failure: Exception
+) -> None:
+    checks = Checks()
+    setattr(checks.engines, attribute, failure)
+    async with checks.running():
+        checks.ledger.ran(subject, EngineFailed("it"))
+        await checks.until(lambda: checks.ledger.report().status == status)
+        checks.ledger.ran(subject, None)
+        assert checks.ledger.report().status == "healthy"
+
+
+async def test_an_engine_that_mends_itself_is_healthy_after_the_next_check() -> None:
+    checks, now = Checks(), [0.0]
+    checks.ledger = Ledger(PARTS, clock=lambda: now[0])
+    checks.engines.failure = EngineFailed("it")
+    async with checks.running():
+        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        await checks.until(lambda: checks.ledger.report().status == "unhealthy")
+        checks.engines.failure = None
+        await asyncio.sleep(0.05)
+        assert len(checks.engines.requests) == 1
+        now[0] += 10
+        await checks.until(lambda: not checks.ledger.is_suspect(WHISPER))
+        assert len(checks.engines.requests) == 2
+
+
+@pytest.mark.parametrize("failure", [ModelUnavailable("demo", "gone", 60), ClientLeft()], ids=repr)
+async def test_what_is_no_fault_of_the_engine_proves_nothing(failure: AsrError) -> None:
+    checks = Checks()
+    checks.engines.failure = failure
+    async with checks.running():
+        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        await checks.until(lambda: bool(checks.engines.requests))
+        await asyncio.sleep(0.05)
+    assert checks.ledger.report().status == "healthy"
+    assert len(checks.engines.requests) == 1
+
+
+async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_check_needless() -> None:
+    checks = Checks()
+    release = threading.Event()
+
+    def work(checkpoint: Checkpoint) -> None:
+        release.wait(5)
+        checks.ledger.ran(WHISPER, None)
+
+    async with checks.running():
+        running = asyncio.create_task(checks.worker.run(work, client="somebody"))
+        await checks.until(lambda: checks.worker.stats().running == 1)
+        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        await checks.until(lambda: checks.worker.stats().queued == 1)
+        await asyncio.sleep(0.05)
+        assert checks.engines.requests == []
+        release.set()
+        await running
+        await checks.until(lambda: checks.worker.stats().running == 0)
+    assert checks.engines.requests == []
+    assert checks.ledger.report().status == "healthy"
+
+
+async def test_a_model_that_only_some_ask_for_is_not_loaded_for_a_check() -> None:
+    checks = Checks()
+    checks.in_memory = False
+    extra = Subject("transcription", "mine", "/models/mine", MODEL)
+    async with checks.running():
+        checks.ledger.ran(extra, EngineFailed("it"))
+        await checks.until(lambda: not checks.ledger.is_suspect(extra))
+    assert checks.engines.requests == []
