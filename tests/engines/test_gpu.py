@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 FRAME_SECONDS = 0.0201
+SEGMENTATION_FRAME_SECONDS = 0.0169
 
 
 def test_half_precision_moves_no_word_by_more_than_a_frame(
@@ -60,4 +61,9 @@ def test_turns_are_those_of_the_cpu(precision: str, diarizer: PyannoteDiarizer) 
     )
     sound = samples_of(recordings("conversation-en-3-voices-*")[0])
     expected = diarizer.diarize(sound, SpeakerBounds(), nothing).turns
-    assert on_gpu.diarize(sound, SpeakerBounds(), nothing).turns == expected
+    found = on_gpu.diarize(sound, SpeakerBounds(), nothing).turns
+    assert [turn.speaker for turn in found] == [turn.speaker for turn in expected]
+    for turn, other in zip(found, expected, strict=True):
+        # Rounding differs between devices: a score at the threshold may fall on the other side for a frame.
+        assert turn.start == pytest.approx(other.start, abs=SEGMENTATION_FRAME_SECONDS)
+        assert turn.end == pytest.approx(other.end, abs=SEGMENTATION_FRAME_SECONDS)

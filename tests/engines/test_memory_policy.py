@@ -1,6 +1,7 @@
 """The libraries' own lack of memory: on the host as it comes, on a GPU by filling it first."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,9 @@ def filled_card() -> Iterator[list[torch.Tensor]]:
     torch.cuda.empty_cache()
     blocks = []
     for megabytes in (1024, 64, 2):
-        while torch.cuda.mem_get_info()[0] > (megabytes + 2) * 2**20:
-            blocks.append(torch.empty(megabytes * 2**20, dtype=torch.uint8, device="cuda"))
+        with suppress(torch.OutOfMemoryError):
+            while True:
+                blocks.append(torch.empty(megabytes * 2**20, dtype=torch.uint8, device="cuda"))
     yield blocks
     blocks.clear()
     torch.cuda.empty_cache()
