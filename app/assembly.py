@@ -167,7 +167,7 @@ def build_engine_room(settings: Settings) -> EngineRoom:
     loader = build_loader(settings, plan, show_progress=False)
     ledger = Ledger(
         service_parts(settings, catalogue),
-        named_sources=(*catalogue.extra_models.values(), *catalogue.aligners.values(), catalogue.diarizer),
+        named_sources=catalogue.named_sources,
     )
     engines = LoadedEngines(
         catalogue,

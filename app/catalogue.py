@@ -165,6 +165,12 @@ class Catalogue:
         """What to do about a preloaded model that is not in the catalogue."""
         return f"PRELOAD_MODEL must be one of {', '.join(self.names)}"
 
+    @property
+    def named_sources(self) -> tuple[str, ...]:
+        """Where what the operator named comes from: models, aligners and the pipeline."""
+        chosen = (self.resolve(name).source for name in self.allowed)
+        return (*self.extra_models.values(), *self.aligners.values(), self.diarizer, *chosen)
+
     def aligner_source(self, model: ModelSpec, language: str) -> str | None:
         """Return where the aligner for `language` comes from: a directory, a hub repository or the name of
         a torchaudio pipeline; None where none is known."""

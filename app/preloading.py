@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.catalogue import Catalogue, ModelSpec
+from app.catalogue import Catalogue, ModelSpec, is_directory_source
 from app.engines import Engines
 from app.engines.subject import ALIGNMENT, DIARIZATION, Subject, aligner_of, diarizer_of, transcriber_of
 from app.errors import AsrError, ModelUnavailable, Unavailable
@@ -30,6 +30,7 @@ class _Schedule:
     look_at: Seconds = 0.0
     pause: Seconds = 0.0
     """Before the next load, after a failed one; 0: the last one worked."""
+    look_pause: Seconds = 0.0
 
 
 class Preloader:
@@ -85,8 +86,14 @@ class Preloader:
             if now >= schedule.load_at:
                 self._load_part(part, schedule)
         elif now >= schedule.look_at and not self._is_loaded(part.subject):
-            self._look_for(part)
-            schedule.look_at = time.monotonic() + self._look_seconds
+            found = self._look_for(part)
+            if found or is_directory_source(part.subject.source):
+                schedule.look_pause = 0
+            # Whoever waits for a hub asks it ever more seldom.
+            schedule.look_pause = min(
+                max(self._look_seconds, 2 * schedule.look_pause), self._longest_retry_seconds
+            )
+            schedule.look_at = time.monotonic() + schedule.look_pause
 
     def _load_part(self, part: Part, schedule: _Schedule) -> None:
         self._ledger.begin(part.subject)
@@ -115,13 +122,17 @@ class Preloader:
             )
         schedule.load_at = time.monotonic() + wait_seconds
 
-    def _look_for(self, part: Part) -> None:
-        self._ledger.begin(part.subject)
+    def _look_for(self, part: Part) -> bool:
+        """Look for the files of `part` and note what was found; return whether they are on disk."""
+        self._ledger.begin(part.subject, looks=True)
         try:
-            self._ledger.found(part.subject, self._look(part.subject))
+            found = self._look(part.subject)
         except Exception as exc:
             if self._ledger.lacks_files(part.subject, exc):
                 logger.warning("%s unavailable: %s", part.missing, exc)
+            return False
+        self._ledger.found(part.subject, found)
+        return found
 
 
 def expected_parts(

@@ -64,6 +64,8 @@ class _Account:
     failed_at: Seconds = 0.0
     began: Seconds | None = None
     """When the load or look that is under way began."""
+    looks: bool = False
+    """What is under way is a look for files."""
     failed_runs: int = 0
     """Runs that broke since the last one that worked."""
     broken: str | None = None
@@ -121,10 +123,11 @@ class Ledger:
             else:
                 account.failed_runs += 1
 
-    def begin(self, subject: Subject) -> None:
-        """Note that the service itself begins to load `subject`, or to look for its files."""
+    def begin(self, subject: Subject, *, looks: bool = False) -> None:
+        """Note that the service itself begins to load `subject`, or only looks for its files."""
         with self._lock:
-            self._account(subject).began = self._clock()
+            account = self._account(subject)
+            account.began, account.looks = self._clock(), looks
 
     def settle(self, subject: Subject, failure: Exception | None) -> None:
         """Note how the service's own load of `subject` ended; None: it worked."""
@@ -226,7 +229,12 @@ class Ledger:
         for part in self.parts:
             account = self._books.accounts[part.subject]
             wanted = part.essential or part.preloaded
-            (fatal if part.essential else partial).extend(_part_failures(part, account, files_too=wanted))
+            reasons = _part_failures(part, account, files_too=wanted)
+            if account.looks and (seconds := self._long_since(account, now)):
+                reasons.append(
+                    f"{part.missing}: the disk with its files has not answered for {_minutes(seconds)}"
+                )
+            (fatal if part.essential else partial).extend(reasons)
             if account.to_download and wanted:
                 partial.append(f"{part.missing} {_to_download(part)}")
         expected = {part.subject for part in self.parts}
@@ -253,10 +261,17 @@ class Ledger:
         return not known and (part.preloaded or part.essential)
 
     def _slow(self, part: Part, now: Seconds) -> str | None:
-        began = self._books.accounts[part.subject].began
-        if began is None or now - began < LONG_LOAD_SECONDS:
+        account = self._books.accounts[part.subject]
+        seconds = self._long_since(account, now)
+        if seconds is None or account.looks:
             return None
-        return f"{part.missing} still loading after {(now - began) / 60:.0f} min; the log shows each download"
+        return f"{part.missing} still loading after {_minutes(seconds)}; the log shows each download"
+
+    def _long_since(self, account: _Account, now: Seconds) -> Seconds | None:
+        """Return how long a load or look has been under way, where that is long."""
+        if account.began is None or now - account.began < LONG_LOAD_SECONDS:
+            return None
+        return now - account.began
 
     def _no_speakers(self) -> str | None:
         """Return why the expected diarization is not proven to be available."""
@@ -279,6 +294,10 @@ def _part_failures(part: Part, account: _Account, *, files_too: bool) -> list[st
     if account.broken is not None:
         reasons.append(f"{part.subject.stage} {_broken(account.broken)}")
     return reasons
+
+
+def _minutes(seconds: Seconds) -> str:
+    return f"{seconds / 60:.0f} min"
 
 
 def _broken(how: str) -> str:

@@ -84,7 +84,7 @@ class SelfCheck:
         waveform = self._sound.waveform
         try:
             self._listen(subject, waveform, _limited(checkpoint))
-        except Exception as exc:
+        except BaseException as exc:
             if not is_of_the_engine(exc):
                 raise
             logger.error("%s with %s fails on a known sound", subject.stage, subject.name, exc_info=exc)

@@ -181,3 +181,11 @@ def test_an_unknown_default_is_the_operators_fault_not_the_clients() -> None:
             catalogue.resolve(name)
     assert catalogue.resolve("tiny").name == "tiny"
     assert catalogue.default_name is None
+
+
+def test_what_the_operator_named_is_known_by_its_source() -> None:
+    catalogue = Catalogue(
+        extra_models={"mine": "/models/mine"}, aligners={"de": "owner/x"}, allowed=frozenset({"tiny", "mine"})
+    )
+    named = set(catalogue.named_sources)
+    assert named == {"/models/mine", "owner/x", catalogue.diarizer, catalogue.resolve("tiny").source}

@@ -3,8 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -50,14 +52,15 @@ class Volume:
         return self.on_disk
 
 
-Start = Callable[[Part, Volume], Ledger]
+class Start(Protocol):
+    def __call__(self, part: Part, volume: Volume, longest: float = 0.02) -> Ledger: ...
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
     started: list[Preloader] = []
 
-    def run(part: Part, volume: Volume) -> Ledger:
+    def run(part: Part, volume: Volume, longest: float = 0.02) -> Ledger:
         ledger = Ledger([part])
         preloader = Preloader(
             ledger,
@@ -65,7 +68,7 @@ def start() -> Iterator[Start]:
             look=volume.look,
             is_loaded=lambda _: volume.in_memory,
             first_retry_seconds=0.01,
-            longest_retry_seconds=0.02,
+            longest_retry_seconds=longest,
             look_seconds=0.02,
             tick_seconds=0.005,
         )
@@ -160,6 +163,16 @@ def test_what_must_be_downloaded_at_need_is_not_called_healthy(start: Start) -> 
     wait_for(ledger, "degraded")
     assert "downloaded when it is first needed" in ledger.report().reasons[0]
     assert volume.loads == []
+
+
+def test_a_hub_is_asked_ever_more_seldom_and_a_directory_steadily(start: Start) -> None:
+    volume, directory = Volume(), Volume()
+    volume.missing = directory.missing = away(1)[0]
+    start(LAZY, volume, longest=60)
+    start(replace(LAZY, subject=replace(LAZY.subject, source="/models/mine")), directory, longest=60)
+    time.sleep(0.6)
+    assert 3 <= volume.looks <= 6
+    assert directory.looks > 10
 
 
 def test_asking_is_quick_while_a_load_is_under_way(start: Start) -> None:

@@ -254,6 +254,20 @@ def test_what_is_loaded_at_need_is_as_good_as_its_files() -> None:
     assert ledger.report() == Report("healthy")
 
 
+def test_a_disk_that_does_not_answer_is_told(clock: Clock) -> None:
+    ledger = Ledger(LAZY, clock=clock)
+    whisper = LAZY[0].subject
+    ledger.found(whisper, True)
+    ledger.begin(whisper, looks=True)
+    assert ledger.report().status == "healthy"
+    clock.now += 180
+    report = ledger.report()
+    assert report.status == "unhealthy"
+    assert report.reasons == ("transcription: the disk with its files has not answered for 3 min",)
+    ledger.found(whisper, True)
+    assert ledger.report().status == "healthy"
+
+
 def test_what_must_be_downloaded_first_is_told() -> None:
     ledger = Ledger(LAZY)
     whisper, diarizer = (part.subject for part in LAZY)

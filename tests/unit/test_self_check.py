@@ -109,10 +109,10 @@ async def test_a_bad_recording_is_found_out_to_be_one(subject: Subject) -> None:
     ids=lambda value: getattr(value, "stage", None),
 )
 @pytest.mark.parametrize(
-    "failure", [EngineFailed("it"), OutOfMemory("it", 30), RuntimeError("raw")], ids=repr
+    "failure", [EngineFailed("it"), OutOfMemory("it", 30), RuntimeError("raw"), SystemExit(1)], ids=repr
 )
 async def test_a_broken_engine_is_found_out_and_a_request_that_works_heals_it(
-    subject: Subject, attribute: str, status: str, failure: Exception
+    subject: Subject, attribute: str, status: str, failure: BaseException
 ) -> None:
     checks = Checks()
     setattr(checks.engines, attribute, failure)
