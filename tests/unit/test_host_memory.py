@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
-from app.engines.host_memory import return_freed_memory
+from app.engines.host_memory import keep_working_memory, return_freed_memory
 from tests.memory import resident_megabytes
 from tests.service import ROOT
+
+M_MMAP_THRESHOLD = -3
+"""Its number in malloc.h."""
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone keeps freed memory so")
@@ -50,3 +53,52 @@ def megabytes_faulted(*, kept: bool) -> int:
 def test_working_memory_is_used_again_instead_of_being_taken_anew() -> None:
     assert megabytes_faulted(kept=False) > 500
     assert megabytes_faulted(kept=True) < 50
+
+
+def test_an_older_c_library_is_asked_for_as_much_as_it_promises() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def tune(parameter: int, value: int) -> int:
+        asked.append((parameter, value))
+        return int(parameter != M_MMAP_THRESHOLD or value <= 32 << 20)
+
+    keep_working_memory(tune)
+    assert [value for parameter, value in asked if parameter == M_MMAP_THRESHOLD] == [512 << 20, 32 << 20]
+
+
+def test_what_the_c_library_refuses_is_told_in_a_line_each(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        keep_working_memory(lambda _parameter, _value: 1)
+        assert caplog.messages == []
+        keep_working_memory(lambda _parameter, _value: 0)
+    assert len(caplog.messages) == 3
+
+
+THREADED = """
+import mmap, resource, threading
+from app.engines.host_memory import keep_working_memory
+
+keep_working_memory()
+
+
+def churn():
+    for _ in range(20):
+        bytearray(100 << 20)
+
+
+threads = [threading.Thread(target=churn) for _ in range(2)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for thread in threads:
+    thread.start()
+    thread.join()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * mmap.PAGESIZE >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to keep it")
+def test_the_threads_of_slots_reuse_large_blocks_too() -> None:
+    """An arena of a thread's own could not hold them: 4,000 MB would be taken anew."""
+    done = subprocess.run(
+        [sys.executable, "-c", THREADED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 500
