@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FIRST_ESTIMATE_SECONDS = 10.0
-LONGEST_RETRY_SECONDS = 120
+LONGEST_RETRY_SECONDS = 60
 RESTART_SECONDS = 30
 """What a client is told to wait while this process makes room for its successor."""
 LAST_PATIENCE_SECONDS = 5

@@ -30,6 +30,10 @@ STATUS: dict[type[errors.AsrError], int] = {
 }
 
 
+LONGEST_RETRY_AFTER_SECONDS = 60
+"""What clients heed: several take a longer Retry-After for none and come again at once."""
+
+
 def status_of(exc: errors.AsrError) -> int:
     """Return the status of the nearest class of `exc` that the table holds."""
     return next(STATUS[cls] for cls in type(exc).__mro__ if cls in STATUS)
@@ -41,7 +45,7 @@ def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
     detail = str(exc) if status != 500 else "internal error; the log of the service has the cause"
     headers = {}
     if isinstance(exc, errors.Unavailable):
-        headers["Retry-After"] = str(exc.retry_after_seconds)
+        headers["Retry-After"] = str(min(exc.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS))
     response = _body(request, status, exc.code, detail, headers)
     if isinstance(exc, errors.Unauthorized):
         # A line each: Chromium reads one challenge per line, and asks for a password where it finds Basic.

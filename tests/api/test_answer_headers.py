@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
+from app.api.error_responses import error_response
+from app.errors import ModelUnavailable
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 
@@ -86,3 +89,10 @@ def test_two_requests_have_two_names(tmp_path: Path) -> None:
     with in_process(FakeEngines(), tmp_path) as client:
         names = {client.get("/v1/models").headers["x-request-id"] for _ in range(20)}
     assert len(names) == 20
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(1, "1"), (60, "60"), (61, "60"), (300, "60")])
+def test_nobody_is_told_to_wait_longer_than_clients_heed(wanted: int, told: str) -> None:
+    request = Request({"type": "http", "headers": [], "state": {"request_id": "x"}})
+    answer = error_response(request, ModelUnavailable("large-v3", "it loads", retry_after_seconds=wanted))
+    assert answer.headers["Retry-After"] == told
