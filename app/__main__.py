@@ -1,12 +1,16 @@
 """The command line: `python -m app serve` and `python -m app prefetch`."""
 
 import argparse
+import logging
 import sys
 
 from app.devices import ImplausibleSettings
+from app.logs import configure_logging
 from app.setting_values import split_list
 from app.settings import Settings, misspelt_names, read_settings
 from app.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
+
+logger = logging.getLogger(__name__)
 
 BAD_SETTINGS = 2
 """Exit status when the settings or the machine make no start possible; standard error says what is wrong."""
@@ -24,8 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace, settings: Settings) -> int:
+    if parsed.command == "serve":
+        configure_logging(settings.log_format, settings.log_level)
     for sentence in misspelt_names():
-        print(sentence, file=sys.stderr)
+        logger.warning(sentence)
     check_cache(settings.cache_dir, offline=settings.hf_hub_offline)
     if parsed.command == "serve":
         host, port = parsed.host or settings.host, settings.port if parsed.port is None else parsed.port

@@ -1,5 +1,6 @@
 """A start that cannot succeed ends at once with status 2 and a sentence that says what to change."""
 
+import json
 import logging
 import os
 import socket
@@ -206,6 +207,9 @@ def test_a_misspelt_name_is_told_at_the_start(
     monkeypatch.setenv("HOST", "192.0.2.1")
     assert main(["serve"]) == BAD_SETTINGS
     assert capsys.readouterr().err.splitlines()[0].endswith("did you mean MAX_QUEUE_SIZE?")
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    assert main(["serve"]) == BAD_SETTINGS
+    assert json.loads(capsys.readouterr().err.splitlines()[0])["level"] == "warning"
 
 
 OLD = "processor\t: 0\nflags\t\t: fpu vme sse sse2 ssse3 sse4_1 sse4_2 popcnt\nbugs\t\t: avx\n"

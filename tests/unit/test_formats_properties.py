@@ -140,8 +140,9 @@ def test_cues_come_with_their_words_or_a_little_later(transcript: Transcript, la
 @given(spoken(), LAYOUT)
 def test_cues_keep_line_count_width_and_every_word(transcript: Transcript, layout: CueLayout) -> None:
     layout = CueLayout(layout.max_line_width, layout.max_line_count)
-    shown = [without_marks(cue.text(str)) for cue in cues(transcript, layout)]
-    said = without_space("".join(re.sub(r"^\[SPEAKER_0\d\]: ", "", text) for text in shown))
+    shown = [cue.text(str) for cue in cues(transcript, layout)]
+    bare = map(without_marks, shown)
+    said = without_space("".join(re.sub(r"^\[SPEAKER_0\d\]: ", "", text) for text in bare))
     spoken_text = "".join(plain_line(segment.text) for segment in transcript.segments)
     assert said == without_marks(without_space(spoken_text))
     for text in shown:
