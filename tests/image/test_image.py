@@ -109,6 +109,23 @@ def test_a_filled_volume_needs_no_network(engine: Engine, volume: str, demo_cont
     assert all("speaker" in segment for segment in answer["segments"])
 
 
+def test_any_other_uid_works_with_a_new_volume(engine: Engine) -> None:
+    """A uid that the image does not know, of a group that it does not know either."""
+    arguments = ["--user", "1234:5678", "--publish", "127.0.0.1::9000", "--env", "PRELOAD_MODEL=demo"]
+    with started(engine, *arguments) as container:
+        container.wait_for_health("healthy")
+        assert engine.output("exec", container.name, "id", "-u") == "1234"
+        answer = ask(container)
+    assert answer.status_code == 200
+    assert all("speaker" in segment for segment in answer.json()["segments"])
+
+
+def test_a_directory_of_somebody_else_is_named_with_the_uid(engine: Engine) -> None:
+    refused = engine.run("run", "--rm", "--user", "1234:5678", "--env", "CACHE_DIR=/root", engine.image)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("CACHE_DIR=/root cannot be written by uid 1234, gid 5678")
+
+
 def test_sigterm_ends_the_service_with_0(engine: Engine, volume: str) -> None:
     with started(engine, "--volume", f"{volume}:/.cache", "--env", "PRELOAD_MODEL=demo") as container:
         container.wait_for_health("healthy")
