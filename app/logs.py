@@ -2,12 +2,17 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping
 from typing import Literal
 
 FIELDS = "fields"
 """logger.info("...", extra={FIELDS: {...}}) adds fields to a line."""
+
+_CREDENTIALS = re.compile(
+    r"""(?<=://)[^\s"'<>@/:]*(?::[^\s"'<>]*)?@|\bhf_[A-Za-z0-9]{16,}|(?<=Bearer )[^\s"']+"""
+)
 
 
 def configure_logging(form: Literal["text", "json"], level: str) -> None:
@@ -37,7 +42,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _without_credentials(json.dumps(line, default=str))
 
 
 class TextFormatter(logging.Formatter):
@@ -48,7 +53,14 @@ class TextFormatter(logging.Formatter):
         pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
         message = _one_line(f"{record.getMessage()}{pairs}")
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return _without_credentials(line)
+
+
+def _without_credentials(line: str) -> str:
+    """Return `line` with users, passwords and tokens as other libraries' errors quote them blotted out."""
+    return _CREDENTIALS.sub("***", line)
 
 
 def _time(record: logging.LogRecord) -> str:

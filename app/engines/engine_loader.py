@@ -13,13 +13,7 @@ from app.engines.engine_libraries import import_engine_libraries
 from app.engines.fetch import ModelFetcher
 from app.engines.leasing import Loaded
 from app.engines.memory import is_out_of_memory
-from app.engines.model_files import (
-    ALIGNER_FILES,
-    DIARIZER_FILES,
-    WHISPER_FILES,
-    remove_damaged_files,
-    size_on_disk,
-)
+from app.engines.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
 from app.engines.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
 from app.errors import AsrError, ModelUnavailable
 from app.transcript import Seconds
@@ -70,7 +64,7 @@ class EngineLoader:
         plan = self._settings.plan
         as_planned = device == plan.whisper
         compute_type = plan.compute_type if as_planned else CPU_COMPUTE_TYPE
-        with _load_errors(model.name, source):
+        with self._load_errors(model.name, model.source, source):
             from app.engines.whisper import WhisperTranscriber
 
             engine = WhisperTranscriber.load(
@@ -96,7 +90,7 @@ class EngineLoader:
         else:
             on_disk = place = self._fetcher.fetch(name, source, ALIGNER_FILES)
         as_planned = device == self._settings.plan.align
-        with _load_errors(name, on_disk):
+        with self._load_errors(name, source, on_disk):
             from app.engines.wav2vec2 import Wav2Vec2Aligner
 
             engine = Wav2Vec2Aligner.load(
@@ -119,7 +113,7 @@ class EngineLoader:
         directory = self._fetcher.fetch(name, source, DIARIZER_FILES)
         settings = self._settings
         as_planned = device == settings.plan.diarize
-        with _load_errors(name, directory):
+        with self._load_errors(name, source, directory):
             from app.engines.pyannote import PyannoteDiarizer
 
             engine = PyannoteDiarizer.load(
@@ -151,27 +145,24 @@ class EngineLoader:
         factor = _BYTES_PER_STORED_FLOAT16.get(self._settings.plan.compute_type, 1.0)
         return int(size_on_disk(directory / "model.bin") * factor)
 
+    @contextmanager
+    def _load_errors(self, name: str, source: str, place: Path) -> Iterator[None]:
+        """Turn what a library raises over the files in `place` into one sentence; lack of memory passes."""
+        try:
+            import_engine_libraries()
+            yield
+        except AsrError:
+            raise
+        except Exception as exc:
+            if is_out_of_memory(exc):
+                raise
+            logger.exception("loading %s from %s failed", name, place)
+            reason = f"its files cannot be loaded ({type(exc).__name__}); the log has the cause"
+            # A directory is the operator's own: nothing in it is ours to remove.
+            if not is_directory_source(source) and not _is_pipeline(source):
+                reason = self._fetcher.damaged_files.removed_after(exc, place) or reason
+            raise ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS) from exc
+
 
 def _is_pipeline(source: str) -> bool:
     return "/" not in source and not is_directory_source(source)
-
-
-@contextmanager
-def _load_errors(name: str, source: Path) -> Iterator[None]:
-    """Turn what a library raises over the files in `source` into one sentence; lack of memory passes."""
-    try:
-        import_engine_libraries()
-        yield
-    except AsrError:
-        raise
-    except Exception as exc:
-        if is_out_of_memory(exc):
-            raise
-        logger.exception("loading %s from %s failed", name, source)
-        damaged = remove_damaged_files(source)
-        reason = (
-            f"{', '.join(damaged)} was damaged and has been removed; it will be fetched again"
-            if damaged
-            else f"its files cannot be loaded ({type(exc).__name__}); the log has the cause"
-        )
-        raise ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS) from exc

@@ -1,14 +1,24 @@
 """From a model's source to a place on disk: what is there is used as it is, the rest is downloaded."""
 
+import contextlib
 import logging
 from pathlib import Path
 
 import requests
+from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
-from app.catalogue import is_directory_source
+from app.catalogue import is_directory_source, shown_source
+from app.engines.damaged_files import DamagedFiles, refuse_foreign_link
 from app.engines.hub_client import HubClient, check_reachable
-from app.engines.hub_errors import explain_download_failure
-from app.engines.model_files import ModelFiles, missing_files, other_repositories, select_files, size_on_disk
+from app.engines.hub_errors import IncompleteDownload, check_room, explain_download_failure
+from app.engines.model_files import (
+    ModelFiles,
+    missing_files,
+    other_repositories,
+    select_files,
+    size_on_disk,
+    wrong_kind,
+)
 from app.engines.torch_files import TORCH_FILES, download_file, pipeline_file
 from app.errors import ModelUnavailable
 
@@ -25,6 +35,7 @@ class ModelFetcher:
         self, cache_dir: Path, hub: HubClient, *, offline: bool, torch_files: str = TORCH_FILES
     ) -> None:
         self.cache_dir = cache_dir
+        self.damaged_files = DamagedFiles(cache_dir)
         self._hub = hub
         self._offline = offline
         self._torch_files = torch_files
@@ -47,6 +58,8 @@ class ModelFetcher:
                 f"the pipeline needs {', '.join(others)} too; set DIARIZATION_MODEL to one that holds all "
                 "its parts, such as pyannote/speaker-diarization-community-1",
             )
+        if wrong := wrong_kind(directory, files):
+            raise _unavailable(name, f"{shown_source(source)} is no model of this kind: {wrong}")
         return directory
 
     def fetch_pipeline_weights(self, name: str, pipeline: str) -> Path:
@@ -151,9 +164,9 @@ class ModelFetcher:
             commit, offered = self._hub.list_files(repository)
             wanted = select_files(offered, files)
             logger.info("downloading %s (%d files) from %s", repository, len(wanted), self._hub.endpoint)
-            for current in wanted:
-                self._hub.download(repository, current, commit, folder.parent)
             snapshot = folder / "snapshots" / commit
+            for current in wanted:
+                self._download_file(repository, current, commit, folder)
             missing = missing_files(snapshot, files)
             if not missing:
                 (folder / "refs").mkdir(exist_ok=True)
@@ -176,6 +189,18 @@ class ModelFetcher:
         logger.info("downloaded %s (%.0f MB)", repository, size_on_disk(snapshot) / 1e6)
         return snapshot
 
+    def _download_file(self, repository: str, file: str, commit: str, folder: Path) -> None:
+        """Download `file` unless it is there; only if it fits on the disk, and is what its checksum says."""
+        snapshot = folder / "snapshots" / commit
+        if (snapshot / file).exists():
+            return
+        refuse_foreign_link(snapshot / file, folder / "blobs")
+        folder.mkdir(parents=True, exist_ok=True)
+        check_room(folder, self._hub.size(repository, file, commit) - _held_bytes(folder))
+        self._hub.download(repository, file, commit, folder.parent)
+        if not self.damaged_files.check(snapshot, file):
+            raise IncompleteDownload(f"{file} does not match its checksum")
+
     def _folder(self, repository: str, files: ModelFiles) -> Path:
         return self.cache_dir / files.cache_folder / f"models--{repository.replace('/', '--')}"
 
@@ -185,18 +210,36 @@ class ModelFetcher:
 
 
 def _checked_directory(name: str, directory: Path, files: ModelFiles) -> Path:
-    if not directory.is_dir():
+    """Return `directory` if it holds a model; people are told its last part, the log its place."""
+    try:
+        missing = missing_files(directory, files) if directory.is_dir() else None
+    except OSError as exc:
+        logger.error("%s: the directory %s cannot be read: %s", name, directory, exc)
+        raise _unavailable(name, f"its directory {directory.name} cannot be read ({exc.strerror})") from exc
+    if missing is None:
         logger.error("%s: there is no directory %s", name, directory)
-        raise _unavailable(name, "its directory does not exist; the log names it")
-    if missing := missing_files(directory, files):
+        raise _unavailable(name, f"its directory {directory.name} does not exist; the log names its place")
+    if missing:
         logger.error("%s: the directory %s lacks %s", name, directory, ", ".join(missing))
-        raise _unavailable(name, f"its directory lacks {', '.join(missing)}")
+        raise _unavailable(name, f"its directory {directory.name} lacks {', '.join(missing)}")
     return directory
 
 
+def _held_bytes(folder: Path) -> int:
+    """Return what downloads that broke off have left, to be gone on with."""
+    return sum(partial.stat().st_size for partial in (folder / "blobs").glob("*.incomplete"))
+
+
 def _discard_partial_files(folder: Path) -> None:
-    for partial in (folder / "blobs").glob("*.incomplete"):
-        partial.unlink(missing_ok=True)
+    """Remove what broken downloads left, unless another process is at it or the folder is a foreign one."""
+    blobs = folder / "blobs"
+    if folder.is_symlink() or blobs.is_symlink():
+        return
+    for partial in blobs.glob("*.incomplete"):
+        # Taken by the hub's library, in any process, as long as it writes.
+        lock = folder.parent / ".locks" / folder.name / f"{partial.stem}.lock"
+        with contextlib.suppress(OSError), WeakFileLock(lock, timeout=0.01):
+            partial.unlink(missing_ok=True)
 
 
 def _unavailable(name: str, reason: str) -> ModelUnavailable:

@@ -1,16 +1,18 @@
 """The two questions put to the model hub, with a time limit: which files are there, and this file please."""
 
+import base64
 import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 import requests
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-from app.engines.hub_errors import Unreachable
+from app.engines.hub_errors import Unreachable, broke_off
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
@@ -26,9 +28,10 @@ class HubClient:
     """Speaks the protocol of the Hugging Face hub with one token, or none."""
 
     def __init__(self, endpoint: str, token: str | None, *, show_progress: bool) -> None:
-        self.endpoint = endpoint.rstrip("/")
+        # User and password go into a header: addresses are shown, logged and part of errors.
+        self.endpoint, self._headers = split_credentials(endpoint.strip().rstrip("/"))
         # False, not None: None would make the library look for a token by itself.
-        self._token: str | bool = token or False
+        self._token: str | bool = (token or "").strip() or False
         self.show_progress = show_progress
 
     @property
@@ -43,10 +46,23 @@ class HubClient:
             Unreachable: the hub gave no answer in time.
             OSError: what the library raises for refusals and broken connections.
         """
-        api = HfApi(endpoint=self.endpoint, token=self._token)
+        api = HfApi(endpoint=self.endpoint, token=self._token, headers=self._headers)
         info = within(ANSWER_SECONDS, lambda: api.model_info(repository, timeout=ANSWER_SECONDS))
         assert info.sha is not None, "the hub names the commit of every model"
         return info.sha, [file.rfilename for file in info.siblings or ()]
+
+    def size(self, repository: str, file: str, commit: str) -> int:
+        """Return the bytes of `file`, 0 where the hub does not tell.
+
+        Raises:
+            OSError: what the library raises for refusals and broken connections.
+        """
+        url = hf_hub_url(repository, file, revision=commit, endpoint=self.endpoint)
+        # The library takes the headers for its own and changes them.
+        known = get_hf_file_metadata(
+            url, token=self._token, timeout=ANSWER_SECONDS, headers={**self._headers}, endpoint=self.endpoint
+        )
+        return known.size or 0
 
     def download(self, repository: str, file: str, commit: str, cache: Path) -> None:
         """Put `file` into the hub cache at `cache`, going on where an interrupted download stopped.
@@ -64,14 +80,26 @@ class HubClient:
                     cache_dir=cache,
                     token=self._token,
                     endpoint=self.endpoint,
+                    headers=self._headers,
                     etag_timeout=ANSWER_SECONDS,
                 )
                 return
-            except requests.exceptions.ChunkedEncodingError:
+            except Exception as exc:
                 # The library itself goes on after other breaks, but not after this one.
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or not broke_off(exc):
                     raise
                 logger.warning("the download of %s of %s broke off, going on", file, repository)
+
+
+def split_credentials(endpoint: str) -> tuple[str, dict[str, str]]:
+    """Return `endpoint` without the user and password in it, and the headers that carry them instead."""
+    scheme, _, rest = endpoint.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return endpoint, {}
+    user, _, password = credentials.partition(":")
+    both = f"{unquote(user)}:{unquote(password)}".encode()
+    return f"{scheme}://{host}", {"authorization": f"Basic {base64.b64encode(both).decode()}"}
 
 
 def check_reachable(url: str) -> None:

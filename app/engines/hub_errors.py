@@ -1,8 +1,11 @@
 """Why a download failed, in one sentence that says what to do."""
 
 import errno
-from collections.abc import Iterator
+import shutil
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from app.engines.memory import causes
 
 _DISK_ERRORS = {
     errno.ENOSPC: "no space is left in CACHE_DIR",
@@ -10,16 +13,14 @@ _DISK_ERRORS = {
     errno.EACCES: "CACHE_DIR cannot be written by the service's user",
     errno.EPERM: "CACHE_DIR cannot be written by the service's user",
     errno.EROFS: "CACHE_DIR is read-only",
+    errno.EEXIST: "a symbolic link that is not the service's own lies in its place in CACHE_DIR",
 }
-_UNREACHABLE = (
-    "ConnectionError",
-    "Timeout",
-    "ChunkedEncodingError",
-    "SSLError",
-    "ProxyError",
-    "NewConnectionError",
-    "gaierror",
+_UNREACHABLE = frozenset(
+    {"ConnectionError", "Timeout", "ChunkedEncodingError", "SSLError", "ProxyError", "NewConnectionError"}
+    | {"gaierror", "TransportError"}
 )
+"""Exception types by name, of requests and of httpx: the hub's library uses the one or the other."""
+_BROKEN_OFF = frozenset({"ChunkedEncodingError", "RemoteProtocolError", "ReadError"})
 
 
 class Unreachable(Exception):
@@ -30,19 +31,39 @@ class IncompleteDownload(Exception):
     """What arrived is not what was announced."""
 
 
+class NoRoom(Exception):
+    """The disk is too small for what is about to be downloaded."""
+
+
+def check_room(directory: Path, wanted_bytes: int) -> None:
+    """Return if `wanted_bytes` more fit on the disk of `directory`.
+
+    Raises:
+        NoRoom: they do not; the message has both figures.
+    """
+    free = shutil.disk_usage(directory).free
+    if wanted_bytes > free:
+        raise NoRoom(f"{wanted_bytes / 1e9:.2f} GB are needed in CACHE_DIR and {free / 1e9:.2f} GB are free")
+
+
+def broke_off(exc: Exception) -> bool:
+    """Return whether `exc` says that the host closed the connection in the middle of a file."""
+    return _is_of(exc, _BROKEN_OFF)
+
+
 def explain_download_failure(exc: Exception, *, source: str, page: str, file: str, token_given: bool) -> str:
     """Return why `file` of `source` could not be fetched; `page` is where a person can read about it."""
-    status = next(filter(None, map(_status, _links(exc))), None)
+    status = next(filter(None, map(_status, causes(exc))), None)
     if status is not None:
         return _explain_status(status, exc, source, page, token_given)
-    for link in _links(exc):
+    if isinstance(exc, NoRoom):
+        return f"{source} does not fit on the disk: {exc}; make room, or give CACHE_DIR a larger disk"
+    for link in causes(exc):
         if isinstance(link, OSError) and link.errno in _DISK_ERRORS:
             return f"{source} could not be stored: {_DISK_ERRORS[link.errno]}"
     if isinstance(exc, IncompleteDownload) or "Consistency check failed" in str(exc):
-        return (
-            f"{file} of {source} arrived damaged: its size is not the announced one; it will be fetched again"
-        )
-    if any(_is_unreachable(link) for link in _links(exc)):
+        return f"{file} of {source} arrived damaged: it is not what was announced; it will be fetched again"
+    if any(_is_unreachable(link) for link in causes(exc)):
         host = urlsplit(page).netloc
         return (
             f"{source} is not on disk and {host} cannot be reached; check the network, or fetch it elsewhere "
@@ -52,7 +73,7 @@ def explain_download_failure(exc: Exception, *, source: str, page: str, file: st
 
 
 def _explain_status(status: int, exc: Exception, source: str, page: str, token_given: bool) -> str:
-    gated = any(type(link).__name__ == "GatedRepoError" for link in _links(exc))
+    gated = any(type(link).__name__ == "GatedRepoError" for link in causes(exc))
     if status == 401 and not token_given:
         return (
             f"{source} needs permission: accept its terms at {page} and set HF_TOKEN (or it does not exist)"
@@ -79,12 +100,8 @@ def _status(exc: BaseException) -> int | None:
 
 
 def _is_unreachable(exc: BaseException) -> bool:
-    names = {kind.__name__ for kind in type(exc).__mro__}
-    return isinstance(exc, Unreachable) or bool(names & set(_UNREACHABLE))
+    return isinstance(exc, Unreachable) or _is_of(exc, _UNREACHABLE)
 
 
-def _links(exc: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = exc
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
+def _is_of(exc: BaseException, names: frozenset[str]) -> bool:
+    return not names.isdisjoint(kind.__name__ for kind in type(exc).__mro__)

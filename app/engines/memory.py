@@ -37,14 +37,14 @@ def is_out_of_memory(exc: BaseException) -> bool:
     Known by type and message alone, so that no engine library need be imported: torch raises
     OutOfMemoryError, CTranslate2 a RuntimeError, the host's allocator a MemoryError.
     """
-    return any(_says_out_of_memory(link) for link in _causes(exc))
+    return any(_says_out_of_memory(link) for link in causes(exc))
 
 
 def is_device_lost(exc: BaseException) -> bool:
     """Return whether `exc`, or what caused it, leaves the GPU unusable for the rest of this process."""
     return any(
         isinstance(link, RuntimeError) and any(words in str(link).lower() for words in _LOST_DEVICE_WORDS)
-        for link in _causes(exc)
+        for link in causes(exc)
     )
 
 
@@ -92,7 +92,7 @@ class _Cause:
     def __exit__(self, kind: object, exc: BaseException | None, frames: object) -> bool:
         if exc is None or not is_out_of_memory(exc):
             return False
-        self.text = " <- ".join(f"{type(link).__name__}: {link}" for link in _causes(exc))
+        self.text = " <- ".join(f"{type(link).__name__}: {link}" for link in causes(exc))
         return True
 
 
@@ -110,8 +110,8 @@ def _says_out_of_memory(exc: BaseException) -> bool:
     return isinstance(exc, RuntimeError) and any(words in str(exc).lower() for words in _MEMORY_WORDS)
 
 
-def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield `exc` and what it was raised from."""
+def causes(exc: BaseException) -> Iterator[BaseException]:
+    """Yield `exc` and what it was raised from, the latest first."""
     link: BaseException | None = exc
     seen: set[int] = set()
     while link is not None and id(link) not in seen:

@@ -1,6 +1,6 @@
 """Which files make up a model of each kind, and whether a directory holds them."""
 
-import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from pathlib import Path
 
 _SUBDIRECTORY = re.compile(r"\$model/([A-Za-z0-9_.-]+)")
 _OTHER_REPOSITORY = re.compile(r"^\s+(?:segmentation|embedding|plda):\s*([\w.-]+/[\w.-]+)\s*$", re.MULTILINE)
-_READ_BYTES = 1 << 20
+_WEIGHTS = frozenset({".bin", ".npz", ".ckpt", ".pt", ".safetensors"})
+_LFS_POINTER = b"version https://git-lfs"
+_LARGEST_LFS_POINTER = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class ModelFiles:
     """Where below CACHE_DIR: the places that earlier servers with the same settings used."""
     pipeline: bool = False
     """Whether config.yaml names further folders that must be there."""
+    architecture: str = ""
+    """How the name of the network in config.json must end; empty: it is not looked at."""
 
 
 WHISPER_FILES = ModelFiles(
@@ -43,6 +47,7 @@ ALIGNER_FILES = ModelFiles(
     ),
     required=(("config.json",), ("vocab.json",), ("model.safetensors", "pytorch_model.bin")),
     cache_folder="",
+    architecture="ForCTC",
 )
 DIARIZER_FILES = ModelFiles(
     patterns=("config.yaml", "*/pytorch_model.bin", "*/*.npz"),
@@ -63,40 +68,35 @@ def select_files(names: Iterable[str], files: ModelFiles) -> list[str]:
 
 def missing_files(directory: Path, files: ModelFiles) -> list[str]:
     """Return what a model in `directory` lacks; empty when it can be loaded."""
-    missing = [
-        " or ".join(group)
-        for group in files.required
-        if not any((directory / name).is_file() for name in group)
-    ]
-    config = directory / "config.yaml"
-    if files.pipeline and config.is_file():
-        missing += [
-            folder
-            for folder in _SUBDIRECTORY.findall(config.read_text())
-            if not _has_files(directory / folder)
-        ]
+    missing = [lack for group in files.required if (lack := _lacks(directory, group)) is not None]
+    if files.pipeline:
+        folders = _SUBDIRECTORY.findall(_pipeline_config(directory))
+        missing += [folder for folder in folders if not _has_weights(directory / folder)]
     return missing
+
+
+def wrong_kind(directory: Path, files: ModelFiles) -> str | None:
+    """Return what the model in `directory` is instead of the kind that is needed; None: nothing tells."""
+    if not files.architecture:
+        return None
+    try:
+        config = json.loads((directory / "config.json").read_text(errors="replace"))
+        built = [str(name) for name in config.get("architectures") or ()]
+    except (ValueError, AttributeError, TypeError):
+        return "its config.json is not a JSON object that describes a model"
+    if not built or any(name.endswith(files.architecture) for name in built):
+        return None
+    return f"it is a {', '.join(built)}, where one that ends in {files.architecture} is needed"
 
 
 def other_repositories(directory: Path) -> list[str]:
     """Return the hub repositories that a pipeline's config.yaml points to instead of its own folders."""
+    return sorted(set(_OTHER_REPOSITORY.findall(_pipeline_config(directory))))
+
+
+def _pipeline_config(directory: Path) -> str:
     config = directory / "config.yaml"
-    return sorted(set(_OTHER_REPOSITORY.findall(config.read_text()))) if config.is_file() else []
-
-
-def remove_damaged_files(snapshot: Path) -> list[str]:
-    """Delete the files of a hub snapshot whose content does not match their checksum; return their names.
-
-    The hub's cache names each file after its checksum, so that this needs no network.
-    """
-    damaged = []
-    for link in sorted(path for path in snapshot.rglob("*") if path.is_symlink() and path.is_file()):
-        blob = link.resolve()
-        if _checksum(blob) != blob.name:
-            blob.unlink()
-            link.unlink()
-            damaged.append(str(link.relative_to(snapshot)))
-    return damaged
+    return config.read_text(errors="replace") if config.is_file() else ""
 
 
 def size_on_disk(path: Path) -> int:
@@ -106,14 +106,23 @@ def size_on_disk(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def _has_files(directory: Path) -> bool:
-    return directory.is_dir() and any(path.is_file() for path in directory.rglob("*"))
+def _lacks(directory: Path, names: tuple[str, ...]) -> str | None:
+    """Return what `directory` lacks of the equivalent files `names`; None: one of them is there."""
+    found = [name for name in names if (directory / name).is_file()]
+    if not found:
+        return " or ".join(names)
+    pointers = [name for name in found if _is_lfs_pointer(directory / name)]
+    return f"{pointers[0]} (a pointer lies in its place: run git lfs pull)" if pointers == found else None
 
 
-def _checksum(blob: Path) -> str:
-    """Return the checksum that the blob is named after: SHA-256 of large files, git's SHA-1 of others."""
-    digest = hashlib.sha256() if len(blob.name) == 64 else hashlib.sha1(b"blob %d\0" % blob.stat().st_size)
-    with blob.open("rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _has_weights(directory: Path) -> bool:
+    found = (path for path in directory.rglob("*") if path.suffix in _WEIGHTS and path.is_file())
+    return any(not _is_lfs_pointer(path) for path in found)
+
+
+def _is_lfs_pointer(path: Path) -> bool:
+    """Return whether `path` is what git leaves in place of a large file that it did not fetch."""
+    if path.stat().st_size > _LARGEST_LFS_POINTER:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_LFS_POINTER)) == _LFS_POINTER

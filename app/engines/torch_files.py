@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 
 import requests
+from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from huggingface_hub.utils.tqdm import tqdm
 
-from app.engines.hub_errors import IncompleteDownload
+from app.engines.damaged_files import refuse_foreign_link
+from app.engines.hub_errors import IncompleteDownload, check_room
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +30,25 @@ def pipeline_file(pipeline: str) -> str | None:
 def download_file(url: str, target: Path, *, show_progress: bool = False) -> None:
     """Fetch `url` into `target`, going on where an earlier, interrupted download stopped.
 
+    A lock beside it, known to other processes too, keeps two of them from writing the same file.
+
     Raises:
         requests.RequestException: the host cannot be reached, refuses, or broke off too often.
         IncompleteDownload: the size is not the announced one.
+        NoRoom: the disk is too small for it.
+        OSError: it cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".part")
+    locks = target.parent / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(locks / f"{target.name}.lock"):
+        if not target.is_file():
+            partial = target.with_name(target.name + ".part")
+            refuse_foreign_link(target)
+            refuse_foreign_link(partial)
+            _fetch(url, target, partial, show_progress)
+
+
+def _fetch(url: str, target: Path, partial: Path, show_progress: bool) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         held = partial.stat().st_size if partial.exists() else 0
         try:
@@ -57,6 +72,7 @@ def _append(url: str, partial: Path, held: int, show_progress: bool) -> None:
         response.raise_for_status()
         resumed = response.status_code == 206
         expected = int(response.headers.get("Content-Length", 0)) + (held if resumed else 0)
+        check_room(partial.parent, expected - (held if resumed else 0))
         bar = tqdm(  # type: ignore[no-untyped-call]
             total=expected or None,
             initial=held if resumed else 0,

@@ -1,20 +1,33 @@
 """Models are downloaded once, downloads go on where they stopped, and a failure says what to do about it."""
 
+import base64
+import errno
+import logging
+import os
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
+import requests
 
+from app.catalogue import ModelSpec
+from app.devices import DevicePlan
+from app.engines.damaged_files import DamagedFiles
+from app.engines.engine_loader import EngineLoader, EngineSettings
 from app.engines.fetch import ModelFetcher
 from app.engines.hub_client import HubClient
+from app.engines.hub_errors import NoRoom, broke_off, explain_download_failure
 from app.engines.model_files import (
     ALIGNER_FILES,
     DIARIZER_FILES,
     WHISPER_FILES,
     ModelFiles,
-    remove_damaged_files,
 )
 from app.engines.torch_files import download_file
 from app.errors import ModelUnavailable
@@ -24,6 +37,7 @@ DEMO = Path(__file__).parents[2] / "app" / "demo"
 WHISPER = "Systran/faster-whisper-tiny"
 ALIGNER = "facebook/wav2vec2-base-960h"
 DIARIZER = "pyannote/speaker-diarization-community-1"
+CPU = DevicePlan("cpu", "cpu", "cpu", "int8", 2)
 
 
 @pytest.fixture
@@ -178,13 +192,244 @@ def test_a_file_of_the_wrong_size_is_named_and_fetched_anew(hub: LocalHub, tmp_p
     assert same_content(fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES), DEMO / "whisper")
 
 
-def test_damage_on_disk_is_found_named_and_repaired(hub: LocalHub, tmp_path: Path) -> None:
+def test_what_arrives_damaged_is_named_and_fetched_anew(hub: LocalHub, tmp_path: Path) -> None:
     hub.repositories[WHISPER].damaged = True
-    directory = fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES)
+    assert "model.bin of Systran/faster-whisper-tiny arrived damaged" in refusal(fetcher(hub, tmp_path))
     hub.repositories[WHISPER].damaged = False
-    assert remove_damaged_files(directory) == ["model.bin"]
-    assert remove_damaged_files(directory) == []
     assert same_content(fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES), DEMO / "whisper")
+
+
+SPEAKS_OF_A_FILE = RuntimeError("File model.bin is incomplete: failed to read a buffer of size 8")
+
+
+def damage(snapshot: Path, name: str = "model.bin") -> Path:
+    """Cut the file short; return where its bytes lie."""
+    blob = (snapshot / name).resolve()
+    blob.write_bytes(blob.read_bytes()[:-1])
+    return blob
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["CACHE_DIR", "CACHE_DIR is a link"])
+def test_damage_on_disk_is_named_and_repaired(linked: bool, hub: LocalHub, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    if linked:
+        (tmp_path / "disk").mkdir()
+        cache.symlink_to(tmp_path / "disk")
+    snapshot = fetcher(hub, cache).fetch("x", WHISPER, WHISPER_FILES)
+    damage(snapshot)
+    files = DamagedFiles(cache)
+    assert files.removed_after(SPEAKS_OF_A_FILE, snapshot) == (
+        "model.bin was damaged and has been removed; it will be fetched again"
+    )
+    assert files.removed_after(SPEAKS_OF_A_FILE, snapshot) is None
+    assert same_content(fetcher(hub, cache).fetch("x", WHISPER, WHISPER_FILES), DEMO / "whisper")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        RuntimeError("CUDA driver version is insufficient for CUDA runtime version"),
+        ValueError("Requested float16 compute type, but the target device does not support it"),
+        RuntimeError("File tokenizer.json is not a valid tokenizer"),
+        ImportError("libcublas.so.12: cannot open shared object file"),
+    ],
+    ids=str,
+)
+def test_an_error_that_does_not_speak_of_the_file_removes_nothing(
+    failure: Exception, hub: LocalHub, tmp_path: Path
+) -> None:
+    blob = damage(snapshot := fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES))
+    assert DamagedFiles(tmp_path).removed_after(failure, snapshot) is None
+    assert blob.exists()
+
+
+def foreign_folder(cache: Path, elsewhere: Path, snapshot: Path) -> None:
+    shutil.move(snapshot.parents[1], elsewhere)
+    snapshot.parents[1].symlink_to(elsewhere)
+
+
+def foreign_snapshot(cache: Path, elsewhere: Path, snapshot: Path) -> None:
+    model = elsewhere / "snapshots" / snapshot.name
+    shutil.copytree(snapshot.parents[1] / "blobs", elsewhere / "blobs")
+    model.mkdir(parents=True)
+    for link in snapshot.iterdir():
+        (model / link.name).symlink_to(elsewhere / "blobs" / link.resolve().name)
+    shutil.rmtree(snapshot)
+    snapshot.symlink_to(model)
+
+
+def foreign_blobs(cache: Path, elsewhere: Path, snapshot: Path) -> None:
+    blobs = snapshot.parents[1] / "blobs"
+    shutil.move(blobs, elsewhere)
+    blobs.symlink_to(elsewhere)
+
+
+def foreign_blob(cache: Path, elsewhere: Path, snapshot: Path) -> None:
+    blob = (snapshot / "model.bin").resolve()
+    elsewhere.mkdir()
+    shutil.move(blob, elsewhere / "model.bin")
+    blob.symlink_to(elsewhere / "model.bin")
+
+
+def foreign_link(cache: Path, elsewhere: Path, snapshot: Path) -> None:
+    elsewhere.mkdir()
+    shutil.copy(snapshot / "model.bin", elsewhere / ("0" * 64))
+    (snapshot / "model.bin").unlink()
+    (snapshot / "model.bin").symlink_to(elsewhere / ("0" * 64))
+
+
+@pytest.mark.parametrize(
+    "rearrange", [foreign_folder, foreign_snapshot, foreign_blobs, foreign_blob, foreign_link]
+)
+def test_nothing_is_removed_through_a_link_that_leads_elsewhere(
+    rearrange: Callable[[Path, Path, Path], None], hub: LocalHub, tmp_path: Path
+) -> None:
+    cache, elsewhere = tmp_path / "cache", tmp_path / "elsewhere"
+    snapshot = fetcher(hub, cache).fetch("x", WHISPER, WHISPER_FILES)
+    rearrange(cache, elsewhere, snapshot)
+    blob = damage(snapshot)
+    assert blob.is_relative_to(elsewhere)
+    assert DamagedFiles(cache).removed_after(SPEAKS_OF_A_FILE, snapshot) is None
+    assert blob.exists()
+    assert (snapshot / "model.bin").is_symlink()
+
+
+@pytest.mark.parametrize("links", [False, True])
+@pytest.mark.parametrize("inside", [False, True], ids=["anywhere", "below CACHE_DIR"])
+def test_nothing_in_a_directory_of_the_operator_is_removed(links: bool, inside: bool, tmp_path: Path) -> None:
+    """Not even where it looks like the cache: a model that does not load is his to judge."""
+    cache = tmp_path / "cache"
+    own = (cache if inside else tmp_path) / "models--his--own" / "snapshots" / "1"
+    blobs = own.parents[1] / "blobs"
+    blobs.mkdir(parents=True)
+    shutil.copytree(DEMO / "whisper", own)
+    if links:
+        shutil.move(own / "model.bin", blobs / ("0" * 64))
+        (own / "model.bin").symlink_to(blobs / ("0" * 64))
+    (own / "model.bin").write_bytes(b"no model")
+    before = sorted(tmp_path.rglob("*"))
+    loader = EngineLoader(fetcher("http://127.0.0.1:9", cache), EngineSettings(CPU))
+    with pytest.raises(ModelUnavailable, match="files cannot be loaded"):
+        loader.transcriber(ModelSpec("own", str(own), is_local=True), "cpu")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_damaged_download_that_does_not_load_is_repaired(hub: LocalHub, tmp_path: Path) -> None:
+    snapshot = fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES)
+    blob = (snapshot / "model.bin").resolve()
+    blob.write_bytes(blob.read_bytes()[:5000])
+    loader = EngineLoader(fetcher(hub, tmp_path), EngineSettings(CPU))
+    with pytest.raises(ModelUnavailable, match=r"model\.bin was damaged and has been removed"):
+        loader.transcriber(ModelSpec("tiny", WHISPER), "cpu")
+    loader.transcriber(ModelSpec("tiny", WHISPER), "cpu").close()
+
+
+def test_a_damaged_file_that_cannot_be_removed_is_named_with_the_reason(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a read-only mount, which only root could make here."""
+    damage(snapshot := fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES))
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    said = DamagedFiles(tmp_path).removed_after(SPEAKS_OF_A_FILE, snapshot)
+    assert said is not None
+    assert "model.bin is damaged and cannot be removed (Read-only file system)" in said
+
+
+def test_a_file_that_was_found_sound_is_read_once(hub: LocalHub, tmp_path: Path) -> None:
+    snapshot = fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES)
+    blob, files = (snapshot / "model.bin").resolve(), DamagedFiles(tmp_path)
+    assert files.removed_after(SPEAKS_OF_A_FILE, snapshot) is None
+    status = blob.stat()
+    damage(snapshot)
+    blob.write_bytes(blob.read_bytes() + b"x")
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert files.removed_after(SPEAKS_OF_A_FILE, snapshot) is None
+    os.utime(blob)
+    assert "removed" in (files.removed_after(SPEAKS_OF_A_FILE, snapshot) or "")
+
+
+def test_a_link_of_the_operator_that_leads_nowhere_is_not_replaced(hub: LocalHub, tmp_path: Path) -> None:
+    snapshot = fetcher(hub, tmp_path).fetch("x", WHISPER, WHISPER_FILES)
+    link = snapshot / "model.bin"
+    link.unlink()
+    link.symlink_to(tmp_path / "not-mounted" / "model.bin")
+    assert "symbolic link" in refusal(fetcher(hub, tmp_path))
+    assert link.is_symlink()
+    hub.plain_files["/weights.pth"] = b"abc"
+    weights = tmp_path / "weights.pth"
+    weights.symlink_to(tmp_path / "not-mounted" / "weights.pth")
+    with pytest.raises(FileExistsError):
+        download_file(f"{hub.endpoint}/weights.pth", weights)
+    assert weights.is_symlink()
+    weights.unlink()
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"his")
+    (tmp_path / "weights.pth.part").symlink_to(kept)
+    with pytest.raises(FileExistsError):
+        download_file(f"{hub.endpoint}/weights.pth", weights)
+    assert kept.read_bytes() == b"his"
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_before_a_byte_of_it_is_fetched(
+    hub: LocalHub, tmp_path: Path
+) -> None:
+    hub.repositories[WHISPER].announced_extra_bytes = 10**16
+    reason = refusal(fetcher(hub, tmp_path))
+    assert "does not fit on the disk: 10000000.00 GB are needed in CACHE_DIR and" in reason
+    assert not any(request.method == "GET" and "model.bin" in request.path for request in hub.requests)
+
+
+def test_user_and_password_of_the_hub_are_sent_and_never_shown(
+    hub: LocalHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    scheme, _, host = hub.endpoint.partition("://")
+    with_password = f"{scheme}://me:s3cr%40t@{host}"
+    fetcher(with_password, tmp_path / "a").fetch("x", WHISPER, WHISPER_FILES)
+    sent = {request.token for request in hub.requests}
+    assert sent == {"Basic " + base64.b64encode(b"me:s3cr@t").decode()}
+    hub.repositories[WHISPER].gated = True
+    reasons = [
+        refusal(fetcher(with_password, tmp_path / "b")),
+        refusal(fetcher(with_password, tmp_path / "b"), "nobody/nothing"),
+        refusal(fetcher("http://me:s3cr%40t@127.0.0.1:9", tmp_path)),
+    ]
+    assert "127.0.0.1:9 cannot be reached" in reasons[-1]
+    for text in (*reasons, caplog.text):
+        assert "s3cr" not in text
+
+
+@pytest.mark.parametrize("break_off", ["ChunkedEncodingError", "RemoteProtocolError", "ReadError"])
+def test_a_break_in_the_middle_is_known_whichever_library_the_hub_uses(break_off: str) -> None:
+    library = requests.exceptions if break_off == "ChunkedEncodingError" else httpx
+    assert broke_off(getattr(library, break_off)("peer closed connection"))
+    assert not broke_off(ValueError("peer closed connection"))
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "hub.lan cannot be reached"),
+        (httpx.ReadTimeout("timed out"), "hub.lan cannot be reached"),
+        (requests.ConnectionError("refused"), "hub.lan cannot be reached"),
+        (
+            httpx.HTTPStatusError(
+                "x", request=httpx.Request("GET", "http://h"), response=httpx.Response(429)
+            ),
+            "hub.lan limits the rate",
+        ),
+    ],
+    ids=["httpx connect", "httpx timeout", "requests", "httpx status"],
+)
+def test_failures_of_either_http_library_are_explained(failure: Exception, said: str) -> None:
+    reason = explain_download_failure(
+        failure, source="a/b", page="https://hub.lan/a/b", file="x", token_given=False
+    )
+    assert said in reason
 
 
 def test_an_unfinished_download_of_another_program_is_completed(hub: LocalHub, tmp_path: Path) -> None:
@@ -213,6 +458,43 @@ def test_a_directory_that_lacks_something_is_told_what(tmp_path: Path) -> None:
     assert str(tmp_path) not in missing
 
 
+def test_a_directory_with_pointers_in_place_of_its_weights_says_what_to_run(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
+    for bundle, weights, files in (
+        ("whisper", "model.bin", WHISPER_FILES),
+        ("diarization", "*", DIARIZER_FILES),
+    ):
+        copy = shutil.copytree(DEMO / bundle, tmp_path / bundle)
+        for path in copy.rglob(f"{weights}.*" if weights == "*" else weights):
+            if path.suffix in (".bin", ".npz"):
+                path.write_text(pointer)
+        reason = refusal(fetcher("http://127.0.0.1:9", tmp_path), str(copy), files)
+        assert reason.startswith(f"its directory {bundle} lacks ")
+        assert ("git lfs pull" in reason) == (bundle == "whisper")
+
+
+def test_an_aligner_of_another_architecture_is_told_apart(tmp_path: Path) -> None:
+    copy = shutil.copytree(DEMO / "aligner", tmp_path / "mine")
+    for text, words in (
+        (
+            '{"architectures": ["WhisperForConditionalGeneration"]}',
+            "mine is no model of this kind: it is a Whisper",
+        ),
+        ("no JSON", "mine is no model of this kind: its config.json is not"),
+    ):
+        (copy / "config.json").write_text(text)
+        assert words in refusal(fetcher("http://127.0.0.1:9", tmp_path), str(copy), ALIGNER_FILES)
+
+
+def test_a_directory_that_cannot_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    reason = refusal(fetcher("http://127.0.0.1:9", tmp_path), str(tmp_path), WHISPER_FILES)
+    assert "cannot be read (Permission denied)" in reason
+
+
 def test_a_pipeline_made_of_other_repositories_is_refused_by_name(tmp_path: Path) -> None:
     copy = shutil.copytree(DEMO / "diarization", tmp_path / "copy")
     config = (copy / "config.yaml").read_text().replace("$model/segmentation", "pyannote/segmentation-3.0")
@@ -230,4 +512,27 @@ def test_a_plain_file_is_downloaded_in_pieces_if_need_be(hub: LocalHub, tmp_path
     download_file(f"{hub.endpoint}/weights.pth", target)
     assert target.read_bytes() == content
     assert [request.range for request in hub.requests] == [None, "bytes=524288-", "bytes=786432-"]
-    assert list(target.parent.iterdir()) == [target]
+    assert [path for path in target.parent.iterdir() if path.is_file()] == [target]
+
+
+def test_two_downloads_of_one_plain_file_write_it_once(hub: LocalHub, tmp_path: Path) -> None:
+    """Be they of two processes: `prefetch` beside the service, on one volume."""
+    content = bytes(range(256)) * 40960
+    hub.plain_files["/weights.pth"] = content
+    target = tmp_path / "weights.pth"
+    call = f"download_file({hub.endpoint!r} + '/weights.pth', Path({str(target)!r}))"
+    code = f"from app.engines.torch_files import *; {call}"
+    others = [subprocess.Popen([sys.executable, "-c", code], cwd=DEMO.parents[1]) for _ in range(2)]
+    download_file(f"{hub.endpoint}/weights.pth", target)
+    assert [other.wait(60) for other in others] == [0, 0]
+    assert target.read_bytes() == content
+    assert len(hub.requests) == 1
+
+
+def test_a_plain_file_that_does_not_fit_on_the_disk_is_refused(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.plain_files["/weights.pth"] = b"abc"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2))
+    with pytest.raises(NoRoom):
+        download_file(f"{hub.endpoint}/weights.pth", tmp_path / "weights.pth")
