@@ -91,15 +91,15 @@ class ModelFetcher:
 
     def find_on_disk(self, source: str, files: ModelFiles) -> Path | None:
         """Return the directory of `source` if every file that is needed is there; asks nobody."""
-        if is_directory_source(source):
-            directory = Path(source).expanduser()
-        else:
-            folder = self._folder(source, files)
-            try:
+        try:
+            if is_directory_source(source):
+                directory = Path(source).expanduser()
+            else:
+                folder = self._folder(source, files)
                 directory = folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
-            except OSError:
-                return None
-        return directory if directory.is_dir() and not missing_files(directory, files) else None
+            return directory if directory.is_dir() and not missing_files(directory, files) else None
+        except OSError:
+            return None
 
     def look(self, name: str, source: str, files: ModelFiles) -> bool:
         """Return whether the model is on disk; False: it is not, but the hub answers. Downloads nothing.
