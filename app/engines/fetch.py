@@ -236,8 +236,8 @@ def _discard_partial_files(folder: Path) -> None:
     if folder.is_symlink() or blobs.is_symlink():
         return
     for partial in blobs.glob("*.incomplete"):
-        # Taken by the hub's library, in any process, as long as it writes.
-        lock = folder.parent / ".locks" / folder.name / f"{partial.stem}.lock"
+        # Named after the checksum, and held by the library, in any process, as long as it writes.
+        lock = folder.parent / ".locks" / folder.name / f"{partial.name.partition('.')[0]}.lock"
         with contextlib.suppress(OSError), WeakFileLock(lock, timeout=0.01):
             partial.unlink(missing_ok=True)
 
