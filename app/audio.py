@@ -1,16 +1,20 @@
 """Any recording to 16 kHz mono samples, with ffmpeg kept on a short leash."""
 
+import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import AudioTooLong, AudioUnreadable, EmptyUpload, NoAudioTrack
-from app.ffmpeg import PcmProcess, find_ffmpeg, knows_fd_protocol
-from app.file_signature import foreign_kind, is_wave
+from app.decoded_track import Outcome, TrackReader, warnings
+from app.errors import AudioTooLong, AudioUnreadable, BadRequest, EmptyUpload, NoAudioTrack
+from app.ffmpeg import PcmProcess, Task, find_ffmpeg, knows_fd_protocol
+from app.file_signature import foreign_kind, is_broadcast, is_wave, lacks_its_beginning
+from app.recording_parts import find_parts
 from app.sample_buffer import SAMPLE_BYTES, SampleBuffer
 
 SAMPLE_RATE = 16000
@@ -25,6 +29,9 @@ They stay as ffmpeg delivers them, 115 MB per hour; networks get `amplitudes` of
 _BLOCK_BYTES = 1 << 18
 _SCRAP_SECONDS = 0.1
 """What a damaged file must give at least to count as a recording."""
+_MOST_TRACKS = 64
+_SEARCHED_BYTES = 1 << 22
+_BROADCAST_HOLE_SECONDS = 10.0
 
 
 def amplitudes(samples: Waveform) -> NDArray[np.float32]:
@@ -66,7 +73,7 @@ class Decoder:
 
         With `raw_pcm` the file is headerless s16le at SAMPLE_RATE, mono; a WAV is still read as a WAV.
         A damaged or truncated file gives what can be decoded of it, and `warn` is told. Of several tracks the
-        one marked as default is taken, else the one with most channels.
+        first that can be decoded is taken; recordings that were joined into one file follow one another.
 
         Raises:
             EmptyUpload, AudioUnreadable, NoAudioTrack, AudioTooLong: and whatever `checkpoint` raises.
@@ -100,29 +107,95 @@ class Decoder:
     ) -> Waveform:
         buffer = SampleBuffer(self._max_samples)
         deadline = time.monotonic() + self._timeout_seconds
-        with (
-            path.open("rb") as source,
-            PcmProcess(
-                self._ffmpeg,
-                source,
-                sample_rate=SAMPLE_RATE,
-                through_fd=self._through_fd,
-                max_seconds=self._max_minutes * 60 + 1,
-                max_cpu_seconds=self._timeout_seconds,
-                max_memory_bytes=self._max_memory_bytes,
-            ) as process,
-        ):
+        with path.open("rb", buffering=0) as source:
+            size = source.seek(0, os.SEEK_END)
+            parts = find_parts(source, size)
+            outcomes = []
+            for part in parts:
+                whole = part.start == 0 and part.end == size
+                first = Task(
+                    track=0,
+                    span=None if whole else (part.start, part.end),
+                    read_on=part.read_on,
+                    longest_hole_seconds=self._longest_hole(source),
+                )
+                outcomes.append(self._decode_part(source, first, part.padded, buffer, checkpoint, deadline))
+            if not buffer.samples:
+                raise self._refusal(source, outcomes[0])
+        for warning in warnings(outcomes):
+            warn(warning)
+        return buffer.finish()
+
+    def _decode_part(
+        self,
+        source: IO[bytes],
+        task: Task,
+        padded: bool,
+        buffer: SampleBuffer,
+        checkpoint: Callable[[], None],
+        deadline: float,
+    ) -> Outcome:
+        """Add the samples of the first track that gives any."""
+        refused: Outcome | None = None
+        for track in range(_MOST_TRACKS):
+            outcome = self._decode_track(
+                source, replace(task, track=track), padded, buffer, checkpoint, deadline
+            )
+            if outcome.samples:
+                return outcome
+            if outcome.verdict.no_such_track:
+                break
+            refused = refused or outcome
+            if outcome.verdict.killed:
+                break
+        return refused or outcome
+
+    def _decode_track(
+        self,
+        source: IO[bytes],
+        task: Task,
+        padded: bool,
+        buffer: SampleBuffer,
+        checkpoint: Callable[[], None],
+        deadline: float,
+    ) -> Outcome:
+        before = buffer.samples
+        with PcmProcess(
+            self._ffmpeg,
+            source,
+            task,
+            sample_rate=SAMPLE_RATE,
+            through_fd=self._through_fd,
+            max_seconds=self._max_minutes * 60 + 1,
+            max_cpu_seconds=max(0.0, deadline - time.monotonic()),
+            max_memory_bytes=self._max_memory_bytes,
+        ) as process:
+            track = TrackReader(process.messages, buffer)
             while (block := process.read(_BLOCK_BYTES, wait_seconds=0.1)) is not None:
                 checkpoint()
                 if time.monotonic() > deadline:
                     raise AudioUnreadable(f"decoding took longer than {self._timeout_seconds:g} seconds")
-                if block and not buffer.append_s16(block):
+                if block and process.layout is not None and not track.take(block, process.layout):
                     raise AudioTooLong(self._max_minutes)
             verdict = process.verdict()
-        if buffer.samples == 0 and verdict.no_audio_track:
-            raise NoAudioTrack
-        if buffer.samples == 0 or (verdict.damaged and buffer.samples < _SCRAP_SECONDS * SAMPLE_RATE):
-            raise AudioUnreadable(verdict.reason)
-        if verdict.damaged:
-            warn("the recording is damaged: parts of it could not be decoded and are missing")
-        return buffer.finish()
+        if not track.finish():
+            raise AudioTooLong(self._max_minutes)
+        damaged = verdict.damaged(padded)
+        if damaged and buffer.samples - before < _SCRAP_SECONDS * SAMPLE_RATE:
+            buffer.truncate(before)
+        return Outcome(task, verdict, before, buffer.samples - before, process.messages.timeline, damaged)
+
+    def _longest_hole(self, source: IO[bytes]) -> float:
+        """Return how long a hole is filled, in seconds; the clocks of broadcasts jump without a meaning."""
+        source.seek(0)
+        return _BROADCAST_HOLE_SECONDS if is_broadcast(source.read(512)) else self._max_minutes * 60
+
+    def _refusal(self, source: IO[bytes], outcome: Outcome) -> BadRequest:
+        source.seek(0)
+        if outcome.verdict.no_such_track:
+            return NoAudioTrack()
+        if lacks_its_beginning(source.read(_SEARCHED_BYTES)):
+            return AudioUnreadable(
+                "this is a piece of a recording without its beginning; send the pieces joined in their order"
+            )
+        return AudioUnreadable(outcome.verdict.reason)

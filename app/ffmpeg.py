@@ -13,23 +13,25 @@ from types import TracebackType
 from typing import IO, Self
 
 from app.ffmpeg_allowed import DECODERS, DEMUXERS
+from app.ffmpeg_messages import Messages, Verdict
+from app.ffmpeg_timeline import timeline
+from app.wave_head import Layout, read_layout
 
 _PIPE_BYTES = 1 << 20
-_KEPT_MESSAGES_BYTES = 1 << 14
-
-FILL_PAUSES = "aresample=async=1:first_pts=0"
-"""Silence where the sound starts later than the picture or pauses, so that times are those of a player."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What ffmpeg had to say about a file."""
+class Task:
+    """What of a file is decoded, and how."""
 
-    no_audio_track: bool
-    damaged: bool
-    """Some of the sound could not be decoded."""
-    reason: str
-    """Why there were no samples, in words for people."""
+    track: int
+    """Which of the sound tracks, from 0 on."""
+    span: tuple[int, int] | None = None
+    """First byte and the one behind the last; None is the whole file."""
+    read_on: bool = False
+    """Do not believe the length that a WAV announces."""
+    longest_hole_seconds: float = 3600.0
+    """Longer holes in the time stamps are left out, not filled."""
 
 
 def find_ffmpeg() -> str:
@@ -58,23 +60,34 @@ def knows_fd_protocol(ffmpeg: str) -> bool:
     return b"fd" in listing.stdout.split()
 
 
-def pcm_command(ffmpeg: str, *, sample_rate: int, through_fd: bool, max_seconds: float) -> list[str]:
-    """Return the command that turns the file on its standard input into mono s16le on its standard output.
+def pcm_command(
+    ffmpeg: str, task: Task, *, sample_rate: int, through_fd: bool, max_seconds: float
+) -> list[str]:
+    """Return the command that turns the file on its standard input into a WAV of all channels on its output.
 
     The file has no name: with the `fd` protocol as the only one allowed, no reference inside an upload can
     be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too.
     """
     protocol, source = ("fd", "fd:") if through_fd else ("file", "file:/dev/stdin")
+    if task.span is not None:
+        protocol, source = (
+            f"subfile,{protocol}",
+            f"subfile,,start,{task.span[0]},end,{task.span[1]},,:{source}",
+        )
     return [
-        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "level+warning", "-filter_threads", "1"),
+        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "repeat+level+warning", "-filter_threads", "1"),
         *("-threads", "1"),
         *("-protocol_whitelist", protocol),
         *("-format_whitelist", ",".join(DEMUXERS)),
         *("-codec_whitelist", ",".join(DECODERS)),
+        # Jumps of the time stamps are judged by TIMELINE alone, which reports them.
+        *("-dts_delta_threshold", "1000000000", "-guess_layout_max", "0"),
+        *(("-ignore_length", "1") if task.read_on else ()),
         *("-i", source),
-        *("-vn", "-sn", "-dn", "-map_metadata", "-1", "-af", FILL_PAUSES),
-        *("-ac", "1", "-ar", str(sample_rate), "-t", f"{max_seconds:.3f}"),
-        *("-threads", "1", "-f", "s16le", "pipe:1"),
+        *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
+        *("-af", f"{timeline(task.longest_hole_seconds)},aresample=async=1:min_hard_comp=0.05"),
+        *("-ar", str(sample_rate), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
+        *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
     ]
 
 
@@ -85,6 +98,7 @@ class PcmProcess:
         self,
         ffmpeg: str,
         source: IO[bytes],
+        task: Task,
         *,
         sample_rate: int,
         through_fd: bool,
@@ -93,14 +107,18 @@ class PcmProcess:
         max_memory_bytes: int,
     ) -> None:
         self._command = pcm_command(
-            ffmpeg, sample_rate=sample_rate, through_fd=through_fd, max_seconds=max_seconds
+            ffmpeg, task, sample_rate=sample_rate, through_fd=through_fd, max_seconds=max_seconds
         )
         self._source = source
         self._max_cpu_seconds = max_cpu_seconds
         self._max_memory_bytes = max_memory_bytes
-        self._messages = b""
+        self._head = b""
+        self.messages = Messages()
+        self.layout: Layout | None = None
+        """The channels of the samples; known before the first of them is returned."""
 
     def __enter__(self) -> Self:
+        os.lseek(self._source.fileno(), 0, os.SEEK_SET)
         # A bare environment: no proxy settings, no tokens, no FFREPORT.
         self._process = subprocess.Popen(
             self._command,
@@ -112,19 +130,26 @@ class PcmProcess:
             cwd="/",
             start_new_session=True,
         )
-        _limit_child(self._process.pid, self._max_cpu_seconds, self._max_memory_bytes)
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._out, self._err = self._process.stdout, self._process.stderr
-        _widen(self._out)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._out, selectors.EVENT_READ)
-        self._selector.register(self._err, selectors.EVENT_READ)
+        try:
+            _limit_child(self._process.pid, self._max_cpu_seconds, self._max_memory_bytes)
+            _widen(self._out)
+            self._selector.register(self._out, selectors.EVENT_READ)
+            self._selector.register(self._err, selectors.EVENT_READ)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._selector.close()
         self._process.kill()
         self._out.close()
@@ -132,30 +157,39 @@ class PcmProcess:
         self._process.wait()
 
     def read(self, size: int, wait_seconds: float) -> bytes | None:
-        """Return the next samples, b"" if none came within `wait_seconds`, None at the end."""
-        for key, _ in self._selector.select(wait_seconds):
-            if key.fileobj is self._err:
-                self._keep_messages()
-                continue
-            block = os.read(self._out.fileno(), size)
-            return block if block else None
-        return b""
+        """Return the next samples, s16le of all channels, b"" if none came within `wait_seconds`.
+
+        None when the child has ended and all that it wrote has been read.
+        """
+        if not self._selector.get_map():
+            try:
+                self._process.wait(wait_seconds)
+            except subprocess.TimeoutExpired:
+                return b""
+            return None
+        ready = {key.fileobj for key, _ in self._selector.select(wait_seconds)}
+        # Messages first: what is said of samples was written before them.
+        if self._err in ready:
+            self.messages.add(self._take(self._err, _PIPE_BYTES))
+        return self._without_head(self._take(self._out, size)) if self._out in ready else b""
 
     def verdict(self) -> Verdict:
-        """Wait for the end of the child and say what it reported."""
-        with contextlib.suppress(KeyError):
-            while self._selector.get_key(self._err):
-                self._selector.select()
-                self._keep_messages()
+        """Return what the child reported; only after `read` has returned None."""
         code = self._process.wait()
-        text = self._messages.decode("utf-8", "replace")
-        return Verdict(_lacks_audio(text), code != 0 or _is_damaged(text), _reason(text, code))
+        return self.messages.verdict(code)
 
-    def _keep_messages(self) -> None:
-        block = os.read(self._err.fileno(), 1 << 16)
+    def _take(self, pipe: IO[bytes], size: int) -> bytes:
+        block = os.read(pipe.fileno(), size)
         if not block:
-            self._selector.unregister(self._err)
-        self._messages = (self._messages + block)[:_KEPT_MESSAGES_BYTES]
+            self._selector.unregister(pipe)
+        return block
+
+    def _without_head(self, block: bytes) -> bytes:
+        if self.layout is not None:
+            return block
+        self._head += block
+        self.layout, samples = read_layout(self._head)
+        return samples
 
 
 def _limit_child(pid: int, cpu_seconds: float, memory_bytes: int) -> None:
@@ -175,26 +209,3 @@ def _widen(pipe: IO[bytes]) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-
-
-def _lacks_audio(messages: str) -> bool:
-    return "does not contain any stream" in messages or "matches no streams" in messages
-
-
-def _is_damaged(messages: str) -> bool:
-    """Return whether something went wrong beside the video codecs that we do not allow."""
-    troubles = (line for line in messages.splitlines() if "[error]" in line or "[fatal]" in line)
-    return any("whitelist" not in line and "Failed to open codec" not in line for line in troubles)
-
-
-def _reason(messages: str, code: int) -> str:
-    """Put ffmpeg's failure into words without its banner, addresses or paths."""
-    if code < 0:
-        return "the decoder crashed on this file; it is probably damaged"
-    if "moov atom not found" in messages:
-        return "the file is incomplete (no index); upload it again from the start"
-    if "not on whitelist" in messages or "Unknown decoder" in messages:
-        return "this file format is not supported"
-    if "Invalid data found" in messages:
-        return "not a valid audio file, or a damaged one"
-    return "no sound could be read from this file"

@@ -1,5 +1,7 @@
 """Names the kinds of file that people upload by mistake, from their first bytes."""
 
+import re
+
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -29,6 +31,9 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"v=0\r\no=", "a session description, which refers to sound elsewhere"),
     (b"v=0\no=", "a session description, which refers to sound elsewhere"),
 )
+_MATROSKA = b"\x1aE\xdf\xa3"
+_MATROSKA_CLUSTER = re.compile(rb"\x1fC\xb6u[\x01-\xff].{0,8}?\xe7[\x81-\x88]", re.DOTALL)
+_TS_PACKETS = ((0, 188), (4, 192), (0, 204))
 _RIFF_IMAGES = (b"WEBP",)
 _IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
 _MARKUP = (b"<?xml", b"<!doctype", b"<html", b"<svg", b"<mpd", b"<smil", b"<asx")
@@ -37,6 +42,28 @@ _MARKUP = (b"<?xml", b"<!doctype", b"<html", b"<svg", b"<mpd", b"<smil", b"<asx"
 def is_wave(head: bytes) -> bool:
     """Return whether a file that starts with `head` is a WAV (RIFF, RIFX or RF64)."""
     return head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE"
+
+
+def is_pcm_container(head: bytes) -> bool:
+    """Return whether a file that starts with `head` holds bare samples, of which zeros are silence."""
+    return is_wave(head) or head[:4] in (b"FORM", b".snd", b"caff", b"riff")
+
+
+def is_broadcast(head: bytes) -> bool:
+    """Return whether this is an MPEG transport or program stream, whose clock may be set anew at any time."""
+    packets = any(head[at : at + 1] == b"\x47" == head[at + size : at + size + 1] for at, size in _TS_PACKETS)
+    return packets or head.startswith(b"\x00\x00\x01\xba")
+
+
+def lacks_its_beginning(begin: bytes) -> bool:
+    """Return whether `begin` is from the middle of a streamed recording, with no header before its sound."""
+    if begin[:4] == b"OggS":
+        return not begin[5:6] or not begin[5] & 2
+    if begin[4:8] in (b"moof", b"styp", b"sidx") or (begin[4:8] == b"mdat" and b"moof" in begin):
+        return b"ftyp" not in begin[:64]
+    if begin.startswith(_MATROSKA):
+        return False
+    return _MATROSKA_CLUSTER.search(begin) is not None
 
 
 def foreign_kind(head: bytes) -> str | None:

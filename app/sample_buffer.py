@@ -39,6 +39,21 @@ class SampleBuffer:
         self.samples += count
         return True
 
+    def append_silence(self, samples: int) -> bool:
+        """Add zeros; False, with nothing added, if they would exceed the maximum."""
+        if self.samples + samples > self._max_samples:
+            return False
+        self._half_sample = b""
+        self._reserve(self.samples + samples)
+        np.frombuffer(self._memory, np.int16, samples, self.samples * SAMPLE_BYTES)[:] = 0
+        self.samples += samples
+        return True
+
+    def truncate(self, samples: int) -> None:
+        """Give up what lies behind the first `samples`."""
+        self._half_sample = b""
+        self.samples = min(self.samples, samples)
+
     def finish(self) -> NDArray[np.int16]:
         """Return all samples (samples,) without copying them; the buffer must not be used after."""
         return np.frombuffer(self._memory, np.int16, self.samples)
@@ -57,6 +72,4 @@ class SampleBuffer:
 
 
 def _private_mapping(size: int) -> mmap.mmap:
-    if sys.platform == "win32":
-        return mmap.mmap(-1, size)
     return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -1,0 +1,85 @@
+"""From the samples of one sound track to mono in the buffer, and what is to be said about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.downmix import SAMPLE_RATE, Downmix
+from app.ffmpeg import Task
+from app.ffmpeg_messages import Messages, Verdict
+from app.ffmpeg_timeline import Timeline
+from app.sample_buffer import SampleBuffer
+from app.wave_head import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the decoding of one track ended."""
+
+    task: Task
+    verdict: Verdict
+    start: int
+    """Sample of the waveform with which the track begins."""
+    samples: int
+    timeline: Timeline
+    damaged: bool
+
+
+class TrackReader:
+    """Takes the samples of a track as they come, and puts them into the buffer, mono."""
+
+    def __init__(self, messages: Messages, buffer: SampleBuffer) -> None:
+        self._messages = messages
+        self._buffer = buffer
+        self._mix: Downmix | None = None
+        self._begun = False
+
+    def take(self, block: bytes, layout: Layout) -> bool:
+        """Add samples; False if the recording is longer than the buffer."""
+        if not self._begun:
+            self._begun = True
+            late = self._messages.timeline.start_seconds or 0.0
+            if not self._buffer.append_silence(max(0, round(late * SAMPLE_RATE))):
+                return False
+            if layout.channels > 1:
+                self._mix = Downmix(layout.channels, layout.centre)
+        return self._buffer.append_s16(self._mix.feed(block) if self._mix else block)
+
+    def finish(self) -> bool:
+        """Add what is left; False if the recording is longer than the buffer."""
+        return self._mix is None or self._buffer.append_s16(self._mix.finish())
+
+
+def warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what a client should know about a recording of these parts."""
+    holes = _holes(outcomes)
+    said = [holes] if holes else []
+    if any(outcome.damaged for outcome in outcomes if outcome.samples):
+        missing = holes or "parts of it could not be decoded and are missing"
+        said = [f"the recording is damaged: {missing}"]
+    mute = [str(number) for number, outcome in enumerate(outcomes, 1) if not outcome.samples]
+    if mute:
+        said.append(
+            f"the file consists of {len(outcomes)} recordings joined together; "
+            f"no sound could be read from number {', '.join(mute)}"
+        )
+    tracks = sorted({outcome.task.track for outcome in outcomes if outcome.samples and outcome.task.track})
+    if tracks:
+        said.append(
+            f"the first sound track cannot be decoded; number {tracks[0] + 1} is transcribed in its place"
+        )
+    return said
+
+
+def _holes(outcomes: Sequence[Outcome]) -> str:
+    """Return place and length of the sound that is missing according to the time stamps."""
+    count = sum(outcome.timeline.hole_count for outcome in outcomes)
+    if not count:
+        return ""
+    places = []
+    for outcome in outcomes:
+        for place, length in outcome.timeline.holes:
+            how = "filled with silence" if length <= outcome.task.longest_hole_seconds else "left out"
+            places.append(f"{length:.1f} s at {place + outcome.start / SAMPLE_RATE:.1f} s ({how})")
+    rest = f" and at {count - len(places)} more places" if count > len(places) else ""
+    total = sum(outcome.timeline.hole_seconds for outcome in outcomes)
+    return f"sound is missing from the recording, {total:.1f} s in all: {', '.join(places)}{rest}"

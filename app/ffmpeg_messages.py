@@ -1,0 +1,90 @@
+"""What ffmpeg says while it decodes, put into words for people."""
+
+import re
+import signal
+from dataclasses import dataclass
+
+from app.ffmpeg_timeline import Timeline
+
+_KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU)
+_KEPT_BYTES = 1 << 14
+_ERRORS_OF_PADDING = 4
+"""Lines about the one packet that is made of padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What ffmpeg had to say about a file."""
+
+    no_such_track: bool
+    """The file has fewer sound tracks than the one that was asked for."""
+    killed: bool
+    """Somebody ended ffmpeg: the system for its memory, its limit of processor time, or an operator."""
+    failed: bool
+    """ffmpeg did not come to its end."""
+    errors: int
+    """Messages that tell of sound that could not be decoded."""
+    reason: str
+    """Why there were no samples, in words for people."""
+
+    def damaged(self, padded: bool) -> bool:
+        """Return whether some of the sound could not be decoded; of a `padded` part the padding cannot be."""
+        return self.failed or self.errors > (_ERRORS_OF_PADDING if padded else 0)
+
+
+class Messages:
+    """Collects ffmpeg's messages; only the first 16 KiB of them are kept."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self._line = b""
+        self._kept = ""
+        self._errors = 0
+
+    def add(self, block: bytes) -> None:
+        """Take what came out of the pipe; an empty block is its end."""
+        *lines, self._line = (self._line + block).split(b"\n")
+        if not block:
+            lines, self._line = [self._line], b""
+        self._line = self._line[:_KEPT_BYTES]
+        for line in lines:
+            self._take(line.decode("utf-8", "replace"))
+
+    def _take(self, line: str) -> None:
+        if self.timeline.take(line):
+            return
+        self._errors += _tells_of_damage(line)
+        if len(self._kept) < _KEPT_BYTES:
+            self._kept += line[:_KEPT_BYTES] + "\n"
+
+    def verdict(self, code: int) -> Verdict:
+        """Return what it comes to; `code` is the exit status."""
+        lacking = "matches no streams" in self._kept or "does not contain any stream" in self._kept
+        return Verdict(lacking, -code in _KILLING, code != 0, self._errors, _reason(self._kept, code))
+
+
+_HARMLESS = re.compile(
+    # A video codec that we do not allow.
+    r"whitelist|Failed to open codec"
+    # A tag that begins with its head.
+    r"|APE Tag is a header"
+    # The first frames of a piece cut out of an MP3 refer to bytes that were cut off.
+    r"|invalid new backstep"
+)
+
+
+def _tells_of_damage(line: str) -> bool:
+    return ("[error]" in line or "[fatal]" in line) and _HARMLESS.search(line) is None
+
+
+def _reason(messages: str, code: int) -> str:
+    """Put ffmpeg's failure into words without its banner, addresses or paths."""
+    if code < 0:
+        return "the decoder crashed on this file; it is probably damaged"
+    if "moov atom not found" in messages:
+        return "the file is incomplete (no index); upload it again from the start"
+    if "not on whitelist" in messages or "Unknown decoder" in messages:
+        return "this file format is not supported"
+    if "Invalid data found" in messages:
+        return "not a valid audio file, or a damaged one"
+    return "no sound could be read from this file"
