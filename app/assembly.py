@@ -1,9 +1,10 @@
 """From settings to concrete parts: the half of the composition root that `serve` and `prefetch` share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from app.catalogue import Catalogue, parse_sources
+from app.catalogue import Abilities, Catalogue, parse_sources
 from app.devices import (
     DevicePlan,
     ImplausibleSettings,
@@ -16,9 +17,11 @@ from app.engines.fetch import ModelFetcher
 from app.engines.gpu import gpu_is_usable
 from app.engines.hub_client import HubClient
 from app.engines.loader import LoadedEngines
+from app.engines.model_files import WHISPER_FILES
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
 from app.engines.subject import Subject
+from app.engines.whisper_abilities import read_abilities
 from app.known_models import DEFAULT_MODEL
 from app.languages import LANGUAGES
 from app.model_settings import (
@@ -73,9 +76,11 @@ def build_catalogue(settings: Settings) -> Catalogue:
     preloaded = preloaded_model(settings)
     try:
         parse_sources([f"pipeline={settings.diarization_model}"], "DIARIZATION_MODEL")
+        extra_models = parse_sources(settings.extra_models, "EXTRA_MODELS")
         every = Catalogue(
             default=settings.default_model or preloaded or DEFAULT_MODEL,
-            extra_models=parse_sources(settings.extra_models, "EXTRA_MODELS"),
+            extra_models=extra_models,
+            abilities=known_abilities(settings, extra_models),
             aligners=read_aligners(settings.align_models, "ALIGN_MODELS"),
             diarizer=settings.diarization_model,
             languages=read_languages(settings.allowed_languages, "ALLOWED_LANGUAGES") or tuple(LANGUAGES),
@@ -123,11 +128,26 @@ def build_plan(settings: Settings) -> DevicePlan:
     )
 
 
-def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:
-    """Return what fetches models and brings them into memory."""
+def build_fetcher(settings: Settings, *, show_progress: bool) -> ModelFetcher:
+    """Return what finds models on disk and downloads the others."""
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     hub = HubClient(settings.hf_endpoint, token, show_progress=show_progress)
-    fetcher = ModelFetcher(settings.cache_dir, hub, offline=settings.hf_hub_offline)
+    return ModelFetcher(settings.cache_dir, hub, offline=settings.hf_hub_offline)
+
+
+def known_abilities(settings: Settings, models: Mapping[str, str]) -> dict[str, Abilities]:
+    """Return what the operator's `models`, given by name and source, can do, where they are on disk.
+
+    What is downloaded later is known when it is loaded.
+    """
+    fetcher = build_fetcher(settings, show_progress=False)
+    places = {name: fetcher.find_on_disk(source, WHISPER_FILES) for name, source in models.items()}
+    return {name: read_abilities(place) for name, place in places.items() if place is not None}
+
+
+def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:
+    """Return what fetches models and brings them into memory."""
+    fetcher = build_fetcher(settings, show_progress=show_progress)
     segmentation, embedding = _windows(settings, plan)
     return EngineLoader(
         fetcher,

@@ -31,6 +31,10 @@ class Abilities:
     translates: bool = True
     """Whether the model was trained on task=translate."""
 
+    def and_of(self, other: "Abilities") -> "Abilities":
+        """Return what is left where both must hold."""
+        return Abilities(self.english_only or other.english_only, self.translates and other.translates)
+
     def check(self, model: str, *, language: str | None, task: str | None) -> None:
         """Refuse what the model called `model` was never trained to do, before it makes something up.
 

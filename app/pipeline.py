@@ -99,7 +99,9 @@ class Pipeline:
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,) at 16 kHz."""
         with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
-            return transcriber.detect_language(waveform, run.checkpoint)
+            guess = transcriber.detect_language(waveform, run.checkpoint)
+        run.warnings += _passed_over(guess.passed_over, guess.code)
+        return guess
 
     def _listen(
         self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
@@ -129,7 +131,9 @@ class Pipeline:
             hotwords=options.hotwords,
         )
         with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
-            return transcriber.transcribe(waveform, request, run.checkpoint)
+            transcription = transcriber.transcribe(waveform, request, run.checkpoint)
+        run.warnings += _passed_over(transcription.passed_over, transcription.language)
+        return transcription
 
     def _diarize(
         self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
@@ -220,6 +224,12 @@ def _limits(transcription: Transcription, diarization: Diarization | None, optio
         return [NO_SPEECH]
     several = diarization is not None and len({turn.speaker for turn in diarization.turns}) > 1
     return [MIXED_TRANSLATION] if several and options.task == "translate" else []
+
+
+def _passed_over(likelier: str | None, taken: str) -> list[str]:
+    if likelier is None:
+        return []
+    return [f"the language may be {likelier}, which ALLOWED_LANGUAGES leaves out; it was taken for {taken}"]
 
 
 def _embeddings(diarization: Diarization | None, options: AsrOptions) -> dict[str, tuple[float, ...]] | None:

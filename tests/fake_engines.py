@@ -22,6 +22,7 @@ class FakeEngines:
     """
 
     language: str = "en"
+    passed_over: str | None = None
     failure: Exception | None = None
     align_failure: Exception | None = None
     diarize_failure: Exception | None = None
@@ -66,12 +67,12 @@ class FakeEngines:
             raise self.failure
         end = max(1.0, len(waveform) / SAMPLE_RATE)
         said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
-        return Transcription((Segment(0.0, end, said),), request.language or self.language)
+        return Transcription((Segment(0.0, end, said),), request.language or self.language, self.passed_over)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         self._pass_gate("detect", checkpoint)
         self.heard.append(waveform)
-        return LanguageGuess(self.language, 0.97)
+        return LanguageGuess(self.language, 0.97, self.passed_over)
 
     def align(
         self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint

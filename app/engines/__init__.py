@@ -36,6 +36,8 @@ class LanguageGuess:
 
     code: str
     confidence: float
+    passed_over: str | None = None
+    """A likelier language, which the operator does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Transcription:
 
     segments: tuple[Segment, ...]
     language: str
+    passed_over: str | None = None
+    """A likelier language, which the operator does not allow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.engines.leasing import Loaded
 from app.engines.memory import is_out_of_memory
 from app.engines.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
 from app.engines.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
+from app.engines.whisper_abilities import read_abilities
 from app.errors import AsrError, ModelUnavailable
 from app.transcript import Seconds
 
@@ -65,7 +66,7 @@ class EngineLoader:
         as_planned = device == plan.whisper
         compute_type = plan.compute_type if as_planned else CPU_COMPUTE_TYPE
         with self._load_errors(model.name, model.source, source):
-            from app.engines.whisper import WhisperTranscriber
+            from app.engines.whisper import Scope, WhisperTranscriber
 
             engine = WhisperTranscriber.load(
                 source,
@@ -74,6 +75,7 @@ class EngineLoader:
                 batch_size=plan.batch_size if as_planned else CPU_BATCH_SIZE,
                 cpu_threads=self._settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
+                scope=Scope(model.name, model.abilities.and_of(read_abilities(source)), model.languages),
             )
         return Loaded(engine, engine.close, self.transcriber_bytes(model, device), source)
 

@@ -1,7 +1,7 @@
 """Which language is spoken: asked of Whisper on stretches of speech, not on whatever opens the recording."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
@@ -10,6 +10,7 @@ from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.engines import Checkpoint, LanguageGuess
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import Chunk
+from app.languages import LANGUAGES
 
 MOST_CHUNKS = 4
 SURE = 0.8
@@ -17,9 +18,13 @@ SURE = 0.8
 
 
 def guess_language(
-    model: "whisperx_asr.WhisperModel", waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint
+    model: "whisperx_asr.WhisperModel",
+    waveform: Waveform,
+    chunks: Sequence[Chunk],
+    checkpoint: Checkpoint,
+    allowed: Collection[str] = LANGUAGES,
 ) -> LanguageGuess:
-    """Return the language with the highest mean probability over the longest of `chunks`.
+    """Return which of the `allowed` languages has the highest mean probability over the longest of `chunks`.
 
     One chunk decides where the model is sure; up to MOST_CHUNKS are averaged where it is not. Without any
     chunk the first 30 seconds are taken as they are.
@@ -33,8 +38,9 @@ def guess_language(
         checkpoint()
         for code, probability in _probabilities(model, samples):
             totals[code] += probability
-        code = max(totals, key=lambda known: totals[known])
-        best = LanguageGuess(code, totals[code] / asked)
+        likeliest = max(totals, key=lambda known: totals[known])
+        code = max(allowed, key=lambda known: totals.get(known, 0.0))
+        best = LanguageGuess(code, totals.get(code, 0.0) / asked, None if likeliest in allowed else likeliest)
         if best.confidence >= SURE:
             break
     return best

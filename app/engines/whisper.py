@@ -1,12 +1,15 @@
 """Speech to text with Whisper: whisperX's batched pipeline over faster-whisper and CTranslate2."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from app.audio import SAMPLE_RATE, Waveform
+from app.catalogue import Abilities
 from app.engines import Checkpoint, LanguageGuess, Transcription, TranscriptionRequest
 from app.engines.failures import translated
 from app.engines.host_memory import return_freed_memory
@@ -16,11 +19,22 @@ from app.engines.third_party import whisper_tokenizer, whisper_transcribe
 from app.engines.voice_activity import Chunk, VoiceActivity
 from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
+from app.languages import LANGUAGES
 from app.transcript import Segment
 
 _STAGE = "transcription"
 _DETECTION_WINDOW = 300 * SAMPLE_RATE
 """Speech is looked for in stretches of five minutes when only the language is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What may be asked of one model."""
+
+    name: str = "whisper"
+    abilities: Abilities = field(default_factory=Abilities)
+    languages: tuple[str, ...] = tuple(LANGUAGES)
+    """Codes of those that are detected."""
 
 
 class WhisperTranscriber:
@@ -33,11 +47,13 @@ class WhisperTranscriber:
         *,
         batch_size: int,
         chunk_seconds: float,
+        scope: Scope = Scope(),
     ) -> None:
         self._model = model
         self._voice_activity = voice_activity
         self._batch_size = batch_size
         self._chunk_seconds = chunk_seconds
+        self._scope = scope
 
     @classmethod
     def load(
@@ -49,6 +65,7 @@ class WhisperTranscriber:
         batch_size: int,
         cpu_threads: int,
         chunk_seconds: float,
+        scope: Scope = Scope(),
     ) -> "WhisperTranscriber":
         """Load the CTranslate2 model in directory `source`; nothing is downloaded.
 
@@ -57,6 +74,7 @@ class WhisperTranscriber:
             compute_type: CTranslate2's name of the number format, such as int8 or float16.
             cpu_threads: threads on CPU; 0 takes every core.
             chunk_seconds: longest stretch of speech that is decoded at once.
+            scope: what may be asked of it.
         """
         model = WhisperModel(
             str(source),
@@ -66,12 +84,23 @@ class WhisperTranscriber:
             local_files_only=True,
         )
         voice_activity = VoiceActivity.load(device)
-        return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds)
+        return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds, scope=scope)
 
     def with_batch_size(self, batch_size: int) -> "WhisperTranscriber":
         """Return a view over the same weights that decodes `batch_size` chunks at a time."""
+        return self._view(batch_size, self._scope)
+
+    def with_scope(self, scope: Scope) -> "WhisperTranscriber":
+        """Return a view over the same weights of which no more than `scope` may be asked."""
+        return self._view(self._batch_size, scope)
+
+    def _view(self, batch_size: int, scope: Scope) -> "WhisperTranscriber":
         return WhisperTranscriber(
-            self._model, self._voice_activity, batch_size=batch_size, chunk_seconds=self._chunk_seconds
+            self._model,
+            self._voice_activity,
+            batch_size=batch_size,
+            chunk_seconds=self._chunk_seconds,
+            scope=scope,
         )
 
     def close(self) -> None:
@@ -84,21 +113,26 @@ class WhisperTranscriber:
         """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time.
 
         Raises:
+            BadParameter: the model was not trained to do it.
             EngineFailed: the engine broke in an unforeseen way.
         """
+        scope = self._scope
+        scope.abilities.check(scope.name, language=request.language, task=request.task)
         with translated(_STAGE):
             chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
             return_freed_memory()
             checkpoint()
-            language = request.language or guess_language(self._model, waveform, chunks, checkpoint).code
+            guess = LanguageGuess(request.language, 1.0) if request.language else None
+            guess = guess or self._guess(waveform, chunks, checkpoint)
             if not chunks:
-                return Transcription((), language)
-            pipeline = self._pipeline(request, language, chunks, checkpoint)
+                return Transcription((), guess.code)
+            pipeline = self._pipeline(request, guess.code, chunks, checkpoint)
             decoded = pipeline.transcribe(
                 waveform, batch_size=self._batch_size, chunk_size=self._chunk_seconds
             )
             segments = [_segment(piece, len(waveform) / SAMPLE_RATE) for piece in decoded["segments"]]
-            return Transcription(tuple(segment for segment in segments if segment.text), language)
+            spoken = tuple(segment for segment in segments if segment.text)
+            return Transcription(spoken, guess.code, guess.passed_over)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform` (samples,), heard in its first speech.
@@ -111,8 +145,11 @@ class WhisperTranscriber:
                 window = waveform[start : start + _DETECTION_WINDOW]
                 chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint)
                 if chunks:
-                    return guess_language(self._model, window, chunks, checkpoint)
-            return guess_language(self._model, waveform, (), checkpoint)
+                    return self._guess(window, chunks, checkpoint)
+            return self._guess(waveform, (), checkpoint)
+
+    def _guess(self, waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> LanguageGuess:
+        return guess_language(self._model, waveform, chunks, checkpoint, self._scope.languages)
 
     def _pipeline(
         self, request: TranscriptionRequest, language: str, chunks: list[Chunk], checkpoint: Checkpoint

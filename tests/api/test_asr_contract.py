@@ -7,6 +7,7 @@ not taken, 17 any model name is loaded, 18 undecodable audio is a 500, 19 option
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from starlette.testclient import TestClient
 from app.formats import FORMATS
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
+
+DEMO_WHISPER = Path(__file__).parents[2] / "app" / "demo" / "whisper"
 
 
 @pytest.fixture
@@ -149,6 +152,22 @@ def test_what_a_model_cannot_do_is_refused_before_the_upload_is_read(client: Tes
 
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     assert client.post(f"/asr?{query}", content=body(), headers=kind).status_code == 400
+
+
+@pytest.mark.parametrize(("option", "value"), [("language", "de"), ("task", "translate")])
+def test_what_the_operators_own_model_cannot_do_is_refused(
+    engines: FakeEngines, tmp_path: Path, option: str, value: str
+) -> None:
+    model = Path(shutil.copytree(DEMO_WHISPER, tmp_path / "model"))
+    tokens = json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))
+    (model / "vocabulary.json").write_text(json.dumps([token for token in tokens if token]), encoding="utf-8")
+    with in_process(engines, tmp_path, extra_models=f"mine={model}", default_model="mine") as client:
+        refused = send(client, {option: value})
+        assert send(client, {option: value, "model": "demo"}).status_code == 200
+        assert send(client, {"language": "en"}).status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_parameter")
+    assert refused.json()["detail"].startswith(f"{option}: ")
+    assert "mine" in refused.json()["detail"]
 
 
 def test_what_is_not_allowed_is_as_unknown(engines: FakeEngines, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.assembly import build_loader, build_plan
+from app.catalogue import ModelSpec
 from app.engines import Transcription, TranscriptionRequest
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import VoiceActivity
-from app.engines.whisper import WhisperTranscriber
+from app.engines.whisper import Scope, WhisperTranscriber
 from app.engines.whisper_model import WhisperModel
-from app.errors import ClientLeft
+from app.errors import BadParameter, ClientLeft
+from app.settings import Settings
 from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare
 
@@ -63,6 +67,40 @@ def test_the_language_is_found_after_a_long_silence(transcriber: WhisperTranscri
     (path,) = recordings("conversation-de")
     guess = transcriber.detect_language(np.concatenate([silence, samples_of(path)]), nothing)
     assert guess.code == "de"
+
+
+def test_only_allowed_languages_are_detected_and_a_likelier_one_is_told(
+    transcriber: WhisperTranscriber,
+) -> None:
+    german = samples_of(recordings("sentence-de-*")[0])
+    for allowed, code, passed_over in (
+        (("en",), "en", "de"),
+        (("en", "de"), "de", None),
+        (("fr",), "fr", "de"),
+    ):
+        narrow = transcriber.with_scope(Scope(languages=allowed))
+        guess = narrow.detect_language(german, nothing)
+        assert (guess.code, guess.passed_over) == (code, passed_over)
+        transcription = narrow.transcribe(german, TranscriptionRequest(), nothing)
+        assert (transcription.language, transcription.passed_over) == (code, passed_over)
+
+
+def test_a_model_that_turns_out_english_only_when_it_is_loaded_refuses_the_rest(tmp_path: Path) -> None:
+    source = Path(shutil.copytree(DEMO / "whisper", tmp_path / "mine"))
+    tokens = json.loads((source / "vocabulary.json").read_text(encoding="utf-8"))
+    (source / "vocabulary.json").write_text(
+        json.dumps([token for token in tokens if token]), encoding="utf-8"
+    )
+    settings = Settings(_env_file=None, device="cpu", cache_dir=tmp_path)
+    loader = build_loader(settings, build_plan(settings), show_progress=False)
+    loaded = loader.transcriber(ModelSpec("mine", str(source)), "cpu")
+    try:
+        for request in (TranscriptionRequest(language="de"), TranscriptionRequest(task="translate")):
+            with pytest.raises(BadParameter, match="mine"):
+                loaded.engine.transcribe(np.zeros(16000, np.int16), request, nothing)
+        assert loaded.engine.detect_language(np.zeros(16000, np.int16), nothing).code == "en"
+    finally:
+        loaded.close()
 
 
 def test_a_language_that_is_given_is_not_guessed(transcriber: WhisperTranscriber) -> None:

@@ -320,3 +320,12 @@ def test_stage_seconds_name_the_stages_that_ran() -> None:
     run = Run(checkpoint=lambda: None)
     Pipeline(FakeEngines(), beside=False).transcribe(SECOND, DEMO, AsrOptions(model="demo"), run)
     assert list(run.stage_seconds) == ["load", "transcribe", "diarize", "align"]
+
+
+def test_a_language_that_the_operator_leaves_out_is_told() -> None:
+    engines = FakeEngines(passed_over="es")
+    warning = "the language may be es, which ALLOWED_LANGUAGES leaves out; it was taken for en"
+    assert transcribe(engines).warnings == (warning,)
+    run = Run(checkpoint=lambda: None)
+    Pipeline(engines, beside=False).detect_language(SECOND, DEMO, run)
+    assert run.warnings == [warning]
