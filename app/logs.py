@@ -4,28 +4,61 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, copy_context
+from typing import Literal, ParamSpec, TypeVar
 
 FIELDS = "fields"
 """logger.info("...", extra={FIELDS: {...}}) adds fields to a line."""
+
+OURS = ("app", "uvicorn")
+"""Loggers whose lines are wanted at any level; below warning, libraries may log what clients sent."""
 
 _CREDENTIALS = re.compile(
     r"""(?<=://)[^\s"'<>@/:]*(?::[^\s"'<>]*)?@|\bhf_[A-Za-z0-9]{16,}|(?<=Bearer )[^\s"']+"""
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
 
 def configure_logging(form: Literal["text", "json"], level: str) -> None:
-    """Send all records of `level` and above to standard error."""
+    """Send our records of `level` and above to standard error, and those of libraries from warning on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(_add_request_id)
     root = logging.getLogger()
     for previous in list(root.handlers):
         root.removeHandler(previous)
     root.addHandler(handler)
-    root.setLevel(level.upper())
-    for noisy, least in (("python_multipart", logging.ERROR), ("httpx", logging.WARNING)):
-        logging.getLogger(noisy).setLevel(least)
+    least = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(least, logging.WARNING))
+    for name in OURS:
+        logging.getLogger(name).setLevel(least)
+    # It warns of whatever a client got wrong in a form; the answer says that, and the line of the request.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def name_lines_after(request_id: str) -> None:
+    """Put `request_id` into every line that is logged from here on for the same request."""
+    _request_id.set(request_id)
+
+
+def in_this_context(work: Callable[P, T]) -> Callable[P, T]:
+    """Return `work` for another thread, where its lines then name the request that it is done for."""
+    context = copy_context()
+
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        return context.run(work, *args, **kwargs)
+
+    return within
+
+
+def _add_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = _request_id.get()
+    return True
 
 
 class JsonFormatter(logging.Formatter):
@@ -70,7 +103,8 @@ def _time(record: logging.LogRecord) -> str:
 
 def _fields(record: logging.LogRecord) -> Mapping[str, object]:
     fields = getattr(record, FIELDS, None)
-    return fields if isinstance(fields, Mapping) else {}
+    name = getattr(record, "request_id", "")
+    return {**({"id": name} if name else {}), **(fields if isinstance(fields, Mapping) else {})}
 
 
 def _shown(value: object) -> str:

@@ -19,6 +19,7 @@ from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_ha
 from app.api.lingering_close import LingeringClose
 from app.api.metrics import LoadedModel, Metrics, Sources
 from app.api.openapi import API_INFO, install_openapi
+from app.api.paths import CleanPath, HeadAsGet, Paths
 from app.api.request_id import RequestIdMiddleware
 from app.api.server_timing import ServerTimingMiddleware
 from app.api.uploads import UploadLimits
@@ -27,13 +28,14 @@ from app.audio import Decoder
 from app.devices import DevicePlan
 from app.engines import Engines
 from app.engines.gpu import gpu_memory
-from app.logs import configure_logging
 from app.pipeline import Pipeline
 from app.readiness import Ledger
 from app.self_check import SelfCheck
 from app.settings import Settings
 from app.spool import Spool
 from app.worker import Worker
+
+ROUTERS = (asr.router, languages.router, models.router, health.router, docs.router)
 
 SPARE_UPLOADS = 128
 """Uploads that may arrive at the same time, beside those that wait or are worked on."""
@@ -46,7 +48,6 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
         ValueError: settings that make no sense; the message names them.
     """
     settings = settings or Settings()
-    configure_logging(settings.log_format, settings.log_level)
     room = build_engine_room(settings)
     services = _services(settings, room, engines or room.engines)
     app = FastAPI(
@@ -54,16 +55,18 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=partial(_lifespan, services=services, room=room if engines is None else None),
     )
     metrics = Metrics(_sources(services))
-    for router in (asr.router, languages.router, models.router, health.router):
+    for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/metrics", metrics.endpoint, include_in_schema=False)
-    docs.install_docs(app)
+    docs.mount_assets(app)
     install_openapi(app)
-    install_error_handlers(app)
-    _add_middleware(app, settings, metrics)
+    paths = Paths([*app.routes, *(route for router in ROUTERS for route in router.routes)])
+    install_error_handlers(app, paths)
+    _add_middleware(app, settings, paths, metrics)
     return app
 
 
@@ -131,8 +134,9 @@ def _sources(services: Services) -> Sources:
     )
 
 
-def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, paths: Paths, metrics: Metrics) -> None:
     """Wrap the routes, innermost first: each layer sees what the ones below it answer."""
+    app.add_middleware(HeadAsGet)
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(RequireKey, keys=[key.get_secret_value() for key in settings.api_key])
     app.add_middleware(RefuseCrossSite, origins=settings.cors_origins)
@@ -142,10 +146,17 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "X-Asr-Warnings", "Server-Timing", "Content-Disposition"],
+            expose_headers=[
+                "X-Request-ID",
+                "X-Asr-Warnings",
+                "Server-Timing",
+                "Content-Disposition",
+                "Retry-After",
+            ],
         )
     app.add_middleware(UnforeseenErrorsMiddleware)
-    app.add_middleware(AccessLog, metrics=metrics)
+    app.add_middleware(AccessLog, paths=paths, metrics=metrics)
     app.add_middleware(ServerTimingMiddleware)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(CleanPath)
     app.add_middleware(LingeringClose)

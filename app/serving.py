@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app.api.dependencies import Services
 from app.engines.host_memory import keep_working_memory
+from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
 
@@ -25,6 +26,7 @@ LAST_ANSWERS_SECONDS = 10
 
 def serve(settings: Settings, *, host: str, port: int) -> NoReturn:
     """Listen until SIGTERM or SIGINT, then end the process."""
+    configure_logging(settings.log_format, settings.log_level)
     app = create_app(settings)
     keep_working_memory()
     serve_app(app, settings, host=host, port=port)
@@ -43,7 +45,9 @@ def serve_app(
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_config=None,
+        # It would log query strings, and with them what clients write there: keys, prompts.
         access_log=False,
+        ws="none",
         server_header=False,
         forwarded_allow_ips=list(settings.forwarded_allow_ips),
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from app.errors import AsrError, DeadlineExceeded
+from app.logs import in_this_context
 
 Checkpoint: TypeAlias = Callable[[], None]
 """Called by the work whenever it can stop; raises ClientLeft, DeadlineExceeded or ServiceDraining."""
@@ -32,7 +33,7 @@ class Job:
         clock: Callable[[], float],
         request_timeout: float,
     ) -> None:
-        self.work = work
+        self.work = in_this_context(work)
         self.started: asyncio.Future[None] = loop.create_future()
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
         self.arrived_at = self.started_at = self.last_seen = clock()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from app.logs import configure_logging
 from app.main import create_app
 from app.serving import serve_app
 from app.settings import Settings
@@ -20,6 +21,7 @@ from tests.fake_engines import FakeEngines, LoadedFakes
 
 def main(gate: Path, manner: str = "") -> NoReturn:
     settings = Settings()
+    configure_logging(settings.log_format, settings.log_level)
     engines = LoadedFakes() if manner == "unloaded" else FakeEngines()
     engines.gate.clear()
     if manner in ("align", "diarize"):

@@ -10,6 +10,7 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from app.audio import SAMPLE_RATE
+from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
 from tests.fake_engines import FakeEngines
@@ -19,7 +20,9 @@ from tests.fake_engines import FakeEngines
 def in_process(engines: FakeEngines, directory: Path, **settings: object) -> Iterator[TestClient]:
     """Yield a client of an application that runs on `engines`."""
     chosen = {"preload_model": "demo", "temp_dir": directory, "cache_dir": directory, **settings}
-    app = create_app(Settings(_env_file=None, **chosen), engines=engines)
+    read = Settings(_env_file=None, **chosen)
+    configure_logging(read.log_format, read.log_level)
+    app = create_app(read, engines=engines)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 

@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
 from tests.fake_engines import FakeEngines
@@ -52,7 +53,9 @@ class Wire:
 def wired(engines: FakeEngines, directory: Path, **settings: object) -> Iterator[Wire]:
     """Yield the application on a free port of this machine."""
     chosen = {"preload_model": "demo", "temp_dir": directory, "cache_dir": directory, **settings}
-    app = create_app(Settings(_env_file=None, **chosen), engines=engines)  # type: ignore[arg-type,call-arg]
+    read = Settings(_env_file=None, **chosen)  # type: ignore[arg-type,call-arg]
+    configure_logging(read.log_format, read.log_level)
+    app = create_app(read, engines=engines)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2

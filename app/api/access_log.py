@@ -3,14 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.client_identity import client_of
 from app.api.metrics import Metrics
-from app.api.request_id import request_id_of
+from app.api.paths import Paths
 from app.api.request_record import RequestRecord, record_of_scope
 from app.errors import ClientLeft
 from app.logs import FIELDS
@@ -24,10 +23,14 @@ LEFT_STATUS = 499
 
 
 class AccessLog:
-    """Logs and counts every request; stands inside the middleware that names it."""
+    """Logs and counts every request; stands inside the middleware that names it.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    The route is looked up before anything may refuse the request: what is refused has one too.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Paths, metrics: Metrics) -> None:
         self._app = app
+        self._paths = paths
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,6 +39,7 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         record = record_of_scope(scope)
+        record.route = self._paths.route_of(scope["path"])
         started = time.perf_counter()
         status = 0
 
@@ -62,36 +66,26 @@ class AccessLog:
             self._note(scope, record, status or LEFT_STATUS, time.perf_counter() - started)
 
     def _note(self, scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
-        connection = HTTPConnection(scope)
-        record.client = client_of(connection)
         if status == LEFT_STATUS:
             record.outcome = ClientLeft.code
-        outcome = record.outcome or ("ok" if status < 400 else f"http_{status}")
-        route = route_of(scope)
-        stages: dict[str, float] = scope.get("state", {}).get("stage_seconds", {})
-        self._metrics.observe(route, outcome, seconds, record, stages)
-        quiet = route in QUIET_ROUTES and outcome in ("ok", "http_503")
+        record.outcome = record.outcome or ("ok" if status < 400 else f"http_{status}")
+        self._metrics.observe(record, seconds)
+        quiet = record.route in QUIET_ROUTES and record.outcome in ("ok", "http_503")
         fields: dict[str, object] = {
-            "id": request_id_of(connection),
-            "client": record.client,
+            "client": client_of(HTTPConnection(scope)),
             "method": scope["method"],
-            "route": route,
+            "route": record.route,
             "status": status,
-            "outcome": outcome,
+            "outcome": record.outcome,
             "seconds": round(seconds, 3),
-            **_known(record, stages),
+            **_known(record),
         }
         if record.file_name and logger.isEnabledFor(logging.DEBUG):
             fields["file_name"] = record.file_name
         logger.log(logging.DEBUG if quiet else logging.INFO, "request", extra={FIELDS: fields})
 
 
-def route_of(scope: Scope) -> str:
-    """Return the pattern of the route that answered; never the path, which a client chooses."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
-
-
-def _known(record: RequestRecord, stages: Mapping[str, float]) -> dict[str, object]:
+def _known(record: RequestRecord) -> dict[str, object]:
     known: dict[str, object] = {}
     if record.upload_bytes:
         known["bytes"] = record.upload_bytes
@@ -101,6 +95,6 @@ def _known(record: RequestRecord, stages: Mapping[str, float]) -> dict[str, obje
         known["audio_seconds"] = round(record.audio_seconds, 3)
     if record.refused_origin:
         known["origin"] = record.refused_origin[:100]
-    for stage, seconds in stages.items():
+    for stage, seconds in record.stage_seconds.items():
         known[f"{stage}_seconds"] = round(seconds, 3)
     return known

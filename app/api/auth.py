@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.error_responses import error_response
+from app.api.request_record import record_of_scope
 from app.errors import Unauthorized
 
 OPEN_PATHS = frozenset({"/health"})
@@ -38,7 +39,7 @@ class RequireKey:
             await error_response(Request(scope), Unauthorized())(scope, receive, send)
             return
         if len(self._digests) > 1:
-            scope.setdefault("state", {})["key_number"] = number
+            record_of_scope(scope).key_number = number
         await self._app(scope, receive, send)
 
     def _key_number(self, headers: Headers) -> int | None:

@@ -4,13 +4,15 @@ import ipaddress
 
 from starlette.requests import HTTPConnection
 
+from app.api.request_record import record_of
+
 
 def client_of(connection: HTTPConnection) -> str:
     """Return the client behind `connection` as the queue, the log and the metrics know it.
 
     IPv6 addresses count by their /64 network: one host owns all of it.
     """
-    number = connection.scope.get("state", {}).get("key_number")
+    number = record_of(connection).key_number
     if number is not None:
         return f"key-{number}"
     host = connection.client.host if connection.client else ""

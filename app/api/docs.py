@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
@@ -17,28 +17,34 @@ CONTENT_SECURITY_POLICY = (
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: with that some browsers hide even from this service that its own page sent a form.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 
 
-def install_docs(app: FastAPI) -> None:
-    """Serve the page, its assets and the way to it from /.
+PAGE = (STATIC / "docs.html").read_text(encoding="utf-8")
+"""Read once: its answer waits for no thread, however many uploads keep those busy."""
 
-    The page is read once: its answer waits for no thread, however many uploads keep those busy.
-    """
-    page = (STATIC / "docs.html").read_text(encoding="utf-8")
-    router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
-    @router.get("/")
-    async def to_docs() -> RedirectResponse:
-        """Lead a person who opens the address of the service to its page."""
-        return RedirectResponse("./docs")
 
-    @router.get("/docs")
-    async def docs() -> HTMLResponse:
-        """Return the page."""
-        return HTMLResponse(page, headers=HEADERS)
+@router.get("/")
+async def to_docs() -> RedirectResponse:
+    """Lead a person who opens the address of the service to its page."""
+    return RedirectResponse("./docs")
 
-    app.include_router(router)
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """Return the page; it names its assets beside itself, so that /docs/ has to be left for /docs first."""
+    asked = request.scope.get("raw_path", b"")
+    slashes = len(asked) - len(asked.rstrip(b"/"))
+    if slashes:
+        return RedirectResponse("../" * slashes + "docs")
+    return HTMLResponse(PAGE, headers=HEADERS)
+
+
+def mount_assets(app: FastAPI) -> None:
+    """Serve what the page names."""
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -3,13 +3,12 @@
 import logging
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.api.request_id import request_id_of
+from app.api.paths import Paths
 from app.api.request_record import record_of
 
 logger = logging.getLogger(__name__)
@@ -34,14 +33,14 @@ LONGEST_RETRY_AFTER_SECONDS = 60
 """What clients heed: several take a longer Retry-After for none and come again at once."""
 
 
-def status_of(exc: errors.AsrError) -> int:
-    """Return the status of the nearest class of `exc` that the table holds."""
-    return next(STATUS[cls] for cls in type(exc).__mro__ if cls in STATUS)
+def status_of(kind: type[errors.AsrError]) -> int:
+    """Return the status of the nearest class of `kind` that the table holds."""
+    return next(STATUS[base] for base in kind.__mro__ if base in STATUS)
 
 
 def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
     """Return the answer for `exc`; a 500 never carries the exception's own words."""
-    status = status_of(exc)
+    status = status_of(type(exc))
     detail = str(exc) if status != 500 else "internal error; the log of the service has the cause"
     headers = {}
     if isinstance(exc, errors.Unavailable):
@@ -54,17 +53,23 @@ def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
     return response
 
 
-def install_error_handlers(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI, paths: Paths) -> None:
     """Answer every exception that leaves a route with the shared JSON body."""
+
+    async def on_http_exception(request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, HTTPException)
+        return _http_response(request, exc, paths)
+
     app.add_exception_handler(errors.AsrError, _on_asr_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
 
 
 class UnforeseenErrorsMiddleware:
     """Answers 500 for what no handler foresaw.
 
     Starlette's own handler of Exception sits outside every middleware: its answer would carry no request id.
+    Unlike Starlette's, this one does not raise the exception again: uvicorn would log its traceback a second
+    time and close the connection, and a client that still sends would lose the answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -84,34 +89,31 @@ class UnforeseenErrorsMiddleware:
         except Exception as exc:
             if scope["type"] != "http":
                 raise
-            request = Request(scope)
-            logger.error("request %s failed", request_id_of(request), exc_info=exc)
+            logger.error("request failed", exc_info=exc)
             if not started:
-                await error_response(request, errors.AsrError())(scope, receive, send)
+                await error_response(Request(scope), errors.AsrError())(scope, receive, send)
 
 
 async def _on_asr_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, errors.AsrError)
-    if status_of(exc) == 500:
-        logger.error("request %s failed: %s", request_id_of(request), exc, exc_info=exc)
+    if status_of(type(exc)) == 500:
+        logger.error("request failed: %s", exc, exc_info=exc)
     return error_response(request, exc)
 
 
-async def _on_http_exception(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, HTTPException)
-    return _body(
-        request, exc.status_code, f"http_{exc.status_code}", str(exc.detail), dict(exc.headers or {})
-    )
-
-
-async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RequestValidationError)
-    first = exc.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
-    return _body(request, 400, "invalid_parameter", f"{where}: {first['msg']}", {})
+def _http_response(request: Request, exc: HTTPException, paths: Paths) -> JSONResponse:
+    """Return the answer for what the router refuses, with what to do instead."""
+    detail, headers = str(exc.detail), dict(exc.headers or {})
+    if exc.status_code == 404:
+        detail = paths.advice(request.url.path)
+    elif exc.status_code == 405:
+        headers["Allow"] = headers.get("Allow", "").replace("GET", "GET, HEAD")
+        detail = f"{request.method} is not answered here; use {headers['Allow']}"
+    return _body(request, exc.status_code, f"http_{exc.status_code}", detail, headers)
 
 
 def _body(request: Request, status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
-    record_of(request).outcome = code
-    content = {"detail": detail, "code": code, "request_id": request_id_of(request)}
+    record = record_of(request)
+    record.outcome = code
+    content = {"detail": detail, "code": code, "request_id": record.request_id}
     return JSONResponse(content, status_code=status, headers=headers)

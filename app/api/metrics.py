@@ -1,6 +1,6 @@
 """Figures for Prometheus, in a registry of their own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.bounded_reading import BoundedReading
 from app.api.request_record import RequestRecord
 from app.worker import WorkerStats
 
@@ -34,7 +35,7 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the present state is asked for when somebody scrapes; every call must be quick."""
+    """Where the present state is asked for at a scrape; every call but `gpu_memory` must be quick."""
 
     worker: Callable[[], WorkerStats]
     open_uploads: Callable[[], int] = lambda: 0
@@ -48,7 +49,9 @@ class Metrics:
 
     def __init__(self, sources: Sources) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(_Present(sources))
+        self._present = _Present(sources)
+        self._gpu_memory = BoundedReading(sources.gpu_memory, "the GPU's memory")
+        self.registry.register(self._present)
         self._requests = Counter(
             "asr_requests", "Requests by route and outcome.", ("route", "outcome"), registry=self.registry
         )
@@ -61,7 +64,7 @@ class Metrics:
         )
         self._stage_seconds = Histogram(
             "asr_stage_seconds",
-            "Time in one stage: queue, decode, transcribe, align, diarize.",
+            "Time in one stage: queue, decode, load, transcribe, align, diarize.",
             ("stage",),
             buckets=SECONDS,
             registry=self.registry,
@@ -80,29 +83,23 @@ class Metrics:
             "asr_cancellations", "Requests whose client left before the answer.", registry=self.registry
         )
 
-    def observe(
-        self,
-        route: str,
-        outcome: str,
-        seconds: float,
-        record: RequestRecord,
-        stage_seconds: Mapping[str, float],
-    ) -> None:
-        """Count one finished request."""
-        self._requests.labels(route, outcome).inc()
-        self._request_seconds.labels(route).observe(seconds)
+    def observe(self, record: RequestRecord, seconds: float) -> None:
+        """Count one finished request, which took `seconds`."""
+        self._requests.labels(record.route, record.outcome).inc()
+        self._request_seconds.labels(record.route).observe(seconds)
         self._upload_bytes.inc(record.upload_bytes)
         if record.audio_seconds is not None:
             self._audio_seconds.observe(record.audio_seconds)
-        for stage, spent in stage_seconds.items():
+        for stage, spent in record.stage_seconds.items():
             self._stage_seconds.labels(stage).observe(spent)
-        if outcome in REFUSALS:
-            self._refusals.labels(outcome).inc()
-        if outcome == LEFT:
+        if record.outcome in REFUSALS:
+            self._refusals.labels(record.outcome).inc()
+        if record.outcome == LEFT:
             self._cancellations.inc()
 
     async def endpoint(self, _request: Request) -> Response:
-        """Answer GET /metrics."""
+        """Answer GET /metrics; a driver that hangs or fails costs its own figures alone."""
+        self._present.gpu_memory = await self._gpu_memory.value()
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -111,6 +108,7 @@ class _Present(Collector):
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self.gpu_memory: tuple[int, int] | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: asking for the state before the service runs would fail."""
@@ -123,10 +121,10 @@ class _Present(Collector):
             "asr_open_uploads", "Uploads being received, waiting or decoded.", self._sources.open_uploads()
         )
         yield from _model_metrics(self._sources.models())
-        memory = self._sources.gpu_memory()
-        if memory is not None:
-            yield _gauge("asr_gpu_memory_used_bytes", "GPU memory in use, by every process.", memory[0])
-            yield _gauge("asr_gpu_memory_total_bytes", "GPU memory of the device.", memory[1])
+        if self.gpu_memory is not None:
+            used, total = self.gpu_memory
+            yield _gauge("asr_gpu_memory_used_bytes", "GPU memory in use, by every process.", used)
+            yield _gauge("asr_gpu_memory_total_bytes", "GPU memory of the device.", total)
 
 
 def _worker_metrics(stats: WorkerStats) -> Iterable[Metric]:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app import errors
 from app.api.answers import ErrorAnswer
-from app.api.error_responses import STATUS
+from app.api.error_responses import status_of
 from app.options import AsrOptions
 
 API_INFO: Mapping[str, Any] = {
@@ -41,9 +41,10 @@ _MEDIA_TYPES = {
 }
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "API_KEY of the server, where it has one."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key."},
     "basic": {"type": "http", "scheme": "basic", "description": "Any user name; the key as password."},
 }
-_SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"basic": []}]
+_SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}, {"basic": []}]
 
 
 def upload_operation(*option_names: str) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _as_parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _error_answer(status: int) -> dict[str, Any]:
-    codes = sorted({cls.code for cls in _error_classes() if _status_of(cls) == status})
+    codes = sorted({cls.code for cls in _error_classes() if status_of(cls) == status})
     description = f"{_REASONS[status]} Codes: {', '.join(codes)}."
     answer: dict[str, Any] = {"model": ErrorAnswer, "description": description}
     if status in (503, 507):
@@ -157,7 +158,3 @@ def _error_classes(root: type[errors.AsrError] = errors.AsrError) -> Iterator[ty
     yield root
     for child in root.__subclasses__():
         yield from _error_classes(child)
-
-
-def _status_of(cls: type[errors.AsrError]) -> int:
-    return next(STATUS[base] for base in cls.__mro__ if base in STATUS)

@@ -4,8 +4,10 @@ import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.request_record import record_of_scope
+from app.logs import name_lines_after
 
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -25,7 +27,8 @@ class RequestIdMiddleware:
             return
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if SANE.fullmatch(given) else secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
+        record_of_scope(scope).request_id = request_id
+        name_lines_after(request_id)
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -33,8 +36,3 @@ class RequestIdMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_named)
-
-
-def request_id_of(connection: HTTPConnection) -> str:
-    """Return the name of the request; empty where the middleware did not run."""
-    return str(connection.scope.get("state", {}).get("request_id", ""))

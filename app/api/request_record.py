@@ -1,21 +1,29 @@
 """What is known about a request when it is over: gathered on its way, read by the access log and metrics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
+
+UNMATCHED = "unmatched"
+"""The route of a path that nothing answers."""
 
 
 @dataclass(slots=True)
 class RequestRecord:
     """Written by whoever learns something; nothing in it says what was spoken."""
 
-    client: str = ""
+    request_id: str = ""
+    route: str = UNMATCHED
+    """The path as the service declares it; never the client's own words."""
+    key_number: int | None = None
+    """Which key was presented, from 1, where the service has several."""
     upload_bytes: int = 0
     file_name: str = ""
     """Logged at debug level only."""
     model: str = ""
     audio_seconds: float | None = None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
     refused_origin: str = ""
     """The site whose page was turned away."""
     outcome: str = ""

@@ -7,6 +7,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.request_record import record_of, record_of_scope
+
 HEADER = "Server-Timing"
 STAGES = ("queue", "decode", "load", "transcribe", "align", "diarize")
 """In the order of the header; only those that ran are named, followed by total."""
@@ -24,8 +26,7 @@ class ServerTimingMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        stages: dict[str, float] = {}
-        scope.setdefault("state", {})["stage_seconds"] = stages
+        stages = record_of_scope(scope).stage_seconds
 
         async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -38,7 +39,7 @@ class ServerTimingMiddleware:
 
 def record_stages(connection: HTTPConnection, stage_seconds: Mapping[str, float]) -> None:
     """Note how many seconds the stages of this request took; later values of a stage replace earlier ones."""
-    connection.scope.setdefault("state", {}).setdefault("stage_seconds", {}).update(stage_seconds)
+    record_of(connection).stage_seconds.update(stage_seconds)
 
 
 def server_timing(stage_seconds: Mapping[str, float], total_seconds: float) -> str:

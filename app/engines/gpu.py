@@ -36,7 +36,7 @@ def release_cached_memory() -> None:
 def gpu_memory() -> tuple[int, int] | None:
     """Return used and total bytes of the GPU, all processes counted; None before torch uses it."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+    if torch is None or not torch.cuda.is_initialized():
         return None
     free, total = torch.cuda.mem_get_info()
     return int(total - free), int(total)

@@ -11,6 +11,7 @@ from app.engines import Checkpoint
 from app.engines.leasing import EngineKey, Loaded, PoolEntry
 from app.engines.shelf import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory
+from app.logs import in_this_context
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,8 @@ class Pool:
                 self._shelf.refuse_while_cooling_down(key, self._clock())
                 name = f"load {key.kind} {key.name}"
                 # First, since it may fail to start; the lock keeps it from looking before the entry is there.
-                threading.Thread(target=self._load, args=(key, load), name=name, daemon=True).start()
+                loading = in_this_context(self._load)
+                threading.Thread(target=loading, args=(key, load), name=name, daemon=True).start()
                 entry = self._shelf.entries[key] = Entry(expected_bytes)
             entry.leases += 1
             return entry, asked_first

@@ -12,7 +12,9 @@ EVIL = "https://evil.example"
 
 def status(directory: Path, headers: dict[str, str], path: str = "/asr", **settings: object) -> int:
     with in_process(FakeEngines(), directory, **settings) as client:
-        return client.post(path, files={"audio_file": tone(0.2)}, headers=headers).status_code
+        return client.post(
+            f"http://testserver{path}", files={"audio_file": tone(0.2)}, headers=headers
+        ).status_code
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 import pytest
 from starlette.testclient import TestClient
@@ -21,6 +22,15 @@ def test_the_root_leads_to_the_page(client: TestClient) -> None:
     assert answer.history[0].status_code == 307
     assert answer.url.path == "/docs"
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("address", ["/docs/", "/docs//", "//docs", "//docs///"])
+def test_the_page_is_reached_with_the_slashes_that_people_add(client: TestClient, address: str) -> None:
+    answer = client.get(f"http://testserver{address}")
+    assert answer.status_code == 200
+    page = str(answer.url)
+    for named in re.findall(r'(?:href|src)="([^"]+)"', answer.text):
+        assert client.get(urljoin(page, named)).status_code == 200, (page, named)
 
 
 def test_everything_the_page_names_is_served_here(client: TestClient) -> None:

@@ -127,8 +127,14 @@ def test_every_answer_of_every_route_is_described_with_its_common_headers(schema
 
 def test_the_ways_to_send_the_key_are_described(schema: dict[str, Any]) -> None:
     schemes = schema["components"]["securitySchemes"]
-    assert sorted(each["scheme"] for each in schemes.values()) == ["basic", "bearer"]
-    assert {} in schema["paths"]["/asr"]["post"]["security"]
+    assert sorted(each["scheme"] for each in schemes.values() if each["type"] == "http") == [
+        "basic",
+        "bearer",
+    ]
+    assert [each["name"] for each in schemes.values() if each["type"] == "apiKey"] == ["X-API-Key"]
+    ways = schema["paths"]["/asr"]["post"]["security"]
+    assert {} in ways
+    assert {name for way in ways for name in way} == set(schemes)
 
 
 def test_all_codes_are_distinct_words_for_programs() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.api.error_responses import STATUS
+from app.api.error_responses import status_of
 from app.errors import AsrError
 from app.formats import FORMATS
 from app.options import OPTION_CHOICES, AsrOptions
@@ -32,7 +32,7 @@ def formats_table() -> str:
 def errors_table() -> str:
     """Return the README's table of failures, by status and code."""
     rows = sorted(
-        (str(_status(kind)), code(kind.code), (kind.__doc__ or "").splitlines()[0])
+        (str(status_of(kind)), code(kind.code), (kind.__doc__ or "").splitlines()[0])
         for kind in _kinds(AsrError)
     )
     return table(("Status", "code", "When"), rows)
@@ -42,10 +42,6 @@ def _kinds(kind: type[AsrError]) -> Iterator[type[AsrError]]:
     yield kind
     for subclass in kind.__subclasses__():
         yield from _kinds(subclass)
-
-
-def _status(kind: type[AsrError]) -> int:
-    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
 
 
 def _type(schema: dict[str, Any]) -> str:

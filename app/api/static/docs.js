@@ -28,8 +28,11 @@ function forThePage(description) {
 async function show() {
   const answer = await fetch("openapi.json");
   if (!answer.ok) throw new Error(`openapi.json: HTTP ${answer.status}`);
+  const description = forThePage(await answer.json());
+  // The service lies beside this page, wherever a proxy puts both.
+  description.servers = [{ url: location.origin + location.pathname.replace(/\/+[^/]*$/, "") }];
   SwaggerUIBundle({
-    spec: forThePage(await answer.json()),
+    spec: description,
     dom_id: "#docs",
     deepLinking: true,
     displayRequestDuration: true,
