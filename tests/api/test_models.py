@@ -38,13 +38,6 @@ def test_the_operators_models_are_listed_without_their_address(tmp_path: Path) -
     assert "/srv" not in answer.text
 
 
-def test_an_unknown_default_leaves_the_list_from_which_to_choose(tmp_path: Path) -> None:
-    with in_process(FakeEngines(), tmp_path, preload_model="no-such-model") as client:
-        answer = client.get("/v1/models")
-    assert answer.status_code == 200
-    assert [model["id"] for model in answer.json()["data"]] == list(Catalogue().names)
-
-
 @pytest.mark.parametrize("name", [*Catalogue().names])
 def test_every_listed_name_is_accepted(name: str) -> None:
     """Fault 23: names are advertised that transcriptions reject."""
