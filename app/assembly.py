@@ -86,9 +86,9 @@ def build_catalogue(settings: Settings) -> Catalogue:
             languages=read_languages(settings.allowed_languages, "ALLOWED_LANGUAGES") or tuple(LANGUAGES),
         )
         catalogue = narrowed(every, settings.allowed_models)
-        if settings.default_model:
-            check_chosen(catalogue, "DEFAULT_MODEL", settings.default_model)
-        check_chosen(catalogue, "PRELOAD_MODEL", preloaded or catalogue.default)
+        if preloaded is not None:
+            check_chosen(catalogue, "PRELOAD_MODEL", preloaded)
+        check_chosen(catalogue, "DEFAULT_MODEL", catalogue.default)
         preloaded_language(settings, catalogue)
     except ValueError as exc:
         raise ImplausibleSettings(str(exc)) from exc

@@ -142,7 +142,7 @@ class Catalogue:
     @property
     def diarizer_name(self) -> str:
         """What people may be told of where the diarization pipeline of the default model comes from."""
-        bundled = self.default == _DEMO_MODEL.name and self.default not in self.extra_models
+        bundled = self.default_name == _DEMO_MODEL.name and self.default_name not in self.extra_models
         return _DEMO_MODEL.name if bundled else shown_source(self.diarizer)
 
     def resolve(self, name: str | None = None) -> ModelSpec:
@@ -161,13 +161,9 @@ class Catalogue:
         if own_name is not None:
             return self._specification(own_name)
         if is_default:
-            raise ModelUnavailable(self.default, self.no_such_default, retry_after_seconds=300)
+            reason = f"PRELOAD_MODEL must be one of {', '.join(self.names)}"
+            raise ModelUnavailable(self.default, reason, retry_after_seconds=300)
         raise UnknownModel(wanted, self.names)
-
-    @property
-    def no_such_default(self) -> str:
-        """What to do about a preloaded model that is not in the catalogue."""
-        return f"PRELOAD_MODEL must be one of {', '.join(self.names)}"
 
     @property
     def named_sources(self) -> tuple[str, ...]:

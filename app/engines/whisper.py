@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,8 @@ class WhisperTranscriber:
             cpu_threads=cpu_threads or torch.get_num_threads(),
             local_files_only=True,
         )
+        if not model.model.is_multilingual:
+            scope = replace(scope, abilities=Abilities(english_only=True, translates=False))
         voice_activity = VoiceActivity.load(device)
         return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds, scope=scope)
 

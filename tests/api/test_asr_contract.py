@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
+from app.engines import Transcription
 from app.formats import FORMATS
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
@@ -287,6 +288,25 @@ def test_no_file_of_a_form_is_dropped_in_silence(client: TestClient) -> None:
         "the file 'f9' was ignored; the recording is file",
         "20 more files were ignored",
     ]
+
+
+class SilentEngines(FakeEngines):
+    """Hears nobody."""
+
+    def transcribe(self, *_: object) -> Transcription:
+        return Transcription((), "en")
+
+
+@pytest.mark.parametrize("output", ["", "json", "srt", "vtt", "txt", "tsv"])
+def test_that_nobody_spoke_is_told_in_every_form(tmp_path: Path, output: str) -> None:
+    with in_process(SilentEngines(), tmp_path) as client:
+        answer = send(client, output=output)
+    assert answer.status_code == 200
+    if output in ("", "json"):
+        assert answer.json()["warnings"] == ["no speech was found"]
+        assert answer.json()["text"] == ("" if output else [])
+    else:
+        assert answer.headers["x-asr-warnings"] == "no speech was found"
 
 
 def test_speaker_counts_reach_the_engine_by_name(client: TestClient, engines: FakeEngines) -> None:

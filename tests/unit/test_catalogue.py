@@ -152,6 +152,12 @@ def test_the_demo_brings_its_own_aligner_and_diarizer() -> None:
     assert catalogue.aligner_source(demo, "fr") is None
 
 
+@pytest.mark.parametrize("default", ["demo", "Demo"])
+def test_the_pipeline_of_the_default_model_is_named(default: str) -> None:
+    assert Catalogue(default=default).diarizer_name == "demo"
+    assert Catalogue(default="tiny", diarizer="/models/secret/ours").diarizer_name == "ours"
+
+
 def test_the_operators_aligner_wins_and_an_unknown_language_has_none() -> None:
     catalogue = Catalogue(aligners={"en": "owner/other", "cy": "/models/cy"})
     model = catalogue.resolve("large-v3")
