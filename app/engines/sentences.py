@@ -2,9 +2,13 @@
 
 whisperX uses the same Punkt rules with parameters learned from newspapers, which it downloads. The two agree
 wherever no abbreviation outside our list, no learned collocation and no learned sentence starter decides.
+Punkt knows the stops of Latin script alone, and only before a blank; sentences end at those of other scripts
+too, which mean nothing but a stop and in Chinese and Japanese have no blank behind them.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
@@ -22,6 +26,21 @@ ABBREVIATIONS: Mapping[str, str] = MappingProxyType(
 )
 """Abbreviations per language, written without their last period."""
 
+_CLOSING = (
+    r"[\"'\u2019\u201d\u00bb\u203a)\]}"
+    r"\u3009\u300b\u300d\u300f\u3011\u3015\u3017\uff02\uff07\uff09\uff3d\uff5d\uff63]*"
+)
+"""Quotes and brackets that close; they stay with the stop before them."""
+_EAST_ASIAN = r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+_STOPS = "。｡！？؟۔।॥։።፧፨။។៕᠃᠉"
+"""Chinese and Japanese, Arabic, Urdu, Indian, Armenian, Ethiopic, Burmese, Khmer and Mongolian."""
+_SENTENCE_END = re.compile(
+    rf"[{_STOPS}][{_STOPS}.!?…]*{_CLOSING}"
+    rf"|(?<!\d)．+(?!\d){_CLOSING}"
+    rf"|(?<={_EAST_ASIAN})[.!?]+{_CLOSING}(?={_EAST_ASIAN})"
+)
+_GREEK_QUESTION = re.compile(r"[;\u037e]+" + _CLOSING + r"(?=\s)")
+
 
 class SentenceSplitter:
     """Splits text of one language."""
@@ -30,7 +49,19 @@ class SentenceSplitter:
         parameters = PunktParameters()
         parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["en"]).split())
         self._punkt = PunktSentenceTokenizer(parameters)
+        self._ends = (_SENTENCE_END, _GREEK_QUESTION) if language == "el" else (_SENTENCE_END,)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return the sentences of `text` as (first, beyond last) character positions."""
-        return list(self._punkt.span_tokenize(text))
+        further = {found.end() for ends in self._ends for found in ends.finditer(text)}
+        spans: list[tuple[int, int]] = []
+        for first, beyond in self._punkt.span_tokenize(text):
+            inside = sorted(end for end in further if first < end < beyond)
+            spans += [_stripped(text, *span) for span in pairwise([first, *inside, beyond])]
+        return [(first, beyond) for first, beyond in spans if first < beyond]
+
+
+def _stripped(text: str, first: int, beyond: int) -> tuple[int, int]:
+    """Return the stretch from `first` to `beyond` without the white space at its edges."""
+    piece = text[first:beyond]
+    return first + len(piece) - len(piece.lstrip()), first + len(piece.rstrip())

@@ -1,4 +1,7 @@
-"""Word times from a wav2vec2 model: whisperX's results without its per-frame and per-character Python."""
+"""Word times from a wav2vec2 model: whisperX's results without its per-frame and per-character Python.
+
+Starts and scores are whisperX's; words end earlier where a pause follows them, see `ctc`.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -134,7 +137,7 @@ class Wav2Vec2Aligner:
                 heard = emissions(self._model, stretches, self._device, self._dtype)
                 for place, emission in zip(batch, heard, strict=True):
                     known = segments[place], wordings[place], emission
-                    coming[place] = thread.submit(_place, *known, self._vocabulary.blank, len(waveform))
+                    coming[place] = thread.submit(_place, *known, self._vocabulary, len(waveform))
             return {place: future.result() for place, future in coming.items()}
 
     def _batches(self, segments: Sequence[Segment], alignable: Sequence[int]) -> Iterator[list[int]]:
@@ -158,11 +161,12 @@ def _cut(waveform: Waveform, segment: Segment) -> Tensor:
 
 
 def _place(
-    segment: Segment, wording: Wording, emission: Tensor, blank: int, samples: int
+    segment: Segment, wording: Wording, emission: Tensor, vocabulary: Vocabulary, samples: int
 ) -> PlacedText | None:
     """Return the text of `segment` with the times of its characters; None where they do not fit."""
     text = segment.text.strip()
-    times = align_characters(emission.cpu().numpy(), wording.tokens, blank)
+    separator = vocabulary.ids.get("|")
+    times = align_characters(emission.cpu().numpy(), wording.tokens, vocabulary.blank, separator)
     if times is None:
         return None
     end = min(segment.end, samples / SAMPLE_RATE)

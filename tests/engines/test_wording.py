@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+import pytest
 
 from app.engines.ctc import WILDCARD
 from app.engines.sentences import SentenceSplitter
-from app.engines.wording import PlacedText, sentences_of, unplaced_words, wording_of
+from app.engines.wording import LANGUAGES_WITHOUT_SPACES, PlacedText, sentences_of, unplaced_words, wording_of
 from app.transcript import Segment, Word
 
 VOCABULARY = {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4, ".": 5, "ä": 6}
@@ -26,7 +27,7 @@ def placed(text: str, untimed: str = "") -> PlacedText:
 
 def sentences(text: str, untimed: str = "", language: str = "en") -> tuple[Segment, ...]:
     spans = SentenceSplitter(language).spans(text)
-    spaced = language not in ("ja", "zh")
+    spaced = language not in LANGUAGES_WITHOUT_SPACES
     return sentences_of(placed(text, untimed), spans, spaced=spaced, avg_logprob=-0.1)
 
 
@@ -70,8 +71,66 @@ def test_a_sentence_without_times_joins_the_nearest() -> None:
 
 
 def test_every_character_is_a_word_where_words_are_not_separated() -> None:
-    (sentence,) = sentences("ab c", language="ja")
-    assert [word.text for word in sentence.words or ()] == ["a", "b", "c"]
+    (sentence,) = sentences("元気 で", language="ja")
+    assert [word.text for word in sentence.words or ()] == ["元", "気", "で"]
+
+
+@pytest.mark.parametrize("language", ["ja", "zh", "yue"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我用OpenAI。", ["我", "用", "OpenAI", "。"]),
+        ("GPT-4oは99.5%", ["GPT-4o", "は", "99.5%"]),
+        ("AT&Tと10:30に café", ["AT&T", "と", "10:30", "に", "café"]),
+        ("ＯｐｅｎＡＩの2019年", ["ＯｐｅｎＡＩ", "の", "2019", "年"]),
+        ("「Hello World」", ["「", "Hello", "World", "」"]),
+        ("말 привет。", ["말", "привет", "。"]),
+    ],
+)
+def test_words_of_other_scripts_and_numbers_stay_whole_among_characters(
+    language: str, text: str, words: list[str]
+) -> None:
+    found = [word for each in sentences(text, language=language) for word in each.words or ()]
+    assert [word.text for word in found] == words
+    assert [word.text for word in unplaced_words(text, spaced=False)] == words
+    latin = next(word for word in found if len(word.text) > 1)
+    assert latin.end is not None
+    assert latin.start is not None
+    assert latin.end - latin.start == len(latin.text)
+
+
+def with_pause(text: str, before: int, seconds: float) -> PlacedText:
+    """`text` with one second per character, and a pause before the character at `before`."""
+    known = placed(text)
+    later = np.where(np.arange(len(text)) >= before, seconds, 0.0)
+    return PlacedText(text, known.starts + later, known.ends + later, known.scores)
+
+
+def test_a_mark_heard_in_the_pause_behind_a_word_does_not_lengthen_it() -> None:
+    (sentence,) = sentences_of(with_pause("aa bb.", 5, 3.0), [(0, 6)], spaced=True, avg_logprob=None)
+    assert sentence.words == (Word("aa", 0.0, 2.0, 0.5), Word("bb.", 3.0, 5.0, 0.5))
+    assert sentence.end == 5.0
+
+
+def test_a_mark_heard_in_the_pause_before_a_word_does_not_lengthen_it() -> None:
+    (sentence,) = sentences_of(with_pause("„aa bb“", 1, 3.0), [(0, 7)], spaced=True, avg_logprob=None)
+    assert sentence.words == (Word("„aa", 4.0, 6.0, 0.5), Word("bb“", 7.0, 10.0, 0.5))
+    assert sentence.start == 4.0
+
+
+def test_letters_and_spoken_signs_belong_to_their_word_however_far_apart() -> None:
+    (letters,) = sentences_of(with_pause("ab", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
+    (percent,) = sentences_of(with_pause("9%", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
+    assert (letters.end, percent.end) == (5.0, 5.0)
+
+
+def test_a_stop_that_is_a_word_of_its_own_lies_at_its_word_not_in_the_pause() -> None:
+    (sentence,) = sentences_of(with_pause("元気。", 2, 3.0), [(0, 3)], spaced=False, avg_logprob=None)
+    assert sentence.words is not None
+    assert sentence.words[-1] == Word("。", 2.0, 2.0, 0.5)
+    assert sentence.end == 2.0
+    (quoted,) = sentences_of(with_pause("「元", 1, 3.0), [(0, 2)], spaced=False, avg_logprob=None)
+    assert quoted.start == 4.0
 
 
 def test_a_text_without_any_time_has_no_sentences() -> None:
@@ -92,3 +151,28 @@ def test_german_has_its_own_abbreviations() -> None:
     text = "Wir brauchen z.B. den Bericht. Danke."
     cut = [text[first:beyond] for first, beyond in SentenceSplitter("de").spans(text)]
     assert cut == ["Wir brauchen z.B. den Bericht.", "Danke."]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ja", "こんにちは。|元気ですか？|はい、元気です。"),
+        ("ja", "本当！？|３．１４です．|次は３。"),
+        ("ja", "「はい。」|彼は言った。"),
+        ("zh", "你好.|我是OpenAI 3.5的用户!|真的吗?|是的，真的。"),
+        ("zh", "他说：“好。”|然后走了（真的。）|好"),
+        ("hi", "नमस्ते। |आप कैसे हैं? |मैं ठीक हूँ।"),
+        ("ar", "كيف حالك؟ |أنا بخير. |شكرا"),
+        ("ur", "ہیلو۔ |کیا حال ہے؟"),
+        ("hy", "Բարև։ |Ինչպես ես։"),
+        ("am", "ሰላም። |እንዴት ነህ፧"),
+        ("my", "မင်္ဂလာပါ။ |ဟုတ်ကဲ့။"),
+        ("km", "សួស្តី។ |បាទ។"),
+        ("el", "Τι κάνεις; |Καλά; |ναι."),
+        ("en", 'He paid 3.5 to Dr. Who; why? |"Go." |Then U.S. law.'),
+    ],
+)
+def test_sentences_end_at_the_stops_of_every_script(language: str, text: str) -> None:
+    expected = [piece.strip() for piece in text.split("|")]
+    whole = text.replace("|", "")
+    assert [whole[first:beyond] for first, beyond in SentenceSplitter(language).spans(whole)] == expected
