@@ -141,8 +141,16 @@ def known_abilities(settings: Settings, models: Mapping[str, str]) -> dict[str, 
     What is downloaded later is known when it is loaded.
     """
     fetcher = build_fetcher(settings, show_progress=False)
-    places = {name: fetcher.find_on_disk(source, WHISPER_FILES) for name, source in models.items()}
-    return {name: read_abilities(place) for name, place in places.items() if place is not None}
+    known = {name: _abilities_of(fetcher, source) for name, source in models.items()}
+    return {name: abilities for name, abilities in known.items() if abilities is not None}
+
+
+def _abilities_of(fetcher: ModelFetcher, source: str) -> Abilities | None:
+    try:
+        place = fetcher.find_on_disk(source, WHISPER_FILES)
+    except (OSError, RuntimeError):  # a directory that may not be read, or ~ of nobody: loading says so
+        return None
+    return None if place is None else read_abilities(place)
 
 
 def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:

@@ -69,7 +69,7 @@ _OTHER_NAMES: Mapping[str, str] = MappingProxyType(
 
 UNSET_WORDS = frozenset({"", "none", "null", "undefined"})
 """What programs write for a variable that holds nothing."""
-UNKNOWN_LANGUAGE = UNSET_WORDS | {"auto", "mul", "und", "unknown", "zxx"}
+UNKNOWN_LANGUAGE = UNSET_WORDS | {"auto", "mis", "mul", "und", "unknown", "zxx"}
 """What media files, players and programs write where no language is known."""
 
 _CODES: Mapping[str, str] = MappingProxyType(

@@ -201,7 +201,7 @@ def test_what_programs_write_for_nothing_is_none(word: str) -> None:
     assert parsed(written, "language=de|num_speakers=2").options.num_speakers == 2
 
 
-@pytest.mark.parametrize("word", ["und", "MUL", "zxx", "auto", "und-Latn", "unknown"])
+@pytest.mark.parametrize("word", ["und", "MUL", "mis", "zxx", "auto", "und-Latn", "unknown"])
 def test_a_language_that_nobody_knows_is_detected(word: str) -> None:
     assert parsed(f"language={word}") == parsed("language=auto")
     assert parsed(f"language={word}").options.language is None

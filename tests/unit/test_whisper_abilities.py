@@ -76,7 +76,7 @@ def test_files_that_tell_nothing_forbid_nothing(model: Path, name: str, content:
 
 def test_a_directory_is_read_at_the_start_and_what_is_not_there_is_no_error(model: Path) -> None:
     write_tokens(model, [token for token in TOKENS if token])
-    extra = f"mine={model},gone=/no/where,fine=owner/repo"
+    extra = f"mine={model},gone=/no/where,long=/{'x' * 300},home=~nobody-here/x,fine=owner/repo"
     catalogue = build_catalogue(Settings(_env_file=None, device="cpu", extra_models=extra, cache_dir=model))
     assert catalogue.resolve("mine").english_only
     assert not catalogue.resolve("gone").english_only
