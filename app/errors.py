@@ -37,6 +37,13 @@ class AsrError(Exception):
     code = "internal_error"
 
 
+class StageCancelled(BaseException):
+    """Stops a stage because the one beside it has failed.
+
+    No failure itself: nothing that handles or counts failures may take it for one.
+    """
+
+
 class BadRequest(AsrError):
     """The request cannot be carried out as sent; the message says what to change."""
 

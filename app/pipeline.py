@@ -13,7 +13,7 @@ from typing import TypeVar
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.engines import Checkpoint, Engines, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
-from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
+from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
 from app.options import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, Segment, Transcript
@@ -173,13 +173,6 @@ class Pipeline:
             return transcription.segments
 
 
-class _Cancelled(BaseException):
-    """Stops a stage because the one beside it has failed.
-
-    No failure itself, so that nothing that handles failures takes it for one.
-    """
-
-
 def side_by_side(
     first: Callable[[Checkpoint], T], second: Callable[[Checkpoint], U], checkpoint: Checkpoint
 ) -> tuple[T, U]:
@@ -192,14 +185,14 @@ def side_by_side(
 
     def guarded() -> None:
         if failed.is_set():
-            raise _Cancelled
+            raise StageCancelled
         checkpoint()
 
     with ThreadPoolExecutor(1, thread_name_prefix="diarize") as executor:
         future = executor.submit(copy_context().run, _failing_aloud(second, failed), guarded)
         try:
             one = _failing_aloud(first, failed)(guarded)
-        except _Cancelled:
+        except StageCancelled:
             future.result()
             raise
         return one, future.result()

@@ -17,7 +17,7 @@ from app.engines import (
     TranscriptionRequest,
 )
 from app.engines.memory import run_with_memory_policy
-from app.errors import AsrError, EngineFailed, OutOfMemory
+from app.errors import AsrError, EngineFailed, OutOfMemory, StageCancelled
 from app.transcript import Diarization, Segment
 
 E = TypeVar("E")
@@ -29,7 +29,8 @@ Outcome: TypeAlias = Callable[[BaseException | None], None]
 
 def is_of_the_engine(failure: BaseException) -> bool:
     """Return whether a run's `failure` says something of the engine, not of the request, client or time."""
-    return isinstance(failure, (EngineFailed, OutOfMemory)) or not isinstance(failure, AsrError)
+    foreign = not isinstance(failure, (AsrError, StageCancelled))
+    return foreign or isinstance(failure, (EngineFailed, OutOfMemory))
 
 
 @dataclass(frozen=True, slots=True)

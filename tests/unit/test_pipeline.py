@@ -11,6 +11,7 @@ import pytest
 
 from app.catalogue import Catalogue, ModelSpec
 from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.guarded import is_of_the_engine
 from app.errors import (
     AsrError,
     ClientLeft,
@@ -18,6 +19,7 @@ from app.errors import (
     EngineFailed,
     ModelUnavailable,
     ServiceDraining,
+    StageCancelled,
 )
 from app.options import AsrOptions
 from app.pipeline import Pipeline, Run
@@ -259,7 +261,8 @@ def test_transcription_beside_a_failed_diarization_is_stopped(reason: BaseExcept
     with pytest.raises(type(reason)):
         transcribe(engines, beside=True)
     (stopped_by,) = engines.stopped_by
-    assert not isinstance(stopped_by, Exception), "a stage that is stopped has not failed, nobody has left"
+    assert isinstance(stopped_by, StageCancelled), "it has not failed, and nobody has left"
+    assert not is_of_the_engine(stopped_by), "nobody counts it"
 
 
 def test_a_diarization_that_may_be_missing_stops_nothing() -> None:
