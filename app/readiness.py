@@ -44,7 +44,7 @@ class Report:
 
     status: Status
     reasons: tuple[str, ...] = ()
-    """Why it is not healthy: one sentence each."""
+    """Why it is not healthy, or what the first request will wait for: one sentence each."""
     no_speakers: str | None = None
     """Why nothing proves that people can be told apart now; None: it is proven."""
 
@@ -202,13 +202,13 @@ class Ledger:
         with self._lock:
             fatal, partial = self._failures(now)
             waits = any(self._is_awaited(part) for part in self.parts)
-            slow = [text for part in self.parts if (text := self._slow(part, now))]
+            notes = [text for part in self.parts if (text := self._note(part, now))]
             no_speakers = self._no_speakers()
         if fatal:
             return Report("unhealthy", (*fatal, *partial), no_speakers)
         if waits:
-            return Report("loading", (*partial, *slow), no_speakers)
-        return Report("degraded" if partial else "healthy", (*partial, *slow), no_speakers)
+            return Report("loading", (*partial, *notes), no_speakers)
+        return Report("degraded" if partial else "healthy", (*partial, *notes), no_speakers)
 
     def _account(self, subject: Subject, failure: BaseException | None = None) -> _Account:
         self._books.device_lost |= failure is not None and is_device_lost(failure)
@@ -235,7 +235,7 @@ class Ledger:
                     f"{part.missing}: the disk with its files has not answered for {_minutes(seconds)}"
                 )
             (fatal if part.essential else partial).extend(reasons)
-            if account.to_download and wanted:
+            if account.to_download and part.preloaded:
                 partial.append(f"{part.missing} {_to_download(part)}")
         expected = {part.subject for part in self.parts}
         for subject, account in self._books.accounts.items():
@@ -260,12 +260,15 @@ class Ledger:
         known = account.proven or account.load_failure or account.files_missing or account.to_download
         return not known and (part.preloaded or part.essential)
 
-    def _slow(self, part: Part, now: Seconds) -> str | None:
+    def _note(self, part: Part, now: Seconds) -> str | None:
+        """Return what makes `part` slow to come, though nothing is wrong."""
         account = self._books.accounts[part.subject]
         seconds = self._long_since(account, now)
-        if seconds is None or account.looks:
-            return None
-        return f"{part.missing} still loading after {_minutes(seconds)}; the log shows each download"
+        if seconds is not None and not account.looks:
+            return f"{part.missing} still loading after {_minutes(seconds)}; the log shows each download"
+        if account.to_download and part.essential and not part.preloaded:
+            return f"{part.missing} {_to_download(part)}"
+        return None
 
     def _long_since(self, account: _Account, now: Seconds) -> Seconds | None:
         """Return how long a load or look has been under way, where that is long."""

@@ -156,11 +156,11 @@ def test_files_that_vanish_while_nothing_is_loaded_are_noticed_and_their_return_
     assert len(volume.loads) == loads
 
 
-def test_what_must_be_downloaded_at_need_is_not_called_healthy(start: Start) -> None:
+def test_what_must_be_downloaded_at_need_is_told_and_not_downloaded_before(start: Start) -> None:
     volume = Volume()
     volume.on_disk = False
     ledger = start(LAZY, volume)
-    wait_for(ledger, "degraded")
+    wait_for(ledger, "healthy")
     assert "downloaded when it is first needed" in ledger.report().reasons[0]
     assert volume.loads == []
 

@@ -274,11 +274,18 @@ def test_what_must_be_downloaded_first_is_told() -> None:
     ledger.found(whisper, False)
     ledger.found(diarizer, False)
     report = ledger.report()
-    assert report.status == "degraded"
+    assert report.status == "healthy"
     assert report.reasons == (
         "transcription not on disk: the-transcription is downloaded when it is first needed",
     )
     assert report.no_speakers == "speakers not on disk: the-diarization is downloaded when it is first needed"
+
+
+def test_what_was_preloaded_and_must_be_downloaded_again_degrades(ledger: Ledger) -> None:
+    ledger.found(WHISPER.subject, False)
+    report = ledger.report()
+    assert report.status == "degraded"
+    assert "not on disk" in report.reasons[0]
 
 
 def test_speakers_that_nobody_preloads_and_that_are_nowhere_are_not_available_yet_degrade_nothing() -> None:
