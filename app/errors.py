@@ -11,11 +11,13 @@ AsrError
 ├── UploadTooLarge          more bytes than the operator allows
 ├── AudioTooLong            more minutes than the operator allows
 ├── UploadStalled           the client stopped sending
+├── UploadTooSlow           the client sends less than the operator asks for, or for too long
 ├── Unauthorized            no or wrong key
 ├── CrossSiteRequest        from a web page of another site
 ├── ClientLeft              the client closed the connection
 ├── Unavailable             try again later: carries retry_after_seconds
 │   ├── ServiceBusy             the queue is full
+│   ├── TooManyUploads          one client sends too many recordings at once
 │   ├── ServiceDraining         the process is stopping
 │   ├── QueueTimeout            waited too long for a slot
 │   ├── ModelUnavailable        a model cannot be loaded now
@@ -26,6 +28,9 @@ AsrError
 """
 
 from collections.abc import Sequence
+
+RETRY_SECONDS = 30
+"""What a client is told to wait where nobody knows better."""
 
 
 class AsrError(Exception):
@@ -119,7 +124,10 @@ class UploadTooLarge(AsrError):
     code = "file_too_large"
 
     def __init__(self, limit_mb: float) -> None:
-        super().__init__(f"file too large: the limit is {limit_mb:g} MB (MAX_FILE_SIZE_MB)")
+        super().__init__(
+            f"file too large: the limit is {limit_mb:g} MB (MAX_FILE_SIZE_MB); "
+            "send the sound alone, compressed"
+        )
         self.limit_mb = limit_mb
 
 
@@ -139,8 +147,22 @@ class UploadStalled(AsrError):
     code = "upload_stalled"
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"upload stalled: no data for {seconds:g} seconds")
+        super().__init__(
+            f"upload stalled: no data for {seconds:g} seconds (UPLOAD_STALL_SECONDS); send it again"
+        )
         self.seconds = seconds
+
+
+class UploadTooSlow(AsrError):
+    """The upload took too long: as a whole, or for what it brought."""
+
+    code = "upload_too_slow"
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(
+            f"upload too slow: the limit is {limit}; send the sound alone, compressed, or over a faster link"
+        )
+        self.limit = limit
 
 
 class Unauthorized(AsrError):
@@ -191,7 +213,23 @@ class ServiceBusy(Unavailable):
     code = "busy"
 
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("the service is busy and its queue is full; try again later", retry_after_seconds)
+        super().__init__(
+            "the service is busy and its queue is full (MAX_QUEUE_SIZE); try again later", retry_after_seconds
+        )
+
+
+class TooManyUploads(Unavailable):
+    """The client has MAX_UPLOADS_PER_CLIENT uploads under way already."""
+
+    code = "too_many_uploads"
+
+    def __init__(self, limit: int, retry_after_seconds: int = RETRY_SECONDS) -> None:
+        super().__init__(
+            f"too many uploads: the limit is {limit} at once for each client (MAX_UPLOADS_PER_CLIENT); "
+            "send the next when one of them is done",
+            retry_after_seconds,
+        )
+        self.limit = limit
 
 
 class ServiceDraining(Unavailable):
@@ -199,7 +237,7 @@ class ServiceDraining(Unavailable):
 
     code = "draining"
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, retry_after_seconds: int = RETRY_SECONDS) -> None:
         super().__init__("the service is shutting down; try again later", retry_after_seconds)
 
 
@@ -232,7 +270,7 @@ class StorageFull(Unavailable):
 
     code = "storage_full"
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, retry_after_seconds: int = RETRY_SECONDS) -> None:
         super().__init__("no space left to store the upload; try again later", retry_after_seconds)
 
 

@@ -29,6 +29,7 @@ from app.devices import DevicePlan
 from app.engines import Engines
 from app.engines.gpu import gpu_memory
 from app.pipeline import Pipeline
+from app.places import UploadsPerClient
 from app.readiness import Ledger
 from app.self_check import SelfCheck
 from app.settings import Settings
@@ -36,9 +37,6 @@ from app.spool import Spool
 from app.worker import Worker
 
 ROUTERS = (asr.router, languages.router, models.router, health.router, docs.router)
-
-SPARE_UPLOADS = 128
-"""Uploads that may arrive at the same time, beside those that wait or are worked on."""
 
 
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
@@ -73,23 +71,35 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
 def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Services:
     return Services(
         catalogue=room.catalogue,
-        upload_limits=UploadLimits(settings.max_file_size_mb, settings.upload_stall_seconds),
-        spool=Spool(settings.temp_dir, settings.max_queue_size + settings.gpu_concurrency + SPARE_UPLOADS),
+        upload_limits=UploadLimits(
+            settings.max_file_size_mb,
+            stall_seconds=settings.upload_stall_seconds,
+            min_bytes_per_second=settings.upload_min_bytes_per_second,
+            timeout_seconds=settings.upload_timeout_seconds,
+        ),
+        uploads_per_client=UploadsPerClient(settings.max_uploads_per_client),
+        spool=Spool(settings.temp_dir),
         decoder=Decoder(
             max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
         ),
         pipeline=Pipeline(engines, beside=_beside(settings.diarize_beside_transcription, room.plan)),
-        worker=Worker(
-            settings.gpu_concurrency,
-            settings.max_queue_size,
-            queue_timeout=settings.queue_timeout,
-            request_timeout=settings.request_timeout,
-            watchdog_seconds=settings.watchdog_seconds,
-        ),
+        worker=_worker(settings, settings.gpu_concurrency, "slot"),
+        detection_worker=_worker(settings, 1, "detection"),
         # Engines from outside are ready as they come: there is nothing to preload.
         ledger=room.ledger if engines is room.engines else Ledger(),
         loaded_engines=room.pool.loaded,
         device=room.plan.whisper,
+    )
+
+
+def _worker(settings: Settings, slots: int, name: str) -> Worker:
+    return Worker(
+        slots,
+        settings.max_queue_size,
+        name=name,
+        queue_timeout=settings.queue_timeout,
+        request_timeout=settings.request_timeout,
+        watchdog_seconds=settings.watchdog_seconds,
     )
 
 
@@ -105,7 +115,9 @@ def _beside(wanted: str, plan: DevicePlan) -> bool:
 async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None) -> AsyncIterator[None]:
     """Run what lives as long as the process: worker threads, preloading, unloading of idle models."""
     app.state.services = services
-    await services.worker.start()
+    workers = (services.worker, services.detection_worker)
+    for worker in workers:
+        await worker.start()
     checking: asyncio.Task[None] | None = None
     if room is not None:
         room.start()
@@ -117,7 +129,7 @@ async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None
         if room is not None and checking is not None:
             checking.cancel()
             room.stop()
-        work_ended = await services.worker.stop()
+        work_ended = all(await asyncio.gather(*(worker.stop() for worker in workers)))
         app.state.ended = work_ended and (room is None or not room.pool.loading)
 
 
@@ -128,6 +140,7 @@ def _sources(services: Services) -> Sources:
 
     return Sources(
         worker=services.worker.stats,
+        detection_worker=services.detection_worker.stats,
         open_uploads=lambda: services.spool.open_uploads,
         models=models,
         gpu_memory=gpu_memory,

@@ -67,7 +67,8 @@ class SelfCheck:
 
     async def _check(self, subject: Subject) -> None:
         try:
-            await self._worker.run(partial(self._try, subject), client=CLIENT)
+            with self._worker.place(CLIENT) as place:
+                await place.run(partial(self._try, subject))
         except Exception as exc:
             # No place in the queue, a model that is not there, no time: others tell of that.
             shown = None if isinstance(exc, AsrError) else exc

@@ -103,6 +103,7 @@ class DrainingServer(uvicorn.Server):
         services = getattr(self._app.state, "services", None)
         try:
             if isinstance(services, Services):
-                await services.worker.drain(self._grace_seconds)
+                workers = (services.worker, services.detection_worker)
+                await asyncio.gather(*(worker.drain(self._grace_seconds) for worker in workers))
         finally:
             self.should_exit = True

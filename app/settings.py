@@ -125,13 +125,19 @@ class Settings(BaseSettings):
     """Directory for uploads under way; unset: whisperx-asr-api in the system's temporary directory."""
     upload_stall_seconds: Timeout = 60
     """An upload that sends nothing for this long is ended."""
+    upload_min_bytes_per_second: Annotated[float, Field(ge=0, le=1_000_000_000)] = 10_000
+    """An upload slower than this on average, after UPLOAD_STALL_SECONDS, is ended; 0 sets no least rate."""
+    upload_timeout_seconds: Timeout = 14_400
+    """Longest time for sending one upload; 1 GB takes 10,000 s at 100 kB/s, as a phone sends."""
+    max_uploads_per_client: int = Field(64, ge=1, le=10000)
+    """Uploads that one client may send at the same time; beyond it the answer is 503."""
     decode_timeout_seconds: Timeout = 900
     """Time for decoding one upload."""
 
     gpu_concurrency: int = Field(1, ge=1, le=64)
     """Requests worked on at the same time."""
     max_queue_size: int = Field(100, ge=0, le=10000)
-    """Requests that may wait; beyond it the answer is 503."""
+    """Requests that may wait; beyond it the answer is 503, before the upload is received."""
     queue_timeout: Timeout = 3600
     """Longest wait for a slot in seconds, then 503."""
     request_timeout: Timeout = 7200

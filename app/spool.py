@@ -6,14 +6,13 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
+from app.errors import RETRY_SECONDS, ClientLeft, ServiceBusy, StorageFull, Unavailable
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-RETRY_SECONDS = 30
 PREFIX = "whisperx-asr-api-upload-"
 """What the name of an upload begins with, and that of nobody else's file: what is left of it is removed."""
 
@@ -21,8 +20,9 @@ PREFIX = "whisperx-asr-api-upload-"
 class StoredUpload:
     """The bytes of one upload. Closing it, from any thread, gives the space back once no reader is left."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, on_close: Callable[[], None] = lambda: None) -> None:
         self._descriptor = descriptor
+        self._on_close = on_close
         self._lock = threading.Lock()
         self._closed = False
         self.size = 0
@@ -65,58 +65,58 @@ class StoredUpload:
         finally:
             os.close(descriptor)
 
+    @property
+    def closed(self) -> bool:
+        """Return whether the upload was given up; never waits."""
+        return self._closed
+
     def close(self) -> None:
-        """Give the upload up; twice is fine."""
+        """Give the upload up; twice is fine. Waits for a write under way, and for the disk."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                os.close(self._descriptor)
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._descriptor)
+        self._on_close()
 
 
 class Spool:
     """The directory where uploads lie while they are received, wait and are decoded."""
 
-    def __init__(self, directory: Path | None, max_open: int = 256) -> None:
+    def __init__(self, directory: Path | None) -> None:
         """Use `directory`, or whisperx-asr-api in the system's temporary directory.
 
         Raises:
             OSError: no file can be made there.
         """
         self.directory = directory or Path(tempfile.gettempdir()) / "whisperx-asr-api"
-        self._max_open = max_open
         self._lock = threading.Lock()
         self.open_uploads = 0
         self._remove_leftovers()
         os.close(self._open())
 
-    @contextmanager
-    def new_upload(self) -> Iterator[StoredUpload]:
-        """Yield an empty upload and close it at the end of the block.
+    def new_upload(self) -> StoredUpload:
+        """Return an empty upload; whoever asked for it closes it.
 
         Raises:
-            ServiceBusy: too many uploads are open.
-            StorageFull, Unavailable: the directory is full or cannot be written.
+            ServiceBusy, StorageFull, Unavailable: the directory is full or cannot be written.
         """
-        with self._lock:
-            if self.open_uploads >= self._max_open:
-                raise ServiceBusy(RETRY_SECONDS)
-            self.open_uploads += 1
         try:
-            try:
-                upload = StoredUpload(self._open())
-            except OSError as exc:
-                raise storage_error(exc) from exc
-            with contextlib.closing(upload):
-                yield upload
-        finally:
-            with self._lock:
-                self.open_uploads -= 1
+            upload = StoredUpload(self._open(), on_close=lambda: self._count(-1))
+        except OSError as exc:
+            raise storage_error(exc) from exc
+        self._count(1)
+        return upload
 
     def check_room(self, size: int) -> None:
         """Raise StorageFull if `size` more bytes cannot fit."""
         with contextlib.suppress(OSError):
             if shutil.disk_usage(self.directory).free < size:
-                raise StorageFull(RETRY_SECONDS)
+                raise StorageFull
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self.open_uploads += change
 
     def _remove_leftovers(self) -> None:
         """Remove what a crash left behind.
@@ -137,7 +137,7 @@ class Spool:
 def storage_error(exc: OSError) -> Unavailable:
     """Return what to tell a client when the disk says `exc`."""
     if exc.errno in FULL:
-        return StorageFull(RETRY_SECONDS)
+        return StorageFull()
     if exc.errno in (errno.EMFILE, errno.ENFILE):
         return ServiceBusy(RETRY_SECONDS)
     return Unavailable("the upload cannot be stored: the temporary directory is not writable", RETRY_SECONDS)

@@ -6,9 +6,9 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from app.errors import AsrError, DeadlineExceeded
+from app.errors import AsrError, DeadlineExceeded, EngineFailed
 from app.logs import in_this_context
 
 Checkpoint: TypeAlias = Callable[[], None]
@@ -20,11 +20,18 @@ class Outcome:
     """What the work returned, or what it raised."""
 
     value: Any
-    error: BaseException | None
+    error: Exception | None
+
+
+class Permit(Protocol):
+    """What its caller holds while it waits for the outcome."""
+
+    client: str
+    taken: bool
 
 
 class Job:
-    """One piece of work. All but `work` and `checkpoint` belongs to the event loop."""
+    """One piece of work. All but `run` and `checkpoint` belongs to the event loop."""
 
     def __init__(
         self,
@@ -32,8 +39,10 @@ class Job:
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float],
         request_timeout: float,
+        place: Permit,
     ) -> None:
-        self.work = in_this_context(work)
+        self.place = place
+        self._work = in_this_context(work)
         self.started: asyncio.Future[None] = loop.create_future()
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
         self.arrived_at = self.started_at = self.last_seen = clock()
@@ -47,6 +56,20 @@ class Job:
         self.started_at = self.last_seen = self._clock()
         if not self.started.done():
             self.started.set_result(None)
+
+    @property
+    def queue_seconds(self) -> float:
+        """Return how long the job waited, or has waited so far."""
+        return (self.started_at if self.started.done() else self._clock()) - self.arrived_at
+
+    def run(self) -> Outcome:
+        """Do the work; nothing it raises may end the thread, and nothing but an Exception leaves it."""
+        try:
+            return Outcome(self._work(self.checkpoint), None)
+        except Exception as exc:
+            return Outcome(None, exc)
+        except BaseException as exc:
+            return Outcome(None, _engine_failed(exc))
 
     def checkpoint(self) -> None:
         """Show a sign of life; raise if the work should stop. May be called from several threads."""
@@ -150,16 +173,15 @@ class Slot:
         self, loop: asyncio.AbstractEventLoop, on_finished: Callable[["Slot", Job, Outcome], None]
     ) -> None:
         while (job := self._inbox.get()) is not None:
-            outcome = _attempt(job.work, job.checkpoint)
+            outcome = job.run()
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 loop.call_soon_threadsafe(on_finished, self, job, outcome)
             # Whatever this frame still names would keep the recording in memory until the next job.
             del job, outcome
 
 
-def _attempt(work: Callable[[Checkpoint], Any], checkpoint: Checkpoint) -> Outcome:
-    """Run `work`; nothing it raises may end the thread."""
-    try:
-        return Outcome(work(checkpoint), None)
-    except BaseException as exc:
-        return Outcome(None, exc)
+def _engine_failed(exc: BaseException) -> EngineFailed:
+    """Return what to raise for `exc`, such as SystemExit: raised as it is, it would end the event loop."""
+    failure = EngineFailed(f"an engine that raised {type(exc).__name__}")
+    failure.__cause__ = exc
+    return failure

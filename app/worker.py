@@ -1,6 +1,7 @@
 """Runs blocking work in a fixed number of threads, behind a bounded and fair queue.
 
-Everything but the work itself happens on the event loop, so no state here needs a lock.
+Who wants work done takes a place before it sends a recording, and keeps it until its answer. Everything but
+the work itself happens on the event loop, so no state here needs a lock.
 """
 
 import asyncio
@@ -8,11 +9,13 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from app.errors import (
+    RETRY_SECONDS,
     AsrError,
     ClientLeft,
     DeadlineExceeded,
@@ -22,6 +25,7 @@ from app.errors import (
     ServiceDraining,
     Unavailable,
 )
+from app.places import Places
 from app.queueing import FairQueue
 from app.work_slot import Checkpoint, Job, Outcome, Slot
 
@@ -31,24 +35,13 @@ T = TypeVar("T")
 
 FIRST_ESTIMATE_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 60
-RESTART_SECONDS = 30
-"""What a client is told to wait while this process makes room for its successor."""
 LAST_PATIENCE_SECONDS = 5
 """How long the end of the process waits for threads that have not ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished(Generic[T]):
-    """What the work returned, how long it waited and how long it ran, in seconds."""
-
-    value: T
-    queue_seconds: float
-    run_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerStats:
-    """The state of the worker for /health and metrics; the totals count since the start."""
+    """The state of the worker for /health and metrics; the total counts since the start."""
 
     slots: int
     running: int
@@ -57,10 +50,7 @@ class WorkerStats:
     draining: bool
     hung: int
     dead: int
-    mean_seconds: float
     finished_total: int
-    refused_total: int
-    cancelled_total: int
 
     @property
     def healthy(self) -> bool:
@@ -68,21 +58,49 @@ class WorkerStats:
         return self.hung == 0 and self.dead == 0
 
 
+class Place:
+    """A permit: its holder may send a recording and have work done on it, once."""
+
+    def __init__(self, worker: "Worker", client: str) -> None:
+        self.client = client
+        self.taken = True
+        self.queue_seconds: float | None = None
+        """How long its work waited for a thread, whatever became of it; None: it was never ready to run."""
+        self._worker = worker
+
+    async def run(self, work: Callable[[Checkpoint], T]) -> T:
+        """Return what `work` returns; it runs in a thread when the turn of the client comes.
+
+        The work must call its checkpoint often; that is where it is stopped once the caller is cancelled, the
+        time is up or the process stops. A cancelled caller leaves the queue at once.
+
+        Raises:
+            ServiceDraining, QueueTimeout: and Unavailable if no thread works any more.
+            DeadlineExceeded: the work took longer than the request timeout.
+            EngineFailed: the work hung, its thread died or it tried to end the process.
+            Exception: whatever else `work` raises.
+        """
+        assert self.taken, "the place was given back"
+        return await self._worker.run(work, self)
+
+
 class Worker:
-    """Runs work in `slots` threads; at most `max_queue` more may wait."""
+    """Runs work in `slots` threads; at most `max_queue` more places are given than there are threads."""
 
     def __init__(
         self,
         slots: int = 1,
         max_queue: int = 100,
         *,
+        name: str = "slot",
         queue_timeout: float = 3600,
         request_timeout: float = 7200,
         watchdog_seconds: float = 600,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._slots = tuple(Slot(f"slot-{number}") for number in range(slots))
+        self._slots = tuple(Slot(f"{name}-{number}") for number in range(slots))
         self._queue: FairQueue[Job] = FairQueue()
+        self._places = Places()
         self._max_queue = max_queue
         self._queue_timeout = queue_timeout
         self._request_timeout = request_timeout
@@ -94,8 +112,6 @@ class Worker:
         self._watchdog: asyncio.Task[None] | None = None
         self._mean_seconds = 0.0
         self._finished_total = 0
-        self._refused_total = 0
-        self._cancelled_total = 0
 
     async def start(self) -> None:
         """Start the threads and the watchdog."""
@@ -111,7 +127,7 @@ class Worker:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
         except TimeoutError:
-            self._give_up(lambda: ServiceDraining(RESTART_SECONDS))
+            self._give_up(ServiceDraining)
 
     async def stop(self, patience: float = LAST_PATIENCE_SECONDS) -> bool:
         """Give up what is left and end the threads; False if one is still inside its work after `patience`.
@@ -119,7 +135,7 @@ class Worker:
         Such a thread may sit in native code, which nothing ends but the end of the process.
         """
         self._draining = True
-        self._give_up(lambda: ServiceDraining(RESTART_SECONDS))
+        self._give_up(ServiceDraining)
         if self._watchdog is not None:
             self._watchdog.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -129,35 +145,32 @@ class Worker:
         await asyncio.gather(*(asyncio.to_thread(slot.join, patience) for slot in self._slots))
         return not any(slot.alive for slot in self._slots)
 
-    def check_open(self) -> None:
-        """Raise what `run` would raise at once; ask before an upload is received.
+    @contextmanager
+    def place(self, client: str) -> Iterator[Place]:
+        """Give `client` a place for the block; take it before anything of the request's body is read.
 
         Raises:
             ServiceDraining: the process is stopping.
-            ServiceBusy: all slots are taken and the queue is full.
+            ServiceBusy: all places are taken.
             Unavailable: no thread works any more.
         """
+        self._check_working()
+        if not self._places.room_for(client, self._limit, self._orphans):
+            raise ServiceBusy(self._retry_after())
+        place = Place(self, client)
+        self._places.take(client)
         try:
-            self._check_open()
-        except Unavailable:
-            self._refused_total += 1
-            raise
+            yield place
+        finally:
+            place.taken = False
+            self._places.give_back(client)
 
-    async def run(self, work: Callable[[Checkpoint], T], *, client: str) -> Finished[T]:
-        """Run `work` in a thread when the turn of `client` comes.
-
-        The work must call its checkpoint often; that is where it is stopped once the caller is cancelled, the
-        time is up or the process stops. A cancelled caller gives up its place in the queue at once.
-
-        Raises:
-            ServiceBusy, ServiceDraining, QueueTimeout: and Unavailable if no thread works any more.
-            DeadlineExceeded: the work took longer than the request timeout.
-            EngineFailed: the work hung or its thread died. Whatever `work` raises is passed on.
-        """
-        self.check_open()
-        job = Job(work, asyncio.get_running_loop(), self._clock, self._request_timeout)
+    async def run(self, work: Callable[[Checkpoint], T], place: Place) -> T:
+        """Do what `Place.run` says."""
+        self._check_working()
+        job = Job(work, asyncio.get_running_loop(), self._clock, self._request_timeout, place)
         self._idle.clear()
-        self._queue.push(job, client)
+        self._queue.push(job, place.client)
         self._dispatch()
         outcome: Outcome | None = None
         try:
@@ -165,12 +178,13 @@ class Worker:
             outcome = await self._wait_for_outcome(job)
             if outcome.error is not None:
                 raise outcome.error
-            return Finished(outcome.value, job.started_at - job.arrived_at, self._clock() - job.started_at)
+            value: T = outcome.value
+            return value
         except asyncio.CancelledError:
-            self._cancelled_total += 1
             self._abandon(job, ClientLeft)
             raise
         finally:
+            place.queue_seconds = job.queue_seconds
             job.release()
             # The traceback of an error holds this frame: without this they would keep each other alive.
             del outcome, job
@@ -185,20 +199,25 @@ class Worker:
             draining=self._draining,
             hung=sum(slot.hung for slot in self._slots),
             dead=sum(slot.dead for slot in self._slots),
-            mean_seconds=self._mean_seconds,
             finished_total=self._finished_total,
-            refused_total=self._refused_total,
-            cancelled_total=self._cancelled_total,
         )
 
-    def _check_open(self) -> None:
+    def _check_working(self) -> None:
         if self._draining:
-            raise ServiceDraining(RESTART_SECONDS)
+            raise ServiceDraining
         if not any(slot.usable for slot in self._slots):
             raise _not_working()
-        free = any(slot.free for slot in self._slots)
-        if not free and len(self._queue) >= self._max_queue:
-            raise ServiceBusy(self._retry_after())
+
+    @property
+    def _limit(self) -> int:
+        """How many places there are: a thread that hangs or ended gives none."""
+        return sum(slot.usable for slot in self._slots) + self._max_queue
+
+    @property
+    def _orphans(self) -> int:
+        """How many threads still work for somebody who has left."""
+        jobs = [slot.job for slot in self._slots if slot.usable]
+        return sum(job is not None and not job.place.taken for job in jobs)
 
     def _retry_after(self) -> int:
         """Seconds until a place should become free."""
@@ -217,7 +236,6 @@ class Worker:
         await asyncio.wait(either, timeout=self._queue_timeout, return_when=asyncio.FIRST_COMPLETED)
         if not job.started.done() and not job.outcome.done():
             self._abandon(job, ClientLeft)
-            self._refused_total += 1
             raise QueueTimeout(self._queue_timeout, self._retry_after())
 
     async def _wait_for_outcome(self, job: Job) -> Outcome:
@@ -269,4 +287,4 @@ class Worker:
 
 
 def _not_working() -> Unavailable:
-    return Unavailable("the service has stopped working and must be restarted", RESTART_SECONDS)
+    return Unavailable("the service has stopped working and must be restarted", RETRY_SECONDS)

@@ -23,7 +23,7 @@ class FakeEngines:
 
     language: str = "en"
     passed_over: str | None = None
-    failure: Exception | None = None
+    failure: BaseException | None = None
     align_failure: Exception | None = None
     diarize_failure: Exception | None = None
     score: float = 0.9

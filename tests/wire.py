@@ -38,9 +38,10 @@ class Wire:
         return dict(httpx.get(f"{self.url}/health", timeout=5).json())
 
     def queue(self) -> tuple[int, int]:
-        """Return how many requests run and how many wait."""
-        queue = self.health()["queue"]
-        return queue["running"], queue["waiting"]
+        """Return how many requests run and how many wait, transcriptions and detections together."""
+        health = self.health()
+        both = (health["queue"], health["detection_queue"])
+        return sum(queue["running"] for queue in both), sum(queue["waiting"] for queue in both)
 
     def open_uploads(self) -> int:
         return int(self.app.state.services.spool.open_uploads)

@@ -125,6 +125,8 @@ class HealthAnswer(TypedDict):
     loaded_models: list[str]
     diarization: DiarizationState
     queue: QueueState
+    detection_queue: QueueState
+    """That of /detect-language, which never waits behind a transcription."""
     version: str
 
 

@@ -35,7 +35,7 @@ LONGEST_HEADER = 4000
 )
 async def transcribe(request: Request, services: ServicesDep) -> Response:
     """Return what is said in the recording, when and by whom."""
-    async with receive_submission(request, services) as submission:
+    async with receive_submission(request, services, services.worker) as submission:
         options, model = submission.options, submission.model
 
         def work(waveform: Waveform, run: Run) -> tuple[bytes, tuple[str, ...]]:

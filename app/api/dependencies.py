@@ -11,6 +11,7 @@ from app.audio import Decoder
 from app.catalogue import Catalogue
 from app.engines.leasing import PoolEntry
 from app.pipeline import Pipeline
+from app.places import UploadsPerClient
 from app.readiness import Ledger
 from app.spool import Spool
 from app.worker import Worker
@@ -26,6 +27,10 @@ class Services:
     decoder: Decoder
     pipeline: Pipeline
     worker: Worker
+    """Where recordings are transcribed."""
+    detection_worker: Worker
+    """Where languages are detected, beside that."""
+    uploads_per_client: UploadsPerClient
     ledger: Ledger
     loaded_engines: Callable[[], tuple[PoolEntry, ...]]
     device: str

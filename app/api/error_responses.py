@@ -18,6 +18,7 @@ STATUS: dict[type[errors.AsrError], int] = {
     errors.Unauthorized: 401,
     errors.CrossSiteRequest: 403,
     errors.UploadStalled: 408,
+    errors.UploadTooSlow: 408,
     errors.UploadTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.ClientLeft: 499,

@@ -32,11 +32,14 @@ async def health(services: ServicesDep) -> JSONResponse:
     return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
 
 
-def health_sources(services: Services) -> tuple[Report, WorkerStats, tuple[PoolEntry, ...], str, str]:
+def health_sources(
+    services: Services,
+) -> tuple[Report, WorkerStats, WorkerStats, tuple[PoolEntry, ...], str, str]:
     """Return what the answer is made of; each call takes a lock for microseconds at most."""
     return (
         services.ledger.report(),
         services.worker.stats(),
+        services.detection_worker.stats(),
         services.loaded_engines(),
         services.device,
         services.catalogue.diarizer_name,
@@ -44,11 +47,16 @@ def health_sources(services: Services) -> tuple[Report, WorkerStats, tuple[PoolE
 
 
 def health_body(
-    report: Report, worker: WorkerStats, loaded: tuple[PoolEntry, ...], device: str, diarizer: str
+    report: Report,
+    worker: WorkerStats,
+    detection: WorkerStats,
+    loaded: tuple[PoolEntry, ...],
+    device: str,
+    diarizer: str,
 ) -> Mapping[str, Any]:
     """Return the JSON object of the answer."""
-    reasons = [*report.reasons, *_worker_reasons(worker)]
-    broken = worker.draining or not worker.healthy
+    reasons = [*report.reasons, *_worker_reasons(worker, detection)]
+    broken = worker.draining or not (worker.healthy and detection.healthy)
     names = [entry.key.name for entry in loaded if entry.key.kind == "whisper"]
     return {
         "status": "unhealthy" if broken else report.status,
@@ -61,20 +69,27 @@ def health_body(
             "loaded": any(entry.key.kind == "diarizer" for entry in loaded),
             **({"reason": report.no_speakers} if report.no_speakers else {}),
         },
-        "queue": {
-            "slots": worker.slots,
-            "running": worker.running,
-            "waiting": worker.queued,
-            "max_waiting": worker.max_queue,
-        },
+        "queue": _queue_state(worker),
+        "detection_queue": _queue_state(detection),
         "version": app.__version__,
     }
 
 
-def _worker_reasons(worker: WorkerStats) -> list[str]:
+def _queue_state(worker: WorkerStats) -> dict[str, int]:
+    return {
+        "slots": worker.slots,
+        "running": worker.running,
+        "waiting": worker.queued,
+        "max_waiting": worker.max_queue,
+    }
+
+
+def _worker_reasons(*workers: WorkerStats) -> list[str]:
     reasons = []
-    if worker.draining:
+    if any(worker.draining for worker in workers):
         reasons.append("the service is shutting down")
-    if worker.hung or worker.dead:
-        reasons.append(f"of {worker.slots} worker threads {worker.hung} hang and {worker.dead} ended")
+    hung, dead = sum(worker.hung for worker in workers), sum(worker.dead for worker in workers)
+    if hung or dead:
+        slots = sum(worker.slots for worker in workers)
+        reasons.append(f"of {slots} worker threads {hung} hang and {dead} ended")
     return reasons

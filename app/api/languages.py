@@ -26,8 +26,11 @@ OPTIONS = ("model", "encode")
     openapi_extra=upload_operation(*OPTIONS),
 )
 async def detect_language(request: Request, services: ServicesDep) -> LanguageAnswer:
-    """Return the language that is most probably spoken in the recording."""
-    async with receive_submission(request, services) as submission:
+    """Return the language that is most probably spoken in the recording.
+
+    Detection takes seconds: it has a thread and a queue of its own, so that it never waits behind a film.
+    """
+    async with receive_submission(request, services, services.detection_worker) as submission:
         model = submission.model
 
         def work(waveform: Waveform, run: Run) -> LanguageAnswer:

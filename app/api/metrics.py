@@ -18,7 +18,8 @@ from app.worker import WorkerStats
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 RECORDING_SECONDS = (5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
 REFUSALS = frozenset(
-    {"busy", "draining", "queue_timeout", "storage_full", "out_of_memory", "model_unavailable", "unavailable"}
+    {"busy", "too_many_uploads", "draining", "queue_timeout", "storage_full", "out_of_memory"}
+    | {"model_unavailable", "unavailable"}
 )
 LEFT = "client_closed_request"
 
@@ -38,6 +39,7 @@ class Sources:
     """Where the present state is asked for at a scrape; every call but `gpu_memory` must be quick."""
 
     worker: Callable[[], WorkerStats]
+    detection_worker: Callable[[], WorkerStats]
     open_uploads: Callable[[], int] = lambda: 0
     models: Callable[[], Iterable[LoadedModel]] = tuple
     gpu_memory: Callable[[], tuple[int, int] | None] = lambda: None
@@ -116,7 +118,7 @@ class _Present(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield every figure once."""
-        yield from _worker_metrics(self._sources.worker())
+        yield from _worker_metrics(self._sources.worker(), self._sources.detection_worker())
         yield _gauge(
             "asr_open_uploads", "Uploads being received, waiting or decoded.", self._sources.open_uploads()
         )
@@ -127,15 +129,18 @@ class _Present(Collector):
             yield _gauge("asr_gpu_memory_total_bytes", "GPU memory of the device.", total)
 
 
-def _worker_metrics(stats: WorkerStats) -> Iterable[Metric]:
+def _worker_metrics(stats: WorkerStats, detection: WorkerStats) -> Iterable[Metric]:
     yield _gauge("asr_slots", "Requests that can be worked on at once.", stats.slots)
     yield _gauge("asr_running", "Requests being worked on.", stats.running)
     yield _gauge("asr_queue_depth", "Requests that wait for a slot.", stats.queued)
     yield _gauge("asr_queue_limit", "Requests that may wait.", stats.max_queue)
-    yield _gauge("asr_slots_hung", "Slots whose work stopped responding.", stats.hung)
-    yield _gauge("asr_slots_dead", "Slots whose thread died.", stats.dead)
+    yield _gauge("asr_detections_running", "Language detections being worked on.", detection.running)
+    yield _gauge("asr_detections_waiting", "Language detections that wait.", detection.queued)
+    yield _gauge("asr_slots_hung", "Slots whose work stopped responding.", stats.hung + detection.hung)
+    yield _gauge("asr_slots_dead", "Slots whose thread died.", stats.dead + detection.dead)
     yield _gauge("asr_draining", "1 while the process finishes its last work.", float(stats.draining))
-    yield CounterMetricFamily("asr_work_finished", "Pieces of work that ended.", value=stats.finished_total)
+    finished = stats.finished_total + detection.finished_total
+    yield CounterMetricFamily("asr_work_finished", "Pieces of work that ended.", value=finished)
 
 
 def _model_metrics(models: Iterable[LoadedModel]) -> Iterable[Metric]:

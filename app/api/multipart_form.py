@@ -13,11 +13,11 @@ HOW_TO_SEND = "send the recording as multipart/form-data, as in: curl -F audio_f
 
 @dataclass(frozen=True, slots=True)
 class FieldLimits:
-    """How much a form may hold beside its file."""
+    """How much a form may hold beside its file; the longest option takes some 16 KiB."""
 
     parts: int = 100
-    field_bytes: int = 2 << 20
-    all_fields_bytes: int = 8 << 20
+    field_bytes: int = 64 << 10
+    all_fields_bytes: int = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,16 @@ class MultipartForm:
             return
         self._value += piece
         self._fields_bytes += len(piece)
-        if len(self._value) > self._limits.field_bytes or self._fields_bytes > self._limits.all_fields_bytes:
-            raise BadRequest(f"{self._name[:80]}: the field is too long")
+        if len(self._value) > self._limits.field_bytes:
+            raise BadRequest(
+                f"{self._name[:80]}: the field is too long: the limit is {self._limits.field_bytes} bytes; "
+                "a recording needs a file name, as in: curl -F audio_file=@meeting.mp3"
+            )
+        if self._fields_bytes > self._limits.all_fields_bytes:
+            raise BadRequest(
+                f"the form's fields are too long: the limit is {self._limits.all_fields_bytes} bytes in all; "
+                "send options and the recording alone"
+            )
 
     def _on_part_end(self) -> None:
         if not self._in_file:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -23,6 +23,7 @@ from app.options import (
     parse_options,
 )
 from app.spool import StoredUpload
+from app.worker import Place, Worker
 
 FILE_FIELDS = frozenset({"audio_file", "file"})
 """Form fields that may hold the recording: ours, and the name that OpenAI's clients use."""
@@ -44,22 +45,29 @@ class Submission:
     """The same, as the client spelled them."""
     model: ModelSpec
     warnings: tuple[str, ...]
-    client: str
+    place: Place
+    """Where the work is to be done; taken before the upload was received."""
 
 
 @asynccontextmanager
-async def receive_submission(request: Request, services: Services) -> AsyncIterator[Submission]:
-    """Yield what `request` asks for.
+async def receive_submission(
+    request: Request, services: Services, worker: Worker
+) -> AsyncIterator[Submission]:
+    """Yield what `request` asks for, with a place in `worker` for it.
 
-    What the query string says is checked before the first byte of the upload is read.
+    The place, and what the query string says, are settled before the first byte of the body is read.
 
     Raises:
         BadRequest, UploadTooLarge, UploadStalled, Unavailable, ClientLeft: before any engine is touched.
     """
+    client = client_of(request)
     query = request.query_params.multi_items()
     _check_query(query, services.catalogue)
-    services.worker.check_open()
-    async with receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS) as form:
+    async with AsyncExitStack() as stack:
+        place = stack.enter_context(worker.place(client))
+        with services.uploads_per_client.one_more(client):
+            receiving = receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS)
+            form = await stack.enter_async_context(receiving)
         parsed, model = _read_options(query, form.fields, services.catalogue)
         record = record_of(request)
         record.file_name, record.model = form.file_name, model.name
@@ -71,7 +79,7 @@ async def receive_submission(request: Request, services: Services) -> AsyncItera
             spellings=parsed.spellings,
             model=model,
             warnings=(*parsed.warnings, *_left_out(form)),
-            client=client_of(request),
+            place=place,
         )
 
 

@@ -1,21 +1,27 @@
 """Receives an upload: counted while it arrives, written straight to our own spool, never held in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from app.api.multipart_form import Field, FieldLimits, FileBegin, FileData, MultipartForm
-from app.errors import BadRequest, ClientLeft, EmptyUpload, UploadStalled, UploadTooLarge
+from app.errors import (
+    AsrError,
+    BadRequest,
+    ClientLeft,
+    EmptyUpload,
+    UploadStalled,
+    UploadTooLarge,
+    UploadTooSlow,
+)
 from app.spool import Spool, StoredUpload
 
 _FORM_OVERHEAD_BYTES = 64 << 10
 _WRITE_BYTES = 256 << 10
-_PROGRESS_BYTES = 1024
-"""An upload that sends less than this within the stall time counts as stalled, drip or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,9 @@ class UploadLimits:
 
     max_file_megabytes: float = 1000
     stall_seconds: float = 60
+    min_bytes_per_second: float = 10_000
+    """On average, once `stall_seconds` are over; 0: any rate will do."""
+    timeout_seconds: float = 14_400
     fields: FieldLimits = field(default_factory=FieldLimits)
 
     @property
@@ -39,7 +48,7 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """A received form. The file is gone at the end of the `with` block that gave it."""
+    """A received form. The file is gone at the end of the `with` block that gave it, or when it is closed."""
 
     file: StoredUpload | None
     field_name: str
@@ -59,16 +68,13 @@ async def receive_upload(
 
     Raises:
         UploadTooLarge: as soon as it is known, from Content-Length or by counting.
-        UploadStalled, ClientLeft, EmptyUpload, BadRequest, ServiceBusy, StorageFull, Unavailable.
+        UploadStalled, UploadTooSlow, ClientLeft: while it arrives.
+        EmptyUpload, BadRequest, ServiceBusy, StorageFull, Unavailable.
     """
-    announced = request.headers.get("content-length", "").lstrip("0")
-    if announced.isascii() and announced.isdigit():
-        if len(announced) > 18 or int(announced) > limits.max_body_bytes:
-            raise UploadTooLarge(limits.max_file_megabytes)
-        spool.check_room(int(announced))
+    _check_announced(request.headers.get("content-length", ""), spool, limits)
     form = MultipartForm(request.headers.get("content-type", ""), file_names, limits.fields)
-    with ExitStack() as stack:
-        receiver = _Receiver(spool, limits, file_names, stack)
+    receiver = _Receiver(spool, limits, file_names)
+    try:
         async for block in _body(request.receive, limits):
             for event in form.feed(block):
                 await receiver.take(event)
@@ -77,43 +83,87 @@ async def receive_upload(
         if receiver.file is not None and receiver.file.size == 0:
             raise EmptyUpload
         yield receiver.received()
+    finally:
+        await receiver.close()
+
+
+def _check_announced(content_length: str, spool: Spool, limits: UploadLimits) -> None:
+    """Refuse what is known to be too much before the first byte of it arrives."""
+    announced = content_length.lstrip("0")
+    if announced.isascii() and announced.isdigit():
+        if len(announced) > 18 or int(announced) > limits.max_body_bytes:
+            raise UploadTooLarge(limits.max_file_megabytes)
+        spool.check_room(int(announced))
 
 
 async def _body(receive: Receive, limits: UploadLimits) -> AsyncIterator[bytes]:
     """Yield the body as it arrives; bounded in size and patience."""
-    loop = asyncio.get_running_loop()
-    total = counted = 0
-    deadline = loop.time() + limits.stall_seconds
+    sender = _Sender(receive, limits)
     more = True
     while more:
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError as exc:
-            raise UploadStalled(limits.stall_seconds) from exc
+        message = await sender.next_message()
         if message["type"] == "http.disconnect":
             raise ClientLeft
-        block = message.get("body", b"")
         more = message.get("more_body", False)
-        total += len(block)
-        if total > limits.max_body_bytes:
+        if sender.sent_bytes > limits.max_body_bytes:
             raise UploadTooLarge(limits.max_file_megabytes)
-        if total - counted >= _PROGRESS_BYTES:
-            counted, deadline = total, loop.time() + limits.stall_seconds
-        yield block
+        yield message.get("body", b"")
+
+
+class _Sender:
+    """The other side of one upload: what it has sent, and how long we have waited for that.
+
+    Only waiting counts: while we write to the disk, nobody sends too slowly.
+    """
+
+    def __init__(self, receive: Receive, limits: UploadLimits) -> None:
+        self.sent_bytes = 0
+        self._waited_seconds = 0.0
+        self._receive = receive
+        self._limits = limits
+
+    async def next_message(self) -> Message:
+        """Return what comes next.
+
+        Raises:
+            UploadStalled, UploadTooSlow: it did not come in time.
+        """
+        loop = asyncio.get_running_loop()
+        patience, failure = self._patience()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(patience):
+                message = await self._receive()
+        except TimeoutError as exc:
+            raise failure() from exc
+        self._waited_seconds += loop.time() - began
+        self.sent_bytes += len(message.get("body", b""))
+        return message
+
+    def _patience(self) -> tuple[float, Callable[[], AsrError]]:
+        """Return for how many seconds more the sender may be silent, and what is wrong after that."""
+        stall, rate = self._limits.stall_seconds, self._limits.min_bytes_per_second
+        in_all = self._limits.timeout_seconds
+        too_long = f"{in_all:g} seconds (UPLOAD_TIMEOUT_SECONDS)"
+        too_little = f"{rate:g} bytes per second (UPLOAD_MIN_BYTES_PER_SECOND)"
+        ends: list[tuple[float, Callable[[], AsrError]]] = [
+            (stall, lambda: UploadStalled(stall)),
+            (in_all - self._waited_seconds, lambda: UploadTooSlow(too_long)),
+        ]
+        if rate:
+            until = stall + self.sent_bytes / rate
+            ends.append((until - self._waited_seconds, lambda: UploadTooSlow(too_little)))
+        return min(ends, key=lambda end: end[0])
 
 
 class _Receiver:
     """Sorts the events of one form into fields and the spooled file."""
 
-    def __init__(
-        self, spool: Spool, limits: UploadLimits, file_names: frozenset[str], stack: ExitStack
-    ) -> None:
+    def __init__(self, spool: Spool, limits: UploadLimits, file_names: frozenset[str]) -> None:
         self.file: StoredUpload | None = None
         self._spool = spool
         self._limits = limits
         self._file_names = file_names
-        self._stack = stack
         self._field_name = self._file_name = ""
         self._fields: list[tuple[str, str]] = []
         self._other_files: list[str] = []
@@ -141,6 +191,12 @@ class _Receiver:
         names = self._field_name, self._file_name
         return ReceivedForm(self.file, *names, tuple(self._fields), tuple(self._other_files))
 
+    async def close(self) -> None:
+        """Give the file up, in a thread, for that waits for the disk; happens even to a cancelled request."""
+        if self.file is not None and not self.file.closed:
+            closing = asyncio.get_running_loop().run_in_executor(None, self.file.close)
+            await asyncio.shield(closing)
+
     def _begin_file(self, part: FileBegin) -> None:
         self._keeping = part.name in self._file_names
         if not self._keeping:
@@ -148,7 +204,7 @@ class _Receiver:
             return
         if self.file is not None:
             raise BadRequest(f"{part.name}: send one recording per request; {self._field_name} holds one")
-        self.file = self._stack.enter_context(self._spool.new_upload())
+        self.file = self._spool.new_upload()
         self._field_name, self._file_name = part.name, part.file_name
 
     async def _keep(self, block: bytes) -> None:

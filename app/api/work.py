@@ -9,7 +9,7 @@ from app.api.dependencies import Services
 from app.api.request_record import record_of
 from app.api.server_timing import record_stages
 from app.api.submission import Submission
-from app.audio import SAMPLE_RATE, Waveform
+from app.audio import SAMPLE_RATE, Decoder, Waveform
 from app.engines import Checkpoint
 from app.engines.host_memory import return_freed_memory
 from app.pipeline import Run
@@ -29,10 +29,8 @@ async def run_submission(
 
     def decode_and_work(checkpoint: Checkpoint) -> T:
         run = Run(checkpoint, list(submission.warnings), stage_seconds)
-        with run.stage("decode"), submission.upload.borrow() as path:
-            waveform = services.decoder.decode(
-                path, checkpoint, raw_pcm=not submission.options.encode, warn=run.warnings.append
-            )
+        with run.stage("decode"):
+            waveform = _decoded(services.decoder, submission, run)
         record.audio_seconds = len(waveform) / SAMPLE_RATE
         try:
             return work(waveform, run)
@@ -40,8 +38,17 @@ async def run_submission(
             return_freed_memory()
 
     try:
-        finished = await services.worker.run(decode_and_work, client=submission.client)
+        return await submission.place.run(decode_and_work)
     finally:
-        record_stages(request, stage_seconds)
-    record_stages(request, {"queue": finished.queue_seconds})
-    return finished.value
+        waited = submission.place.queue_seconds
+        record_stages(request, {**({} if waited is None else {"queue": waited}), **stage_seconds})
+
+
+def _decoded(decoder: Decoder, submission: Submission, run: Run) -> Waveform:
+    """Return the samples of the upload, which is gone then, whatever comes of it."""
+    try:
+        with submission.upload.borrow() as path:
+            raw_pcm = not submission.options.encode
+            return decoder.decode(path, run.checkpoint, raw_pcm=raw_pcm, warn=run.warnings.append)
+    finally:
+        submission.upload.close()

@@ -1,5 +1,6 @@
 """Clients that leave: their place and their slot are free at once."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from tests.in_process import tone
 from tests.wire import Wire, form, head, is_closed, read_answer, wait_until, wired
 
 
-def send(wire: Wire, path: str = "/asr"):  # type: ignore[no-untyped-def]
+def send(wire: Wire, path: str = "/asr") -> socket.socket:
     connection = wire.connect()
     body = form(tone(0.2))
     connection.sendall(head(len(body), path=path) + body)
@@ -31,7 +32,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(tmp_path: Path) -> 
         wait_until(lambda: wire.queue() == (1, 2))
         leaving.close()
         assert wait_until(lambda: wire.queue() == (1, 1)) < 1
-        wait_until(lambda: wire.open_uploads() == 2)
+        wait_until(lambda: wire.open_uploads() == 1)
         running.close()
         staying.close()
         wait_until(lambda: wire.queue() == (0, 0))
@@ -193,3 +194,53 @@ def test_time_limits_answer_with_their_status(tmp_path: Path) -> None:
         assert b" 504 " in running.recv(65536).splitlines()[0]
         running.close()
         wait_until(lambda: wire.queue() == (0, 0))
+
+
+def test_a_language_is_told_while_a_film_is_transcribed_and_more_wait(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    with wired(engines, tmp_path, max_queue_size=1) as wire, send(wire), send(wire):
+        wait_until(lambda: wire.queue() == (1, 1))
+        answer = httpx.post(f"{wire.url}/detect-language", files={"audio_file": tone(0.2)}, timeout=10)
+        assert (answer.status_code, answer.json()["language_code"]) == (200, "en")
+        health = wire.health()
+        assert health["queue"] == {"slots": 1, "running": 1, "waiting": 1, "max_waiting": 1}
+        assert health["detection_queue"] == {"slots": 1, "running": 0, "waiting": 0, "max_waiting": 1}
+
+
+def test_detections_wait_for_one_another_in_a_bounded_queue(tmp_path: Path) -> None:
+    engines = FakeEngines(waits_in="detect")
+    engines.gate.clear()
+    path = "/detect-language"
+    with wired(engines, tmp_path, max_queue_size=1) as wire, send(wire, path), send(wire, path):
+        wait_until(lambda: wire.queue() == (1, 1))
+        refused = httpx.post(f"{wire.url}{path}", files={"audio_file": tone(0.2)})
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        metrics = httpx.get(f"{wire.url}/metrics").text
+        assert "asr_detections_running 1.0" in metrics
+        assert "asr_detections_waiting 1.0" in metrics
+
+
+def test_a_client_that_fills_the_queue_shuts_no_other_out(tmp_path: Path) -> None:
+    """Two keys, two clients: the queue is full for the one that filled it."""
+    engines = FakeEngines()
+    engines.gate.clear()
+    body = form(tone(0.2))
+
+    def post(key: str) -> socket.socket:
+        connection = wire.connect()
+        connection.sendall(head(len(body), f"Authorization: Bearer {key}") + body)
+        return connection
+
+    with wired(engines, tmp_path, max_queue_size=2, api_key="bulk,single") as wire:
+        sent = [post("bulk") for _ in range(3)]
+        wait_until(lambda: wire.queue() == (1, 2))
+        with post("bulk") as refused:
+            assert read_answer(refused).status == 503
+        single = post("single")
+        wait_until(lambda: wire.queue() == (1, 3))
+        engines.gate.set()
+        for connection in (*sent, single):
+            assert read_answer(connection).status == 200
+            connection.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import EngineFailed
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 
@@ -14,7 +15,8 @@ FIGURES = {
     "asr_requests", "asr_request_seconds", "asr_stage_seconds", "asr_audio_seconds", "asr_upload_bytes",
     "asr_refusals", "asr_cancellations", "asr_slots", "asr_running", "asr_queue_depth", "asr_queue_limit",
     "asr_slots_hung", "asr_slots_dead", "asr_draining", "asr_work_finished", "asr_open_uploads",
-    "asr_model_loaded", "asr_model_leases", "asr_model_gpu_bytes",
+    "asr_model_loaded", "asr_model_leases", "asr_model_gpu_bytes", "asr_detections_running",
+    "asr_detections_waiting",
 }  # fmt: skip
 
 
@@ -86,6 +88,30 @@ def test_probes_do_not_fill_the_log(tmp_path: Path, capfd: pytest.CaptureFixture
     with in_process(FakeEngines(), tmp_path) as client:
         client.get("/metrics")
     assert "route=/metrics" not in capfd.readouterr().err
+
+
+def test_a_failed_request_tells_how_long_it_waited(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    engines = FakeEngines(failure=EngineFailed("transcription"))
+    with in_process(engines, tmp_path, log_format="json") as client:
+        answer = client.post("/asr", files={"audio_file": tone(0.2)})
+        seen = figures(client.get("/metrics").text)
+    assert answer.status_code == 500
+    assert answer.headers["Server-Timing"].startswith("queue;dur=")
+    line = next(line for line in lines(capfd) if line["message"] == "request" and line["route"] == "/asr")
+    assert line["outcome"] == "engine_failed"
+    assert 0 <= line["queue_seconds"] <= line["seconds"]
+    assert seen['asr_stage_seconds_count{stage="queue"}'] == 1
+
+
+def test_an_engine_that_ends_the_process_ends_its_request_alone(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    with in_process(engines, tmp_path) as client:
+        engines.failure = SystemExit(3)
+        answer = client.post("/asr", files={"audio_file": tone(0.2)})
+        assert (answer.status_code, answer.json()["code"]) == (500, "engine_failed")
+        engines.failure = None
+        assert client.post("/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        assert client.get("/health").status_code == 200
 
 
 def figures(text: str) -> dict[str, float]:

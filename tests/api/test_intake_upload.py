@@ -1,17 +1,33 @@
 """Uploads over a real socket: refused as soon as it is known, bounded, and gone from disk on every path."""
 
+import select
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from app.settings import Settings
+from app.spool import StoredUpload
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone
-from tests.wire import Wire, chunk, form, head, is_closed, read_answer, wait_until, wired
+from tests.wire import (
+    BOUNDARY,
+    Answer,
+    Wire,
+    chunk,
+    form,
+    head,
+    is_closed,
+    read_answer,
+    wait_until,
+    wired,
+)
 
 STALL_SECONDS = 0.4
 
@@ -123,6 +139,151 @@ def test_an_upload_that_drips_is_ended_too(wire: Wire) -> None:
             with suppress(TimeoutError):
                 answered = connection.recv(65536)
         assert b" 408 " in answered.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def slow_lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """At least 20 kB/s once 0.3 s are over, and 1 s for the whole upload."""
+    limits = {"upload_stall_seconds": 0.3, "upload_min_bytes_per_second": 20_000, "upload_timeout_seconds": 1}
+    with wired(FakeEngines(), tmp_path_factory.mktemp("slow"), **limits) as wire:
+        yield wire
+
+
+def send_steadily(connection: socket.socket, size: int, pause_seconds: float) -> Answer:
+    """Send an upload that never ends, `size` bytes at a time, until there is an answer."""
+    connection.sendall(head(50_000_000) + form(b"", end=False))
+    until = time.monotonic() + 10
+    while time.monotonic() < until and not select.select([connection], [], [], pause_seconds)[0]:
+        connection.sendall(bytes(size))
+    return read_answer(connection)
+
+
+@pytest.mark.parametrize(
+    ("size", "pause_seconds", "limit"),
+    [
+        (100, 0.01, "20000 bytes per second (UPLOAD_MIN_BYTES_PER_SECOND)"),
+        (1, 0.05, "20000 bytes per second (UPLOAD_MIN_BYTES_PER_SECOND)"),
+        (10_000, 0.05, "1 seconds (UPLOAD_TIMEOUT_SECONDS)"),
+    ],
+)
+def test_a_slow_upload_is_ended_with_the_limit_it_fell_under(
+    slow_lane: Wire, size: int, pause_seconds: float, limit: str
+) -> None:
+    with slow_lane.connect() as connection:
+        answer = send_steadily(connection, size, pause_seconds)
+        assert (answer.status, answer.json["code"]) == (408, "upload_too_slow")
+        assert limit in answer.json["detail"]
+        assert is_closed(connection)
+    wait_until(lambda: slow_lane.open_uploads() == 0)
+
+
+def test_an_upload_may_pause_for_less_than_the_stall_time(slow_lane: Wire) -> None:
+    body = form(tone(0.5))
+    with slow_lane.connect() as connection:
+        connection.sendall(head(len(body)) + body[:15_000])
+        time.sleep(0.25)
+        connection.sendall(body[15_000:])
+        assert read_answer(connection).status == 200
+
+
+def test_a_file_of_the_largest_size_passes_at_the_rate_of_a_phone() -> None:
+    """1 GB at 100 kB/s, without waiting for it: what the defaults demand is less."""
+    settings = Settings(_env_file=None)
+    size = settings.max_file_size_mb * 1_000_000
+    assert settings.upload_min_bytes_per_second <= 100_000
+    assert settings.upload_timeout_seconds > size / 100_000
+
+
+@pytest.mark.parametrize("path", ["/asr", "/detect-language"])
+def test_of_fifty_callers_for_one_place_one_is_let_in_and_the_others_know_before_they_send(
+    tmp_path: Path, path: str
+) -> None:
+    body = form(tone(0.2))
+    with wired(FakeEngines(), tmp_path, max_queue_size=0) as wire, ExitStack() as stack:
+        callers = [stack.enter_context(wire.connect()) for _ in range(50)]
+        for caller in callers:
+            caller.sendall(head(len(body), "Expect: 100-continue", path=path))
+        firsts = [caller.recv(65536).split(b"\r\n")[0] for caller in callers]
+        assert firsts.count(b"HTTP/1.1 503 Service Unavailable") == 49
+        admitted = callers[firsts.index(b"HTTP/1.1 100 Continue")]
+        admitted.sendall(body)
+        assert read_answer(admitted).status == 200
+        assert httpx.post(f"{wire.url}{path}", files={"audio_file": tone(0.2)}).status_code == 200
+
+
+def test_the_uploads_of_one_client_are_limited_and_the_limit_is_told(tmp_path: Path) -> None:
+    body = form(tone(0.2))
+    with wired(FakeEngines(), tmp_path, max_uploads_per_client=2) as wire, ExitStack() as stack:
+        for path in ("/asr", "/detect-language"):
+            stack.enter_context(wire.connect()).sendall(head(len(body), path=path) + body[:300])
+        wait_until(lambda: wire.open_uploads() == 2)
+        with wire.connect() as third:
+            third.sendall(head(len(body)))
+            answer = read_answer(third)
+            assert (answer.status, answer.json["code"]) == (503, "too_many_uploads")
+            assert "2 at once for each client (MAX_UPLOADS_PER_CLIENT)" in answer.json["detail"]
+            assert int(answer.headers["retry-after"]) > 0
+        stack.close()
+        wait_until(lambda: wire.open_uploads() == 0)
+        assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+
+
+def test_fields_before_the_file_are_bounded_and_hold_a_place(tmp_path: Path) -> None:
+    with wired(FakeEngines(), tmp_path, max_queue_size=0) as wire, wire.connect() as connection:
+        field = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="hotwords"\r\n\r\n'.encode()
+        connection.sendall(head(10_000_000) + field)
+        wait_until(lambda: httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 503)
+        connection.sendall(b"x" * 70_000)
+        answer = read_answer(connection)
+        assert answer.status == 400
+        assert "hotwords: the field is too long: the limit is 65536 bytes" in answer.json["detail"]
+        wait_until(lambda: httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200)
+
+
+ENDINGS: dict[str, bytes] = {
+    "served": form(tone(0.2)),
+    "not sound": form(b"no sound at all " * 50),
+    "too large": form(bytes(2_100_000)),
+    "not ended": form(tone(0.2), end=False),
+    "wrong option": form(tone(0.2), end=False)
+    + f'\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name="task"\r\n\r\nsing'.encode()
+    + f"\r\n--{BOUNDARY}--\r\n".encode(),
+}
+
+
+@pytest.mark.parametrize("body", ENDINGS.values(), ids=ENDINGS.keys())
+def test_no_upload_is_closed_on_the_event_loop(
+    wire: Wire, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Freeing a large file may take the disk seconds, and everybody else would wait."""
+    loop_threads = {thread.name for thread in threading.enumerate() if "run" in thread.name}
+    assert loop_threads
+    closed_in: list[str] = []
+    close = StoredUpload.close
+
+    def noting_close(upload: StoredUpload) -> None:
+        closed_in.append(threading.current_thread().name)
+        close(upload)
+
+    monkeypatch.setattr(StoredUpload, "close", noting_close)
+    with wire.connect() as connection:
+        connection.sendall(head(len(body)) + body)
+        read_answer(connection)
+    assert closed_in
+    assert not loop_threads & set(closed_in)
+
+
+def test_the_file_goes_as_soon_as_it_is_decoded(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.gate.clear()
+    body = form(tone(0.2))
+    with wired(engines, tmp_path) as wire, wire.connect() as connection:
+        connection.sendall(head(len(body)) + body)
+        assert engines.entered.wait(10)
+        assert wire.open_uploads() == 0
+        assert stored_bytes(tmp_path) == 0
+        engines.gate.set()
+        assert read_answer(connection).status == 200
 
 
 def test_a_client_that_vanishes_while_sending_leaves_nothing(wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """What the README shows of the code is what the code says."""
 
+import asyncio
 import re
 import tomllib
 from dataclasses import fields
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from starlette.requests import Request
 
 from app.api.health import USABLE
 from app.api.metrics import Metrics, Sources
@@ -68,7 +70,10 @@ def test_settings_named_in_the_text_exist() -> None:
 def test_every_metric_is_described() -> None:
     """A metric that the README does not name, or one that does not exist, fails here."""
     stats = WorkerStats(**{field.name: 0 for field in fields(WorkerStats)})
-    metrics = Metrics(Sources(worker=lambda: stats, gpu_memory=lambda: (1, 2)))
+    metrics = Metrics(
+        Sources(worker=lambda: stats, detection_worker=lambda: stats, gpu_memory=lambda: (1, 2))
+    )
+    asyncio.run(metrics.endpoint(Request({"type": "http"})))
     samples = {
         family.name + ("_total" if family.type == "counter" else "") for family in metrics.registry.collect()
     }

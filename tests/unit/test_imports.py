@@ -31,6 +31,7 @@ LAYERS = [
     [
         "app.pipeline",
         "app.worker",
+        "app.places",
         "app.queueing",
         "app.work_slot",
         "app.spool",

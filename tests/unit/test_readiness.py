@@ -22,10 +22,7 @@ IDLE = WorkerStats(
     draining=False,
     hung=0,
     dead=0,
-    mean_seconds=1.0,
     finished_total=0,
-    refused_total=0,
-    cancelled_total=0,
 )
 
 
@@ -305,7 +302,7 @@ def entry(kind: str, name: str) -> PoolEntry:
 
 def test_health_names_what_is_loaded_and_what_waits() -> None:
     loaded = (entry("whisper", "tiny"), entry("aligner", "aligner-en"), entry("diarizer", "pyannote/x"))
-    body = health_body(Report("healthy"), IDLE, loaded, "cuda", "pyannote/x")
+    body = health_body(Report("healthy"), IDLE, IDLE, loaded, "cuda", "pyannote/x")
     assert (body["status"], body["reasons"], body["device"]) == ("healthy", [], "cuda")
     assert body["loaded_models"] == ["tiny"]
     assert body["diarization"] == {"model": "pyannote/x", "available": True, "loaded": True}
@@ -316,7 +313,7 @@ def test_health_names_what_is_loaded_and_what_waits() -> None:
 def test_health_says_why_there_are_no_speakers() -> None:
     reason = "speakers unavailable: no token"
     report = Report("degraded", (reason,), reason)
-    body = health_body(report, IDLE, (), "cpu", "pyannote/x")
+    body = health_body(report, IDLE, IDLE, (), "cpu", "pyannote/x")
     assert body["diarization"]["available"] is False
     assert body["diarization"]["reason"] == "speakers unavailable: no token"
 
@@ -326,6 +323,6 @@ def test_health_says_why_there_are_no_speakers() -> None:
 )
 def test_a_worker_that_cannot_work_is_unhealthy(stats: dict[str, int], word: str) -> None:
 
-    body = health_body(Report("healthy"), replace(IDLE, **stats), (), "cpu", "x")  # type: ignore[arg-type]
+    body = health_body(Report("healthy"), replace(IDLE, **stats), IDLE, (), "cpu", "x")  # type: ignore[arg-type]
     assert body["status"] == "unhealthy"
     assert word in body["reasons"][0]

@@ -150,6 +150,11 @@ async def test_what_is_no_fault_of_the_engine_proves_nothing(failure: AsrError) 
     assert len(checks.engines.requests) == 1
 
 
+async def _served(worker: Worker, work: Callable[[Checkpoint], None]) -> None:
+    with worker.place("somebody") as place:
+        await place.run(work)
+
+
 async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_check_needless() -> None:
     checks = Checks()
     release = threading.Event()
@@ -159,7 +164,7 @@ async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_chec
         checks.ledger.ran(WHISPER, None)
 
     async with checks.running():
-        running = asyncio.create_task(checks.worker.run(work, client="somebody"))
+        running = asyncio.create_task(_served(checks.worker, work))
         await checks.until(lambda: checks.worker.stats().running == 1)
         checks.ledger.ran(WHISPER, EngineFailed("it"))
         await checks.until(lambda: checks.worker.stats().queued == 1)

@@ -77,15 +77,24 @@ def test_the_boundary_may_be_quoted() -> None:
         (part("filename=x", b"1") + END, "a part has no name"),
         (part('name="a"', b"\xff\xfe") + END, "a: not valid UTF-8"),
         (part("name=" + "n" * 5000, b"") + END, "not valid multipart"),
-        (part('name="a"', b"x" * 101) + END, "a: the field is too long"),
+        (part('name="a"', b"x" * 101) + END, "a: the field is too long: the limit is 100 bytes"),
         (b"".join(part(f'name="f{n}"', b"") for n in range(11)) + END, "more than 10 parts"),
-        (b"".join(part(f'name="f{n}"', b"y" * 90) for n in range(5)) + END, "the field is too long"),
+        (b"".join(part(f'name="f{n}"', b"y" * 90) for n in range(5)) + END, "limit is 400 bytes in all"),
     ],
 )
 def test_what_is_wrong_with_a_form_is_said_in_words(body: bytes, wording: str) -> None:
     limits = FieldLimits(parts=10, field_bytes=100, all_fields_bytes=400)
     with pytest.raises(BadRequest, match=wording):
         parse(body, limits=limits)
+
+
+def test_a_form_holds_64_kib_in_a_field_and_512_kib_in_all() -> None:
+    parse(part('name="a"', b"x" * 65_536) + END)
+    with pytest.raises(BadRequest, match="a: the field is too long: the limit is 65536 bytes"):
+        parse(part('name="a"', b"x" * 65_537) + END)
+    parse(b"".join(part(f'name="f{n}"', b"x" * 65_536) for n in range(8)) + END)
+    with pytest.raises(BadRequest, match="the limit is 524288 bytes in all"):
+        parse(b"".join(part(f'name="f{n}"', b"x" * 65_536) for n in range(8)) + part('name="g"', b"x"))
 
 
 @pytest.mark.parametrize(
