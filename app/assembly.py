@@ -14,9 +14,10 @@ from app.devices import (
 )
 from app.engines.engine_loader import EngineLoader, EngineSettings
 from app.engines.fetch import ModelFetcher
-from app.engines.gpu import gpu_is_usable
+from app.engines.gpu import gpu_is_usable, gpu_size
+from app.engines.host_memory import machine_memory
 from app.engines.hub_client import HubClient
-from app.engines.loader import LoadedEngines
+from app.engines.loader import LoadedEngines, release_memory
 from app.engines.model_files import WHISPER_FILES
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
@@ -37,6 +38,8 @@ from app.readiness import Ledger, Part
 from app.settings import Settings
 
 GIGABYTE = 1_000_000_000
+_VRAM_SHARE, _RAM_SHARE = 0.7, 0.5
+"""Parts of the memory that the weights may take by default; the rest is for the work and for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,8 @@ def build_engine_room(settings: Settings) -> EngineRoom:
     pool = Pool(
         keep_alive_seconds=settings.model_keep_alive_seconds,
         max_loaded=settings.max_loaded_models,
-        budget_bytes=int(settings.vram_budget_gb * GIGABYTE),
+        release_memory=release_memory,
+        budgets=memory_budgets(settings, plan),
     )
     loader = build_loader(settings, plan, show_progress=False)
     ledger = Ledger(
@@ -212,6 +216,15 @@ def build_engine_room(settings: Settings) -> EngineRoom:
     )
     reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
     return EngineRoom(catalogue, plan, pool, engines, ledger, preloader, reaper)
+
+
+def memory_budgets(settings: Settings, plan: DevicePlan) -> dict[str, int]:
+    """Return the bytes that weights may take on each device; 0 sets no limit."""
+    vram, ram = settings.vram_budget_gb, settings.ram_budget_gb
+    return {
+        "cuda": int((gpu_size() * _VRAM_SHARE if plan.uses_gpu else 0) if vram is None else vram * GIGABYTE),
+        "cpu": int(machine_memory() * _RAM_SHARE if ram is None else ram * GIGABYTE),
+    }
 
 
 def service_parts(settings: Settings, catalogue: Catalogue) -> tuple[Part, ...]:

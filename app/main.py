@@ -136,7 +136,7 @@ async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None
 def _sources(services: Services) -> Sources:
     def models() -> list[LoadedModel]:
         entries = services.loaded_engines()
-        return [LoadedModel(e.key.kind, e.key.name, e.leases, e.size_bytes) for e in entries]
+        return [LoadedModel(e.key.kind, e.key.name, e.leases, e.gpu_bytes) for e in entries]
 
     return Sources(
         worker=services.worker.stats,

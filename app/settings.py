@@ -108,12 +108,14 @@ class Settings(BaseSettings):
     diarize_beside_transcription: Annotated[Literal["auto", "on", "off"], Choice] = "auto"
     """Run diarization while transcription runs; auto: where they use different devices."""
 
-    model_keep_alive_seconds: Period = 0
+    model_keep_alive_seconds: Period = 3600
     """Unload a model idle for this long; 0 keeps it."""
-    max_loaded_models: int = Field(0, ge=0, le=100)
+    max_loaded_models: int = Field(8, ge=0, le=100)
     """Whisper models, aligners and pipelines kept loaded, least recently used go first; 0 sets no limit."""
-    vram_budget_gb: float = Field(0, ge=0, le=100_000)
-    """GPU memory for the weights of loaded models; beyond it the least recently used go; 0 sets no limit."""
+    vram_budget_gb: float | None = Field(None, ge=0, le=100_000)
+    """GPU memory for weights, least recently used go first; 0 sets no limit; unset: 70 % of the card."""
+    ram_budget_gb: float | None = Field(None, ge=0, le=100_000)
+    """The same in main memory for models on the CPU; unset: half of what the machine or container has."""
     oom_cpu_fallback: Switch = True
     """When a GPU stage runs out of memory at batch size 1, run it on the CPU instead of failing."""
 

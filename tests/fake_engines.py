@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.engines import Checkpoint, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.leasing import EngineKey, Loaded
+from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
 from app.transcript import Diarization, Segment, Turn, Word
 
@@ -101,7 +101,7 @@ class LoadedFakes(FakeEngines):
 
     @contextmanager
     def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
-        def load() -> Loaded[FakeEngines]:
+        def load(expect: Expect) -> Loaded[FakeEngines]:
             self.loads.append(model.name)
             self.arrived.wait()
             return Loaded(self, lambda: None)

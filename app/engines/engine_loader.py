@@ -11,7 +11,7 @@ from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.engine_libraries import import_engine_libraries
 from app.engines.fetch import ModelFetcher
-from app.engines.leasing import Loaded
+from app.engines.leasing import Expect, Loaded
 from app.engines.memory import is_out_of_memory
 from app.engines.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
 from app.engines.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 60
 _FILES = {TRANSCRIPTION: WHISPER_FILES, ALIGNMENT: ALIGNER_FILES, DIARIZATION: DIARIZER_FILES}
 _BYTES_PER_STORED_FLOAT16 = {
+    "auto": 0.5,
     "int8": 0.5,
     "int8_float16": 0.5,
     "int8_bfloat16": 0.5,
@@ -48,6 +49,10 @@ class EngineSettings:
     min_duration_off: Seconds | None = None
 
 
+def _expect_nothing(size_bytes: int) -> None:
+    """Make no room: for those who load one engine after the other and keep none."""
+
+
 class EngineLoader:
     """Loads one engine after another; it shares nothing between them and may be used from several threads."""
 
@@ -55,7 +60,9 @@ class EngineLoader:
         self._fetcher = fetcher
         self._settings = settings
 
-    def transcriber(self, model: ModelSpec, device: str) -> Loaded[BatchedTranscriber]:
+    def transcriber(
+        self, model: ModelSpec, device: str, expect: Expect = _expect_nothing
+    ) -> Loaded[BatchedTranscriber]:
         """Load Whisper.
 
         Raises:
@@ -65,6 +72,8 @@ class EngineLoader:
         plan = self._settings.plan
         as_planned = device == plan.whisper
         compute_type = plan.compute_type if as_planned else CPU_COMPUTE_TYPE
+        size = int(size_on_disk(source / "model.bin") * _BYTES_PER_STORED_FLOAT16.get(compute_type, 1.0))
+        expect(size)
         with self._load_errors(model.name, model.source, source):
             from app.engines.whisper import Scope, WhisperTranscriber
 
@@ -77,9 +86,11 @@ class EngineLoader:
                 chunk_seconds=model.chunk_seconds,
                 scope=Scope(model.name, model.abilities.and_of(read_abilities(source)), model.languages),
             )
-        return Loaded(engine, engine.close, self.transcriber_bytes(model, device), source)
+        return Loaded(engine, engine.close, size, source)
 
-    def aligner(self, source: str, language: str, device: str) -> Loaded[BatchedAligner]:
+    def aligner(
+        self, source: str, language: str, device: str, expect: Expect = _expect_nothing
+    ) -> Loaded[BatchedAligner]:
         """Load the aligner for `language` from a directory, a hub repository or a torchaudio pipeline.
 
         Raises:
@@ -92,6 +103,8 @@ class EngineLoader:
         else:
             on_disk = place = self._fetcher.fetch(name, source, ALIGNER_FILES)
         as_planned = device == self._settings.plan.align
+        size = size_on_disk(on_disk)
+        expect(size)
         with self._load_errors(name, source, on_disk):
             from app.engines.wav2vec2 import Wav2Vec2Aligner
 
@@ -103,9 +116,9 @@ class EngineLoader:
                 precision=self._settings.align_precision if as_planned else "auto",
                 model_dir=self._fetcher.cache_dir,
             )
-        return Loaded(engine, engine.close, size_on_disk(on_disk) if device == "cuda" else 0, on_disk)
+        return Loaded(engine, engine.close, size, on_disk)
 
-    def diarizer(self, source: str, device: str) -> Loaded[BatchedDiarizer]:
+    def diarizer(self, source: str, device: str, expect: Expect = _expect_nothing) -> Loaded[BatchedDiarizer]:
         """Load the diarization pipeline from a directory or a hub repository.
 
         Raises:
@@ -115,6 +128,8 @@ class EngineLoader:
         directory = self._fetcher.fetch(name, source, DIARIZER_FILES)
         settings = self._settings
         as_planned = device == settings.plan.diarize
+        size = size_on_disk(directory)
+        expect(size)
         with self._load_errors(name, source, directory):
             from app.engines.pyannote import PyannoteDiarizer
 
@@ -127,7 +142,7 @@ class EngineLoader:
                 clustering_threshold=settings.clustering_threshold,
                 min_duration_off=settings.min_duration_off,
             )
-        return Loaded(engine, engine.close, size_on_disk(directory) if device == "cuda" else 0, directory)
+        return Loaded(engine, engine.close, size, directory)
 
     def look(self, subject: Subject) -> bool:
         """Return whether the files of `subject` are on disk; False: they are not, but can be downloaded.
@@ -138,14 +153,6 @@ class EngineLoader:
         if subject.stage == ALIGNMENT and _is_pipeline(subject.source):
             return self._fetcher.look_for_pipeline(subject.name, subject.source)
         return self._fetcher.look(subject.name, subject.source, _FILES[subject.stage])
-
-    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
-        """Return what the weights of `model` will take of the GPU; 0 where that is not known yet."""
-        directory = self._fetcher.find_on_disk(model.source, WHISPER_FILES) if device == "cuda" else None
-        if directory is None:
-            return 0
-        factor = _BYTES_PER_STORED_FLOAT16.get(self._settings.plan.compute_type, 1.0)
-        return int(size_on_disk(directory / "model.bin") * factor)
 
     @contextmanager
     def _load_errors(self, name: str, source: str, place: Path) -> Iterator[None]:

@@ -8,21 +8,37 @@ import sys
 _NO_ERROR = 0
 
 
+_SCARCE = 0.8
+"""Part of a card in use from which on what is kept for later is missed by others."""
+
+
 def gpu_is_usable() -> bool:
     """Return whether the driver shows a GPU and the installed torch was built to use it.
 
     Asks the driver itself, which takes milliseconds, since importing torch takes seconds.
     """
+    return _driver() is not None
+
+
+def gpu_size() -> int:
+    """Return the bytes of the first GPU's memory; 0 where none is usable."""
+    driver, device, size = _driver(), ctypes.c_int(0), ctypes.c_size_t(0)
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), 0) != _NO_ERROR:
+        return 0
+    return size.value if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) == _NO_ERROR else 0
+
+
+def _driver() -> ctypes.CDLL | None:
     if "+cpu" in importlib.metadata.version("torch"):
-        return False
+        return None
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return False
+        return None
     count = ctypes.c_int(0)
     if driver.cuInit(0) != _NO_ERROR or driver.cuDeviceGetCount(ctypes.byref(count)) != _NO_ERROR:
-        return False
-    return count.value > 0
+        return None
+    return driver if count.value > 0 else None
 
 
 def release_cached_memory() -> None:
@@ -31,6 +47,13 @@ def release_cached_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def release_scarce_memory() -> None:
+    """Give memory that torch keeps for later back where the card is nearly full."""
+    memory = gpu_memory()
+    if memory is not None and memory[0] > _SCARCE * memory[1]:
+        sys.modules["torch"].cuda.empty_cache()
 
 
 def gpu_memory() -> tuple[int, int] | None:

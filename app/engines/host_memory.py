@@ -6,8 +6,11 @@ Other C libraries are left alone. Parameters are those of mallopt(3).
 import ctypes
 import functools
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+_PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -49,6 +52,32 @@ def return_freed_memory() -> None:
     trim = _c_function("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def machine_memory(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int:
+    """Return the bytes of memory that this process may use: the machine's, or its container's if less."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _limit_files(proc, cgroups):
+        try:
+            limits.append(int(file.read_text()))
+        except (OSError, ValueError):  # no such group, or "max": no limit
+            continue
+    return min(limit for limit in limits if limit > 0)
+
+
+def _limit_files(proc: Path, cgroups: Path) -> Iterator[Path]:
+    """Yield where the limits of this process' control groups may stand, of both versions of cgroups(7)."""
+    try:
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, name = (cgroups / "memory", "memory.limit_in_bytes") if controllers else (cgroups, "memory.max")
+        place = root / group.lstrip("/")
+        yield from (folder / name for folder in (place, *place.parents) if folder.is_relative_to(root))
 
 
 @functools.cache

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 E = TypeVar("E")
+
+Expect: TypeAlias = Callable[[int], None]
+"""Told, before an engine is loaded, how many bytes it will take: makes room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Loaded(Generic[E]):
     close: Callable[[], None]
     """Frees the engine's memory; called once, when nobody uses it any more."""
     size_bytes: int = 0
-    """GPU memory that its weights take; 0 on the CPU."""
+    """Memory that its weights take on their device, estimated from the files."""
     place: Path = Path()
     """Where its files lie."""
 
@@ -40,3 +43,8 @@ class PoolEntry:
     key: EngineKey
     leases: int
     size_bytes: int
+
+    @property
+    def gpu_bytes(self) -> int:
+        """GPU memory of the weights; 0 on the CPU."""
+        return self.size_bytes if self.key.device == "cuda" else 0

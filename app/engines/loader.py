@@ -9,38 +9,37 @@ from app.catalogue import Catalogue, ModelSpec
 from app.devices import CPU_BATCH_SIZE, DevicePlan
 from app.engines import Aligner, Checkpoint, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
-from app.engines.gpu import release_cached_memory
+from app.engines.gpu import release_cached_memory, release_scarce_memory
 from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
 from app.engines.host_memory import return_freed_memory
-from app.engines.leasing import Loaded
-from app.engines.memory import run_with_memory_policy
+from app.engines.leasing import Expect, Loaded
+from app.engines.memory import load_with_memory_policy
 from app.engines.pool import Pool
 from app.engines.subject import Observer, Subject, Unobserved, aligner_of, diarizer_of, transcriber_of
 from app.errors import OutOfMemory
 
 E = TypeVar("E")
 
-_LOAD_ATTEMPTS = 2
-"""Loading knows no batch size: one more try after room was made."""
+
+def release_memory() -> None:
+    """Give what loads and unloaded engines left behind back to the GPU and to the system."""
+    release_cached_memory()
+    return_freed_memory()
 
 
 class Loader(Protocol):
     """Loads engines onto "cuda" or "cpu"."""
 
-    def transcriber(self, model: ModelSpec, device: str) -> Loaded[BatchedTranscriber]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[BatchedTranscriber]:
         """Load Whisper."""
         ...
 
-    def aligner(self, source: str, language: str, device: str) -> Loaded[BatchedAligner]:
+    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[BatchedAligner]:
         """Load the aligner for `language`."""
         ...
 
-    def diarizer(self, source: str, device: str) -> Loaded[BatchedDiarizer]:
+    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[BatchedDiarizer]:
         """Load the diarization pipeline."""
-        ...
-
-    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
-        """Return what Whisper will take of the GPU."""
         ...
 
 
@@ -78,9 +77,7 @@ class LoadedEngines:
         subject = transcriber_of(model)
 
         def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
-            expected = self._loader.transcriber_bytes(model, device)
-            load = partial(self._loader.transcriber, model, device)
-            return self._lease(subject, device, load, checkpoint, expected)
+            return self._lease(subject, device, partial(self._loader.transcriber, model, device), checkpoint)
 
         with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
             guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
@@ -129,26 +126,25 @@ class LoadedEngines:
         self,
         subject: Subject,
         device: str,
-        load: Callable[[], Loaded[E]],
+        load: Callable[[Expect], Loaded[E]],
         checkpoint: Checkpoint,
-        expected_bytes: int = 0,
     ) -> AbstractContextManager[E]:
         key = subject.on(device)
 
-        def load_with_room() -> Loaded[E]:
-            stage = f"loading {key.kind} {key.name}"
+        def load_with_room(expect: Expect) -> Loaded[E]:
+            what = f"loading {key.kind} {key.name}"
             try:
-                loaded = run_with_memory_policy(stage, lambda _: load(), _LOAD_ATTEMPTS, self._free)
+                loaded = load_with_memory_policy(what, lambda: load(expect), self._free)
             except BaseException as exc:
                 self._observer.loaded(subject, exc)
                 raise
             finally:
                 # Those who asked for it may have left: no job may follow that would do it.
-                self._release_memory()
+                release_memory()
             self._observer.loaded(subject, None)
             return loaded
 
-        return self._pool.lease(key, load_with_room, checkpoint, expected_bytes=expected_bytes)
+        return self._pool.lease(key, load_with_room, checkpoint)
 
     @contextmanager
     def _lend(
@@ -160,7 +156,7 @@ class LoadedEngines:
         """
         may_fall_back = self._cpu_fallback and device != "cpu"
         with ExitStack() as stack:
-            stack.callback(self._release_memory)
+            stack.callback(self._end_stage)
             try:
                 engine = stack.enter_context(lease(device))
             except OutOfMemory:
@@ -182,10 +178,10 @@ class LoadedEngines:
 
     def _free(self) -> None:
         self._pool.unload_unused()
-        release_cached_memory()
+        release_memory()
 
-    def _release_memory(self) -> None:
-        """Give back what was freed; the GPU's only between jobs: within one it is needed again at once."""
+    def _end_stage(self) -> None:
+        """Give back what a stage freed; the GPU's only where it is nearly full: the next stage needs it."""
         return_freed_memory()
-        if self._plan.uses_gpu and not self._pool.in_use:
-            release_cached_memory()
+        if self._plan.uses_gpu:
+            release_scarce_memory()

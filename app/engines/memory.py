@@ -10,6 +10,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_RETRY_SECONDS = 30
 _MEMORY_WORDS = (
     "out of memory",
     "failed to allocate",
@@ -55,7 +56,7 @@ def run_with_memory_policy(
     free: Callable[[], None],
     cpu_fallback: Callable[[], T] | None = None,
     *,
-    retry_after_seconds: int = 30,
+    retry_after_seconds: int = _RETRY_SECONDS,
 ) -> T:
     """Return `attempt(batch_size)`, after running out of memory with half of it, and so on down to one.
 
@@ -79,6 +80,22 @@ def run_with_memory_policy(
         free()
     logger.error("out of memory in %s, nothing left to try: %s", stage, cause.text)
     raise OutOfMemory(stage, retry_after_seconds)
+
+
+def load_with_memory_policy(what: str, load: Callable[[], T], free: Callable[[], None]) -> T:
+    """Return `load()`, tried a second time after `free` if memory ran out.
+
+    Raises:
+        OutOfMemory: it ran out again.
+        Exception: whatever else `load` raises.
+    """
+    cause = _Cause()
+    for _ in range(2):
+        with cause:
+            return load()
+        logger.warning("out of memory while %s: %s", what, cause.text)
+        free()
+    raise OutOfMemory(what, _RETRY_SECONDS)
 
 
 class _Cause:

@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from app.engines import Checkpoint
-from app.engines.leasing import EngineKey, Loaded, PoolEntry
+from app.engines.leasing import EngineKey, Expect, Loaded, PoolEntry
 from app.engines.shelf import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory
 from app.logs import in_this_context
@@ -22,9 +23,11 @@ E = TypeVar("E")
 class Pool:
     """Lends engines by key. Every method may be called from any thread.
 
-    Each load has a thread of its own, so that those who wait for it may leave at any time, while it goes on
-    for the next. The watchdog does not see a load that hangs, for nothing tells it from a long download:
-    those who wait for it are let go by their checkpoint, at REQUEST_TIMEOUT at the latest.
+    Each load has a thread of its own, so that those who wait for it may leave at any time; only one is under
+    way at a time, the others wait their turn. What nobody waits for any more is not loaded; a load under way
+    goes on, but what it brings is kept only if it is, or ever was, of use to anybody. The watchdog does not
+    see a load that hangs, for nothing tells it from a long download: those who wait for it are let go by
+    their checkpoint, at REQUEST_TIMEOUT at the latest.
     """
 
     def __init__(
@@ -32,40 +35,45 @@ class Pool:
         *,
         keep_alive_seconds: Seconds = 0,
         max_loaded: int = 0,
-        budget_bytes: int = 0,
+        budgets: Mapping[str, int] | None = None,
         cool_down_seconds: Seconds = 10,
         ask_every_seconds: Seconds = 0.5,
+        linger_seconds: Seconds = 2,
+        release_memory: Callable[[], None] = lambda: None,
         clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         """Build an empty pool; 0 sets no limit, and keeps idle engines for ever (`keep_alive_seconds`).
 
-        Those who wait are asked every `ask_every_seconds` whether they still do.
+        `budgets` are the bytes for weights by device, "cuda" and "cpu"; one engine alone may take more.
+        Those who wait are asked every `ask_every_seconds` whether they still do; what nobody waits for any
+        more stays for `linger_seconds` after its load, lest a client that asks anew starts it again.
+        `release_memory` is called after each unloading.
         """
         self._keep_alive_seconds = keep_alive_seconds
+        self._linger_seconds = linger_seconds
+        self._release_memory = release_memory
         self._ask_every_seconds = ask_every_seconds
         self._clock = clock
         self._changed = threading.Condition()
-        self._shelf = Shelf(max_loaded, budget_bytes, cool_down_seconds)
+        self._shelf = Shelf(max_loaded, budgets or {}, cool_down_seconds)
 
     @contextmanager
     def lease(
         self,
         key: EngineKey,
-        load: Callable[[], Loaded[E]],
+        load: Callable[[Expect], Loaded[E]],
         checkpoint: Checkpoint,
-        *,
-        expected_bytes: int = 0,
     ) -> Iterator[E]:
         """Lend the engine of `key`, loading it first if need be; it stays loaded until the block ends.
 
         `checkpoint` is called again and again during the wait; what it raises ends the wait, not the load.
-        `expected_bytes` is what the engine will take, so that room is made before it is loaded.
+        `load` is given a way to say what the engine will take, so that room is made before it is loaded.
 
         Raises:
             ModelUnavailable: loading failed now, or failed so recently that it is not tried again yet.
             OutOfMemory: the loader found no memory for it.
         """
-        entry = self._acquire(key, load, checkpoint, expected_bytes)
+        entry = self._acquire(key, load, checkpoint)
         assert entry.loaded is not None
         try:
             yield entry.loaded.engine
@@ -79,35 +87,29 @@ class Pool:
             return tuple(PoolEntry(key, entry.leases, entry.size_bytes) for key, entry in ready)
 
     @property
-    def in_use(self) -> bool:
-        """Whether any engine is lent at the moment; one that is still being loaded is not."""
-        with self._changed:
-            return any(entry.leases for _, entry in self._shelf.in_state(State.READY))
-
-    @property
     def loading(self) -> bool:
-        """Whether a load is under way, be it awaited or not."""
+        """Whether a load is under way or waits for its turn."""
         with self._changed:
-            return bool(self._shelf.in_state(State.LOADING))
+            return bool(self._shelf.in_state(State.LOADING) or self._shelf.in_state(State.QUEUED))
 
     def unload_idle(self) -> tuple[EngineKey, ...]:
         """Unload every engine that nobody used for `keep_alive_seconds`; return their keys."""
         if self._keep_alive_seconds <= 0:
             return ()
-        return self._unload(lambda idle_seconds: idle_seconds >= self._keep_alive_seconds)
+        reason = "idle for MODEL_KEEP_ALIVE_SECONDS"
+        return self._unload(lambda idle_seconds: idle_seconds >= self._keep_alive_seconds, reason)
 
     def unload_unused(self) -> tuple[EngineKey, ...]:
         """Unload every engine that is not lent at this moment; return their keys."""
-        return self._unload(lambda _: True)
+        return self._unload(lambda _: True, "memory is short")
 
-    def _acquire(
-        self, key: EngineKey, load: Callable[[], Loaded[E]], checkpoint: Checkpoint, expected_bytes: int
-    ) -> Entry:
+    def _acquire(self, key: EngineKey, load: Callable[[Expect], Loaded[E]], checkpoint: Checkpoint) -> Entry:
         """Return the entry of `key` once it is ready, counting the caller in."""
         while True:
-            entry, asked_first = self._join(key, load, expected_bytes)
+            entry, asked_first = self._join(key, load)
             self._wait_for(entry, checkpoint)
             if entry.state is State.READY:
+                self._shelf.used.add(key)
                 return entry
             if asked_first and entry.failure is not None:
                 try:
@@ -116,9 +118,7 @@ class Pool:
                     # Its traceback holds this frame: without this they would keep each other alive.
                     del entry
 
-    def _join(
-        self, key: EngineKey, load: Callable[[], Loaded[Any]], expected_bytes: int
-    ) -> tuple[Entry, bool]:
+    def _join(self, key: EngineKey, load: Callable[[Expect], Loaded[Any]]) -> tuple[Entry, bool]:
         """Count the caller in; return the entry, and whether it is being loaded because the caller asked."""
         with self._changed:
             entry = self._shelf.entries.get(key)
@@ -129,7 +129,7 @@ class Pool:
                 # First, since it may fail to start; the lock keeps it from looking before the entry is there.
                 loading = in_this_context(self._load)
                 threading.Thread(target=loading, args=(key, load), name=name, daemon=True).start()
-                entry = self._shelf.entries[key] = Entry(expected_bytes)
+                entry = self._shelf.entries[key] = Entry()
             entry.leases += 1
             return entry, asked_first
 
@@ -149,12 +149,15 @@ class Pool:
                 self._release(entry)
                 raise
 
-    def _load(self, key: EngineKey, load: Callable[[], Loaded[Any]]) -> None:
-        """Load, in a thread for this alone; the entry ends ready, though perhaps unwanted, or gone."""
+    def _load(self, key: EngineKey, load: Callable[[Expect], Loaded[Any]]) -> None:
+        """Load, in a thread for this alone; the entry ends ready or gone."""
+        entry = self._take_turn(key)
+        if entry is None:
+            return
         try:
             self._make_room()
             started = time.perf_counter()
-            loaded = load()
+            loaded = load(partial(self._expect, entry))
         except BaseException as exc:
             self._give_up(key, exc)
             return
@@ -166,6 +169,35 @@ class Pool:
         seconds = time.perf_counter() - started
         logger.info("loaded %s %s on %s in %.1f s", key.kind, key.name, key.device, seconds)
         # Nobody may be waiting any more, and then nobody else would see to the limits.
+        self._make_room()
+        self._drop_unless_wanted(key, entry)
+
+    def _drop_unless_wanted(self, key: EngineKey, entry: Entry) -> None:
+        """Unload what was just loaded if it was never of use to anybody, nor is within a moment."""
+        with self._changed:
+            if not entry.leases:
+                self._changed.wait_for(lambda: entry.state is not State.READY, self._linger_seconds)
+            if entry.leases or key in self._shelf.used or entry.state is not State.READY:
+                return
+            entry.state = State.CLOSING
+        self._close(key, entry, "nobody waits for it any more")
+
+    def _take_turn(self, key: EngineKey) -> Entry | None:
+        """Return the entry of `key` when it is to be loaded; None: by then nobody wants it any more."""
+        with self._changed:
+            entry = self._shelf.entries[key]
+            self._changed.wait_for(lambda: not entry.leases or self._shelf.is_next(entry))
+            if entry.leases:
+                entry.state = State.LOADING
+                return entry
+            self._shelf.drop(key)
+            self._changed.notify_all()
+            return None
+
+    def _expect(self, entry: Entry, size_bytes: int) -> None:
+        """Count `entry` as `size_bytes` large from now on, and make room for it."""
+        with self._changed:
+            entry.size_bytes = size_bytes
         self._make_room()
 
     def _give_up(self, key: EngineKey, exc: BaseException) -> None:
@@ -187,6 +219,8 @@ class Pool:
         with self._changed:
             entry.leases -= 1
             entry.last_used = self._clock()
+            if entry.state is State.QUEUED:
+                self._changed.notify_all()
         self._make_room()
 
     def _make_room(self) -> None:
@@ -197,19 +231,19 @@ class Pool:
                 if victim is None:
                     return
                 victim[1].state = State.CLOSING
-            self._close(*victim)
+            self._close(*victim, "room is needed")
 
-    def _unload(self, condemned: Callable[[Seconds], bool]) -> tuple[EngineKey, ...]:
+    def _unload(self, condemned: Callable[[Seconds], bool], reason: str) -> tuple[EngineKey, ...]:
         with self._changed:
             now = self._clock()
             victims = [pair for pair in self._shelf.idle() if condemned(now - pair[1].last_used)]
             for _, entry in victims:
                 entry.state = State.CLOSING
         for key, entry in victims:
-            self._close(key, entry)
+            self._close(key, entry, reason)
         return tuple(key for key, _ in victims)
 
-    def _close(self, key: EngineKey, entry: Entry) -> None:
+    def _close(self, key: EngineKey, entry: Entry, reason: str) -> None:
         """Close outside the lock; who wants the key meanwhile waits, so that it is never in memory twice."""
         loaded, entry.loaded = entry.loaded, None
         try:
@@ -219,10 +253,11 @@ class Pool:
             logger.exception("closing %s %s failed", key.kind, key.name)
         finally:
             del loaded
+            self._release_memory()
             with self._changed:
                 self._shelf.drop(key)
                 self._changed.notify_all()
-        logger.info("unloaded %s %s from %s", key.kind, key.name, key.device)
+        logger.info("unloaded %s %s from %s: %s", key.kind, key.name, key.device, reason)
 
 
 def _reason_to_remember(exc: BaseException) -> str | None:

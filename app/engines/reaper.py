@@ -2,8 +2,6 @@
 
 import threading
 
-from app.engines.gpu import release_cached_memory
-from app.engines.host_memory import return_freed_memory
 from app.engines.pool import Pool
 from app.transcript import Seconds
 
@@ -29,6 +27,4 @@ class IdleReaper:
 
     def _reap(self) -> None:
         while not self._stopped.wait(self._every_seconds):
-            if self._pool.unload_idle():
-                release_cached_memory()
-                return_freed_memory()
+            self._pool.unload_idle()

@@ -1,5 +1,6 @@
 """The pool's books: what is loaded or about to be, who counts on it, and what failed to load lately."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -12,6 +13,7 @@ from app.transcript import Seconds
 class State(Enum):
     """Where an engine is on its way; GONE: it was closed, or could not be loaded."""
 
+    QUEUED = "queued"
     LOADING = "loading"
     READY = "ready"
     CLOSING = "closing"
@@ -22,8 +24,9 @@ class State(Enum):
 class Entry:
     """One engine, from the moment somebody asks for it until it is closed."""
 
-    size_bytes: int
-    state: State = State.LOADING
+    state: State = State.QUEUED
+    size_bytes: int = 0
+    """What its weights take, or are about to take."""
     loaded: Loaded[Any] | None = None
     leases: int = 0
     """Those who use it or wait for it; so none of them can lose it again before taking it up."""
@@ -43,10 +46,19 @@ class Shelf:
     """What the pool holds; every method is called under the pool's lock."""
 
     max_loaded: int
-    budget_bytes: int
+    budgets: Mapping[str, int]
+    """Bytes for the weights on each device; 0 or absent: no limit."""
     cool_down_seconds: Seconds
     entries: dict[EngineKey, Entry] = field(default_factory=dict)
+    used: set[EngineKey] = field(default_factory=set)
+    """What was ever lent; so it is wanted, though perhaps by nobody at this moment."""
     _failures: dict[EngineKey, _Failure] = field(default_factory=dict)
+
+    def is_next(self, entry: Entry) -> bool:
+        """Return whether `entry` is to be loaded now: one at a time, who was asked for first comes first."""
+        coming = [other for other in self.entries.values() if other.state in (State.QUEUED, State.LOADING)]
+        busy = any(other.state is State.LOADING for other in coming)
+        return not busy and coming[0] is entry
 
     def put(self, key: EngineKey, loaded: Loaded[Any], now: Seconds) -> None:
         """Note that the engine of `key` is loaded."""
@@ -89,15 +101,22 @@ class Shelf:
 
     def next_victim(self) -> tuple[EngineKey, Entry] | None:
         """Return the idle engine that has to go so that the limits hold; None: they do, or all are in use."""
-        held = [entry for entry in self.entries.values() if entry.state is not State.CLOSING]
+        held = [
+            (key, entry) for key, entry in self.entries.items() if entry.state in (State.LOADING, State.READY)
+        ]
         if 0 < self.max_loaded < len(held):
             victims = self.idle()
-        elif 0 < self.budget_bytes < sum(entry.size_bytes for entry in held):
-            # What takes no GPU memory cannot help the budget.
-            victims = [(key, entry) for key, entry in self.idle() if entry.size_bytes > 0]
         else:
-            victims = []
+            cramped = {device for device in self.budgets if self._is_cramped(device, held)}
+            victims = [
+                (key, entry) for key, entry in self.idle() if key.device in cramped and entry.size_bytes > 0
+            ]
         return victims[0] if victims else None
+
+    def _is_cramped(self, device: str, held: Sequence[tuple[EngineKey, Entry]]) -> bool:
+        """Return whether several engines take more than the budget; one alone may, or it could never run."""
+        sizes = [entry.size_bytes for key, entry in held if key.device == device and entry.size_bytes > 0]
+        return len(sizes) > 1 and 0 < self.budgets[device] < sum(sizes)
 
 
 def _refusal(key: EngineKey, reason: str, left: Seconds) -> ModelUnavailable:

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from app.assembly import build_engine_room
+from app.assembly import (
+    build_catalogue,
+    build_engine_room,
+    build_loader,
+    build_plan,
+    memory_budgets,
+)
 from app.engines import TranscriptionRequest
+from app.engines.host_memory import machine_memory
 from app.engines.memory import is_out_of_memory, run_with_memory_policy
 from app.errors import OutOfMemory
 from app.settings import Settings
@@ -44,6 +51,44 @@ def test_real_allocations_shrink_until_they_fit() -> None:
 
     assert run_with_memory_policy("stage", attempt, 8, lambda: None) == 1
     assert sizes == [8, 4, 2, 1]
+
+
+def test_what_an_engine_takes_is_told_before_it_is_loaded_on_a_cpu_too(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, device="cpu", preload_model="demo", cache_dir=tmp_path)
+    loader = build_loader(settings, build_plan(settings), show_progress=False)
+    demo = build_catalogue(settings).resolve("demo")
+    told: list[int] = []
+    assert demo.aligner is not None
+    assert demo.diarizer is not None
+    sizes = [
+        loader.transcriber(demo, "cpu", told.append).size_bytes,
+        loader.aligner(demo.aligner, "en", "cpu", told.append).size_bytes,
+        loader.diarizer(demo.diarizer, "cpu", told.append).size_bytes,
+    ]
+    assert told == sizes
+    assert min(sizes) > 0
+    assert loader.transcriber(demo, "cpu").size_bytes == (Path(demo.source) / "model.bin").stat().st_size // 2
+
+
+def test_weights_have_a_budget_by_default_and_none_where_that_is_said(tmp_path: Path) -> None:
+    machine = machine_memory()
+    default = Settings(_env_file=None, device="cpu")
+    plan = build_plan(default)
+    assert memory_budgets(default, plan) == {"cuda": 0, "cpu": machine // 2}
+    unlimited = Settings(_env_file=None, device="cpu", ram_budget_gb=0, vram_budget_gb=0)
+    assert memory_budgets(unlimited, plan) == {"cuda": 0, "cpu": 0}
+    said = Settings(_env_file=None, device="cpu", ram_budget_gb=1.5, vram_budget_gb=2)
+    assert memory_budgets(said, plan) == {"cuda": 2_000_000_000, "cpu": 1_500_000_000}
+    assert default.max_loaded_models > 0
+    assert default.model_keep_alive_seconds > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_default_budget_of_a_card_is_most_of_it() -> None:
+    settings = Settings(_env_file=None, device="cuda")
+    total = torch.cuda.get_device_properties(0).total_memory
+    assert memory_budgets(settings, build_plan(settings))["cuda"] == pytest.approx(0.7 * total, rel=0.02)
 
 
 @pytest.fixture

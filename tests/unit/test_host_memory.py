@@ -1,12 +1,14 @@
 """What a stage freed is used again by its next batch, and the system's again when the stage is over."""
 
+import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from app.engines.host_memory import keep_working_memory, return_freed_memory
+from app.engines.host_memory import keep_working_memory, machine_memory, return_freed_memory
 from tests.memory import resident_megabytes
 from tests.service import ROOT
 
@@ -102,3 +104,32 @@ def test_the_threads_of_slots_reuse_large_blocks_too() -> None:
         [sys.executable, "-c", THREADED], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 500
+
+
+MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/\n", {"memory.max": "1000000"}, 1000000),
+        ("0::/a/b\n", {"a/memory.max": "500000", "a/b/memory.max": "max"}, 500000),
+        ("0::/a\n", {"a/memory.max": "max", "memory.max": "max"}, MACHINE),
+        ("9:cpu:/a\n8:memory:/a\n", {"memory/memory.limit_in_bytes": "700000"}, 700000),
+        ("8:memory:/a\n", {"memory/a/memory.limit_in_bytes": str(1 << 63)}, MACHINE),
+        ("0::/\n", {}, MACHINE),
+        (None, {"memory.max": "1000000"}, MACHINE),
+    ],
+    ids=["container", "service", "no limit", "version 1", "version 1, no limit", "no file", "no cgroups"],
+)
+def test_the_memory_of_a_container_is_its_limit(
+    groups: str | None, limits: dict[str, str], expected: int, tmp_path: Path
+) -> None:
+    if groups is not None:
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / "self" / "cgroup").write_text(groups)
+    for name, limit in limits.items():
+        file = tmp_path / "cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(limit + "\n")
+    assert machine_memory(tmp_path / "proc", tmp_path / "cgroup") == expected

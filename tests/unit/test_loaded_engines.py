@@ -21,7 +21,7 @@ from app.engines import (
     Transcription,
     TranscriptionRequest,
 )
-from app.engines.leasing import Loaded
+from app.engines.leasing import Expect, Loaded
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
 from app.engines.subject import Subject
@@ -93,17 +93,14 @@ class CardLoader:
 
     card: Card
 
-    def transcriber(self, model: ModelSpec, device: str) -> Loaded[Engine]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Engine]:
         return self._load("whisper", device)
 
-    def aligner(self, source: str, language: str, device: str) -> Loaded[Engine]:
+    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[Engine]:
         return self._load("aligner", device)
 
-    def diarizer(self, source: str, device: str) -> Loaded[Engine]:
+    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[Engine]:
         return self._load("diarizer", device)
-
-    def transcriber_bytes(self, model: ModelSpec, device: str) -> int:
-        return 0
 
     def _load(self, kind: str, device: str) -> Loaded[Engine]:
         if self.card.load_failures:
@@ -147,6 +144,10 @@ class Room:
     def transcribe(self) -> Transcription:
         with self.engines.transcriber(self.model, stay) as transcriber:
             return transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
+
+
+def in_use(pool: Pool) -> bool:
+    return any(entry.leases for entry in pool.loaded())
 
 
 def test_each_stage_starts_with_its_own_batch_size() -> None:
@@ -197,7 +198,7 @@ def test_where_the_cpu_is_not_allowed_it_is_refused_and_the_next_request_works()
     room = Room(Card(room={"cuda": 0, "cpu": 4}), cpu_fallback=False)
     with pytest.raises(OutOfMemory):
         room.transcribe()
-    assert not room.pool.in_use
+    assert not in_use(room.pool)
     room.card.room["cuda"] = 16
     room.card.runs.clear()
     room.transcribe()
@@ -263,7 +264,7 @@ def test_who_waits_for_an_engine_to_be_loaded_may_leave(kind: str) -> None:
     with slow_loads(room.card, "cuda"), pytest.raises(ClientLeft), lend[kind]():
         pass
     assert room.card.loads == [(kind, "cuda")]
-    assert not room.pool.in_use
+    assert not in_use(room.pool)
 
 
 @pytest.mark.parametrize("loads", [True, False])
@@ -285,7 +286,7 @@ def test_who_waits_for_an_engine_to_be_loaded_onto_the_cpu_may_leave(loads: bool
         transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
     assert room.card.loads[-1] == ("whisper", "cpu")
     assert room.card.runs == ([("cuda", size) for size in (16, 8, 4, 2, 1)] if loads else [])
-    assert not room.pool.in_use
+    assert not in_use(room.pool)
 
 
 @dataclass
@@ -294,11 +295,11 @@ class LitteringLoader(CardLoader):
 
     litter: list[weakref.ref[Engine]] = field(default_factory=list)
 
-    def transcriber(self, model: ModelSpec, device: str) -> Loaded[Engine]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Engine]:
         scrap = Engine(self.card, device, 1)
         scrap.itself = scrap  # type: ignore[attr-defined]
         self.litter.append(weakref.ref(scrap))
-        return super().transcriber(model, device)
+        return super().transcriber(model, device, expect)
 
 
 def test_a_load_that_nobody_waits_for_any_more_leaves_no_memory_behind() -> None:
@@ -319,4 +320,31 @@ def test_a_load_that_nobody_waits_for_any_more_leaves_no_memory_behind() -> None
             time.sleep(0.001)
         assert [scrap() for scrap in loader.litter] == [None]
     finally:
+        gc.enable()
+
+
+def test_a_warm_job_neither_collects_garbage_nor_empties_caches() -> None:
+    room = Room(Card())
+    collections: list[str] = []
+
+    def watch(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            collections.append(f"generation {info['generation']}")
+
+    def job() -> None:
+        room.transcribe()
+        with room.engines.aligner(room.model, "en", stay), room.engines.diarizer(room.model, stay):
+            pass
+
+    job()
+    gc.disable()
+    gc.callbacks.append(watch)
+    try:
+        job()
+        assert collections == []
+        room.pool.unload_unused()
+        job()
+        assert collections == ["generation 2"] * 3
+    finally:
+        gc.callbacks.remove(watch)
         gc.enable()

@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engines.memory import is_device_lost, is_out_of_memory, run_with_memory_policy
+from app.engines.memory import (
+    is_device_lost,
+    is_out_of_memory,
+    load_with_memory_policy,
+    run_with_memory_policy,
+)
 from app.errors import EngineFailed, OutOfMemory
 
 
@@ -90,6 +95,23 @@ def test_when_nothing_helps_the_error_is_typed(fallback: Callable[[], str] | Non
         run_with_memory_policy("diarization", never_fits, 2, lambda: None, fallback)
     assert raised.value.stage == "diarization"
     assert raised.value.retry_after_seconds > 0
+
+
+def test_a_load_is_tried_once_more_and_not_spoken_of_as_a_batch(caplog: pytest.LogCaptureFixture) -> None:
+    tried: list[str] = []
+
+    def load() -> str:
+        tried.append("load")
+        if len(tried) == 1:
+            raise MemoryError("the card is full")
+        return "engine"
+
+    assert load_with_memory_policy("loading whisper tiny", load, lambda: tried.append("free")) == "engine"
+    assert tried == ["load", "free", "load"]
+    assert "out of memory while loading whisper tiny: MemoryError: the card is full" in caplog.text
+    assert "batch size" not in caplog.text
+    with pytest.raises(OutOfMemory, match="loading whisper tiny"):
+        load_with_memory_policy("loading whisper tiny", never_fits, lambda: None)
 
 
 def test_other_failures_pass_and_are_not_tried_again() -> None:

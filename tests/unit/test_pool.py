@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.engines.leasing import EngineKey, Loaded
+from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
 from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
 
@@ -45,13 +45,14 @@ class Factory:
     most_alive: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self) -> Loaded[Toy]:
+    def __call__(self, expect: Expect = lambda _: None) -> Loaded[Toy]:
         with self.lock:
             self.loads += 1
         if self.delay is not None:
             self.delay.wait(5)
         if self.failure is not None:
             raise self.failure
+        expect(self.size_bytes)
         toy = Toy()
         with self.lock:
             self.alive += 1
@@ -67,8 +68,8 @@ class Factory:
         return Loaded(toy, close, self.size_bytes)
 
 
-def key(name: str) -> EngineKey:
-    return EngineKey("whisper", name, f"owner/{name}", "cuda")
+def key(name: str, device: str = "cuda") -> EngineKey:
+    return EngineKey("whisper", name, f"owner/{name}", device)
 
 
 def stay() -> None:
@@ -79,7 +80,7 @@ def leave() -> None:
     raise ClientLeft
 
 
-def abandon(pool: Pool, name: str, load: Callable[[], Loaded[Toy]]) -> None:
+def abandon(pool: Pool, name: str, load: Callable[[Expect], Loaded[Toy]]) -> None:
     """Ask for an engine and leave while it is loaded."""
     with pytest.raises(ClientLeft), pool.lease(key(name), load, leave):
         pass
@@ -92,6 +93,10 @@ def finish_loading(pool: Pool, factory: Factory) -> None:
     while pool.loading:
         assert time.monotonic() < until
         time.sleep(0.001)
+
+
+def in_use(pool: Pool) -> bool:
+    return any(entry.leases for entry in pool.loaded())
 
 
 def names(pool: Pool) -> list[str]:
@@ -127,9 +132,9 @@ def test_leases_are_counted() -> None:
     with pool.lease(key("a"), factory, stay), pool.lease(key("a"), factory, stay):
         (entry,) = pool.loaded()
         assert (entry.leases, entry.size_bytes) == (2, 7)
-        assert pool.in_use
+        assert in_use(pool)
     assert pool.loaded()[0].leases == 0
-    assert not pool.in_use
+    assert not in_use(pool)
 
 
 def test_an_idle_engine_goes_after_its_time_and_comes_back_at_need() -> None:
@@ -179,24 +184,52 @@ def test_a_lent_engine_stays_although_the_limit_is_passed_and_goes_when_given_ba
     assert names(pool) == ["a"]
 
 
-def test_the_memory_budget_counts_what_is_to_be_loaded_too() -> None:
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_room_in_the_budget_of_a_device_is_made_before_an_engine_is_loaded(device: str) -> None:
     clock = Clock()
-    pool = Pool(budget_bytes=10, clock=clock)
+    pool = Pool(budgets={device: 10}, clock=clock)
     held: list[list[str]] = []
 
-    def load(size: int) -> Callable[[], Loaded[Toy]]:
-        def build() -> Loaded[Toy]:
+    def load(size: int) -> Callable[[Expect], Loaded[Toy]]:
+        def build(expect: Expect) -> Loaded[Toy]:
+            expect(size)
             held.append(names(pool))
             return Factory(size_bytes=size)()
 
         return build
 
-    for moment, (name, size) in enumerate([("a", 4), ("cpu", 0), ("b", 5), ("c", 5)]):
+    for moment, (name, size) in enumerate([("a", 4), ("elsewhere", 50), ("b", 5), ("c", 5)]):
         clock.now = moment
-        with pool.lease(key(name), load(size), stay, expected_bytes=size):
+        where = {"cuda": "cpu", "cpu": "cuda"}[device] if name == "elsewhere" else device
+        with pool.lease(key(name, where), load(size), stay):
             pass
-    assert held == [[], ["a"], ["a", "cpu"], ["cpu", "b"]]
-    assert names(pool) == ["cpu", "b", "c"]
+    assert held == [[], ["a"], ["a", "elsewhere"], ["elsewhere", "b"]]
+    assert names(pool) == ["elsewhere", "b", "c"]
+
+
+def test_one_engine_alone_may_be_larger_than_the_budget_and_stays() -> None:
+    clock = Clock()
+    pool = Pool(budgets={"cuda": 10}, clock=clock)
+    large, larger = Factory(size_bytes=12), Factory(size_bytes=15)
+    for moment in range(2):
+        clock.now = moment
+        with pool.lease(key("large"), large, stay):
+            pass
+    assert (names(pool), large.loads) == (["large"], 1)
+    with pool.lease(key("larger"), larger, stay):
+        assert names(pool) == ["larger"]
+    assert names(pool) == ["larger"]
+
+
+def test_engines_that_are_needed_together_are_lent_together_whatever_the_limits() -> None:
+    pool = Pool(budgets={"cuda": 10}, max_loaded=1)
+    with (
+        pool.lease(key("a"), Factory(size_bytes=8), stay) as first,
+        pool.lease(key("b"), Factory(size_bytes=8), stay) as second,
+    ):
+        assert not first.closed
+        assert not second.closed
+    assert len(names(pool)) == 1
 
 
 def test_a_failure_is_remembered_for_a_while_and_then_tried_again() -> None:
@@ -260,7 +293,7 @@ def test_an_engine_that_fails_to_close_is_gone_all_the_same() -> None:
     def broken() -> None:
         raise RuntimeError("cannot close")
 
-    with pool.lease(key("a"), lambda: Loaded(Toy(), broken), stay):
+    with pool.lease(key("a"), lambda _: Loaded(Toy(), broken), stay):
         pass
     assert pool.unload_unused() == (key("a"),)
     assert pool.loaded() == ()
@@ -268,7 +301,7 @@ def test_an_engine_that_fails_to_close_is_gone_all_the_same() -> None:
 
 def test_threads_that_hammer_the_pool_never_meet_a_closed_or_doubled_engine() -> None:
     clock = Clock()
-    pool = Pool(keep_alive_seconds=1, max_loaded=2, budget_bytes=3, clock=clock)
+    pool = Pool(keep_alive_seconds=1, max_loaded=2, budgets={"cuda": 3}, clock=clock)
     factories = {name: Factory(size_bytes=1) for name in "abcd"}
     stop = threading.Event()
 
@@ -277,7 +310,7 @@ def test_threads_that_hammer_the_pool_never_meet_a_closed_or_doubled_engine() ->
         for _ in range(400):
             name = chance.choice("abcd")
             factory = factories[name]
-            with pool.lease(key(name), factory, stay, expected_bytes=1) as toy:
+            with pool.lease(key(name), factory, stay) as toy:
                 with factory.lock:
                     toy.users += 1
                 assert not toy.closed
@@ -301,7 +334,7 @@ def test_threads_that_hammer_the_pool_never_meet_a_closed_or_doubled_engine() ->
     assert all(factory.most_alive == 1 for factory in factories.values())
     assert sum(factory.loads for factory in factories.values()) > 8
     assert sum(factory.alive for factory in factories.values()) == len(pool.loaded()) <= 2
-    assert not pool.in_use
+    assert not in_use(pool)
 
 
 def test_those_who_wait_for_a_load_are_asked_again_and_again_whether_they_still_do() -> None:
@@ -323,18 +356,105 @@ def factory_threads(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == f"load whisper {name}"]
 
 
-def test_who_leaves_during_a_load_is_free_at_once_and_the_next_finds_it_loaded() -> None:
-    pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+def test_who_leaves_during_a_load_is_free_at_once_and_what_it_brings_goes_again() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001, linger_seconds=0.01), Factory(delay=threading.Event())
     began = time.monotonic()
     abandon(pool, "a", factory)
     assert time.monotonic() - began < 2
     assert pool.loading
     assert names(pool) == []
     finish_loading(pool, factory)
+    wait_until(lambda: factory.alive == 0)
+    assert (names(pool), factory.loads) == ([], 1)
+
+
+def test_who_asks_anew_at_once_finds_what_was_loaded_for_nobody() -> None:
+    pool, factory = Pool(ask_every_seconds=0.001, linger_seconds=0.2), Factory(delay=threading.Event())
+    abandon(pool, "a", factory)
+    finish_loading(pool, factory)
+    with pool.lease(key("a"), factory, stay) as toy:
+        assert not toy.closed
+    wait_until(lambda: not factory_threads("a"))
+    assert (names(pool), factory.loads) == (["a"], 1)
+
+
+def test_what_was_of_use_before_stays_although_nobody_waits_for_it_any_more() -> None:
+    """Such as the models that are loaded at start, when they come back after a pause."""
+    pool, factory = Pool(ask_every_seconds=0.001), Factory()
+    with pool.lease(key("a"), factory, stay):
+        pass
+    pool.unload_unused()
+    factory.delay = threading.Event()
+    abandon(pool, "a", factory)
+    finish_loading(pool, factory)
     assert [(entry.key.name, entry.leases) for entry in pool.loaded()] == [("a", 0)]
     with pool.lease(key("a"), factory, stay) as toy:
         assert not toy.closed
-    assert factory.loads == 1
+    assert factory.loads == 2
+
+
+def test_a_client_that_names_model_after_model_and_leaves_loads_one_and_keeps_none() -> None:
+    pool = Pool(ask_every_seconds=0.001, linger_seconds=0.01)
+    factories = {name: Factory(delay=threading.Event()) for name in "abcdefgh"}
+    for name, factory in factories.items():
+        abandon(pool, name, factory)
+    for factory in factories.values():
+        assert factory.delay is not None
+        factory.delay.set()
+    wait_until(lambda: not pool.loading)
+    wait_until(lambda: not any(factory.alive for factory in factories.values()))
+    assert [factory.loads for factory in factories.values()] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert names(pool) == []
+
+
+def test_loads_take_turns_in_the_order_in_which_they_were_asked_for() -> None:
+    pool, loading = Pool(ask_every_seconds=0.001), threading.Lock()
+    begun: list[str] = []
+    go = threading.Event()
+
+    def load(name: str) -> Callable[[Expect], Loaded[Toy]]:
+        def build(expect: Expect) -> Loaded[Toy]:
+            assert loading.acquire(blocking=False), "two at once"
+            begun.append(name)
+            assert go.wait(5)
+            loading.release()
+            return Loaded(Toy(), lambda: None)
+
+        return build
+
+    def use(name: str) -> None:
+        with pool.lease(key(name), load(name), stay):
+            pass
+
+    with ThreadPoolExecutor(5) as executor:
+        for name in "abcde":
+            executor.submit(use, name)
+            wait_until(lambda name=name: bool(factory_threads(name)))  # type: ignore[misc]
+        assert begun == ["a"]
+        go.set()
+    assert begun == list("abcde")
+
+
+def test_who_waits_for_a_turn_may_leave_and_the_next_comes_sooner() -> None:
+    pool, never, last = Pool(ask_every_seconds=0.001), Factory(), Factory()
+    slow = Factory(delay=threading.Event())
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(use_once, pool, "slow", slow)
+        wait_until(lambda: slow.loads == 1)
+        began = time.monotonic()
+        abandon(pool, "left", never)
+        assert time.monotonic() - began < 2
+        wait_until(lambda: not factory_threads("left"))
+        second = executor.submit(use_once, pool, "last", last)
+        finish_loading(pool, slow)
+        first.result(timeout=5)
+        second.result(timeout=5)
+    assert (never.loads, last.loads) == (0, 1)
+
+
+def use_once(pool: Pool, name: str, factory: Factory) -> None:
+    with pool.lease(key(name), factory, stay):
+        pass
 
 
 @pytest.mark.parametrize("memory_lacks", [False, True])
@@ -413,7 +533,7 @@ def test_who_waits_for_an_engine_that_is_being_closed_may_leave_too() -> None:
         closing.set()
         assert closed.wait(5)
 
-    with pool.lease(key("a"), lambda: Loaded(Toy(), close), stay):
+    with pool.lease(key("a"), lambda _: Loaded(Toy(), close), stay):
         pass
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(pool.unload_unused)
@@ -425,14 +545,15 @@ def test_who_waits_for_an_engine_that_is_being_closed_may_leave_too() -> None:
         assert not toy.closed
 
 
-def test_a_load_holds_up_nobody_who_wants_something_else() -> None:
-    """Nor does it count as use: memory that others gave back may be released meanwhile."""
+def test_a_load_holds_up_nobody_who_wants_what_is_loaded() -> None:
     pool, factory = Pool(ask_every_seconds=0.001), Factory(delay=threading.Event())
+    with pool.lease(key("b"), Factory(), stay):
+        pass
 
     def meanwhile() -> None:
         with pool.lease(key("b"), Factory(), stay):
-            assert pool.in_use
-        assert not pool.in_use
+            assert in_use(pool)
+        assert not in_use(pool)
         assert pool.loading
         finish_loading(pool, factory)
 
@@ -450,7 +571,7 @@ def test_nothing_of_a_failed_load_or_of_who_asked_for_it_stays_in_memory(leaves:
     go = threading.Event()
     remains: dict[str, weakref.ref[Toy]] = {}
 
-    def load() -> Loaded[Toy]:
+    def load(expect: Expect) -> Loaded[Toy]:
         weights = Toy()
         remains["weights"] = weakref.ref(weights)
         assert go.wait(5)
@@ -482,7 +603,7 @@ def test_what_was_unloaded_stays_in_no_thread(caplog: pytest.LogCaptureFixture) 
     toys: list[weakref.ref[Toy]] = []
     still_there: list[bool] = []
 
-    def load() -> Loaded[Toy]:
+    def load(expect: Expect) -> Loaded[Toy]:
         assert go.wait(5)
         loaded = Factory()()
         toys.append(weakref.ref(loaded.engine))

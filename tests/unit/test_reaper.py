@@ -6,6 +6,7 @@ import time
 import pytest
 
 from app.engines.leasing import EngineKey, Loaded
+from app.engines.loader import release_memory
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
 from tests.memory import resident_megabytes
@@ -14,7 +15,7 @@ KEY = EngineKey("whisper", "weights", "weights", "cpu")
 
 
 def lend(pool: Pool, weights: list[bytearray]) -> None:
-    with pool.lease(KEY, lambda: Loaded(weights, weights.clear, 0), lambda: None) as lent:
+    with pool.lease(KEY, lambda _: Loaded(weights, weights.clear, 0), lambda: None) as lent:
         assert lent
 
 
@@ -27,7 +28,7 @@ def wait_until_empty(pool: Pool) -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to give memory back")
 def test_the_memory_of_an_idle_engine_is_given_back() -> None:
-    pool = Pool(keep_alive_seconds=0.5)
+    pool = Pool(keep_alive_seconds=0.5, release_memory=release_memory)
     weights = [bytearray(b"x") * 30_000 for _ in range(8_000)]
     kept = weights[::20]
     lend(pool, weights)

@@ -34,10 +34,12 @@ COSTS = {
     "diarize_clustering_threshold": "Lower finds more speakers, higher fewer.",
     "diarize_min_duration_off": "Higher joins turns across longer pauses.",
     "diarize_beside_transcription": "`on` needs the memory of both stages at once.",
-    "model_keep_alive_seconds": "After the pause the next request loads the model again: seconds.",
+    "model_keep_alive_seconds": "After the pause the next request loads the model again: seconds. "
+    "`0` keeps it for ever.",
     "max_loaded_models": "1 loads anew at every stage: for very small cards. "
     "A model in use is never unloaded.",
     "vram_budget_gb": "Counts the weights, estimated from the files; working memory comes on top.",
+    "ram_budget_gb": "The same. One model alone may take more; what is in use is never unloaded.",
     "oom_cpu_fallback": "An answer that takes long; `false`: 503 at once.",
 }
 
