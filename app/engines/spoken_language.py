@@ -29,8 +29,6 @@ def guess_language(
     One chunk decides where the model is sure; up to MOST_CHUNKS are averaged where it is not. Without any
     chunk the first 30 seconds are taken as they are.
     """
-    if not model.model.is_multilingual:
-        return LanguageGuess("en", 1.0)
     longest = sorted(chunks, key=lambda chunk: chunk["start"] - chunk["end"])[:MOST_CHUNKS]
     totals: defaultdict[str, float] = defaultdict(float)
     best = LanguageGuess("en", 0.0)

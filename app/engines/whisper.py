@@ -90,19 +90,12 @@ class WhisperTranscriber:
 
     def with_batch_size(self, batch_size: int) -> "WhisperTranscriber":
         """Return a view over the same weights that decodes `batch_size` chunks at a time."""
-        return self._view(batch_size, self._scope)
-
-    def with_scope(self, scope: Scope) -> "WhisperTranscriber":
-        """Return a view over the same weights of which no more than `scope` may be asked."""
-        return self._view(self._batch_size, scope)
-
-    def _view(self, batch_size: int, scope: Scope) -> "WhisperTranscriber":
         return WhisperTranscriber(
             self._model,
             self._voice_activity,
             batch_size=batch_size,
             chunk_seconds=self._chunk_seconds,
-            scope=scope,
+            scope=self._scope,
         )
 
     def close(self) -> None:
@@ -151,6 +144,8 @@ class WhisperTranscriber:
             return self._guess(waveform, (), checkpoint)
 
     def _guess(self, waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> LanguageGuess:
+        if self._scope.abilities.english_only:
+            return LanguageGuess("en", 1.0)
         return guess_language(self._model, waveform, chunks, checkpoint, self._scope.languages)
 
     def _pipeline(

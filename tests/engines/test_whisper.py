@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.assembly import build_loader, build_plan
-from app.catalogue import ModelSpec
+from app.catalogue import Abilities, ModelSpec
 from app.engines import Transcription, TranscriptionRequest
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import VoiceActivity
@@ -69,20 +69,37 @@ def test_the_language_is_found_after_a_long_silence(transcriber: WhisperTranscri
     assert guess.code == "de"
 
 
-def test_only_allowed_languages_are_detected_and_a_likelier_one_is_told(
-    transcriber: WhisperTranscriber,
+@pytest.mark.parametrize(
+    ("allowed", "code", "passed_over"),
+    [(("en",), "en", "de"), (("en", "de"), "de", None), (("fr",), "fr", "de")],
+)
+def test_only_allowed_languages_are_detected_and_a_likelier_is_told(
+    allowed: tuple[str, ...], code: str, passed_over: str | None
 ) -> None:
     german = samples_of(recordings("sentence-de-*")[0])
-    for allowed, code, passed_over in (
-        (("en",), "en", "de"),
-        (("en", "de"), "de", None),
-        (("fr",), "fr", "de"),
-    ):
-        narrow = transcriber.with_scope(Scope(languages=allowed))
-        guess = narrow.detect_language(german, nothing)
-        assert (guess.code, guess.passed_over) == (code, passed_over)
-        transcription = narrow.transcribe(german, TranscriptionRequest(), nothing)
-        assert (transcription.language, transcription.passed_over) == (code, passed_over)
+    narrow = load_transcriber(Scope(languages=allowed)).with_batch_size(2)
+    guess = narrow.detect_language(german, nothing)
+    assert (guess.code, guess.passed_over) == (code, passed_over)
+    transcription = narrow.transcribe(german, TranscriptionRequest(), nothing)
+    assert (transcription.language, transcription.passed_over) == (code, passed_over)
+
+
+def test_an_english_only_model_hears_english() -> None:
+    german = samples_of(recordings("sentence-de-*")[0])
+    english = load_transcriber(Scope(abilities=Abilities(english_only=True)))
+    assert english.transcribe(german, TranscriptionRequest(), nothing).language == "en"
+
+
+def load_transcriber(scope: Scope) -> WhisperTranscriber:
+    return WhisperTranscriber.load(
+        DEMO / "whisper",
+        device="cpu",
+        compute_type="int8",
+        batch_size=4,
+        cpu_threads=0,
+        chunk_seconds=10.0,
+        scope=scope,
+    )
 
 
 def test_a_model_that_turns_out_english_only_when_it_is_loaded_refuses_the_rest(tmp_path: Path) -> None:
