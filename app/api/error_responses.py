@@ -106,10 +106,10 @@ def _http_response(request: Request, exc: HTTPException, paths: Paths) -> JSONRe
     """Return the answer for what the router refuses, with what to do instead."""
     detail, headers = str(exc.detail), dict(exc.headers or {})
     if exc.status_code == 404:
-        detail = paths.advice(request.url.path)
+        detail = f"{exc.detail}: {paths.advice(request.url.path)}"
     elif exc.status_code == 405:
         headers["Allow"] = headers.get("Allow", "").replace("GET", "GET, HEAD")
-        detail = f"{request.method} is not answered here; use {headers['Allow']}"
+        detail = f"{exc.detail}: {request.method} is not answered here; use {headers['Allow']}"
     return _body(request, exc.status_code, f"http_{exc.status_code}", detail, headers)
 
 

@@ -129,7 +129,8 @@ def test_a_wrong_method_is_told_the_right_one(
     answer = client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
-    assert answer.json()["detail"] == f"{method} is not answered here; use {allowed}"
+    words = f"Method Not Allowed: {method} is not answered here; use {allowed}"
+    assert answer.json()["detail"] == words
 
 
 @pytest.mark.parametrize(
