@@ -33,13 +33,13 @@ _FLOOR_RISE = 1.05
 """By how much a block may raise the noise floor: 1.7 dB per second."""
 _FLOOR_MARGIN = 2.0
 """Power up to this many times the floor is noise."""
-_NOISE_COUNTS = 0.01
+_NOISE_COUNTS = 0.001
 """The part of a noise's power that still counts as activity."""
 _LEAST_POWER = 1e3
 """Of a block whose samples are 16-bit numbers: less is silence."""
 _SURE = 0.5
 """Correlation from which on the polarity of two channels is known."""
-_MEMORY_OF_POLARITY = 0.5
+_MEMORY_OF_POLARITY = 0.1
 """What a batch's correlations still count in the next one."""
 
 

@@ -16,6 +16,9 @@ _EBML = b"\x1aE\xdf\xa3"
 _MP4_KINDS = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"moof", b"pnot")
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_MXF = bytes.fromhex("060e2b34020501010d0102010102")
+_INITIAL = re.escape(bytes(byte for byte in range(256) if byte & 0x08))
+"""A byte of the flags of WavPack's blocks: the first one for its samples."""
 _BEGINNINGS: dict[bytes, re.Pattern[bytes]] = {
     _EBML: re.compile(rb"\x1aE\xdf\xa3.{1,48}B\x82.(?:webm|matroska)", re.DOTALL),
     b"RIFF": re.compile(rb"RIFF....(?:WAVE|AVI )[A-Za-z0-9 ]{4}", re.DOTALL),
@@ -28,6 +31,12 @@ _BEGINNINGS: dict[bytes, re.Pattern[bytes]] = {
     b".snd": re.compile(rb"\.snd\x00\x00.{6}\x00\x00\x00[\x01-\x1f]..[\x00-\x02].", re.DOTALL),
     b"#!AMR": re.compile(rb"#!AMR(?:-WB)?\n"),
     b"FLV\x01": re.compile(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00\x09\x00\x00\x00\x00"),
+    b"wvpk": re.compile(rb"wvpk.{5}\x04.{6}\x00{4}.{5}[" + _INITIAL + rb"]", re.DOTALL),
+    b"MPCK": re.compile(rb"MPCKSH"),
+    b"Creative Voice": re.compile(rb"Creative Voice File\x1a\x1a\x00"),
+    b".RMF": re.compile(rb"\.RMF\x00\x00\x00[\x10-\x20]\x00[\x00\x01]"),
+    b"#!iLBC": re.compile(rb"#!iLBC[23]0\n"),
+    _MXF: re.compile(re.escape(_MXF)),
     b"TTA1": re.compile(rb"TTA1[\x01\x02]\x00.\x00[\x08\x10\x18]\x00", re.DOTALL),
     b"ID3": re.compile(rb"ID3[\x02-\x04][\x00-\x0a][\x00\x10-\xf0][\x00-\x7f]{4}", re.DOTALL),
     _ASF: re.compile(re.escape(_ASF)),
@@ -156,9 +165,14 @@ def _part(source: IO[bytes], head: bytes, start: int, end: int) -> Part:
     if unpadded == end:
         return Part(start, end)
     bare = _without_tags(source, start, unpadded)
-    if bare == unpadded and not head.startswith(b"#!AMR"):
+    if bare == unpadded and not _takes_zeros_for_frames(head):
         bare = min(end, unpadded + _LAST_FRAME_BYTES)
     return Part(start, bare, padded=True)
+
+
+def _takes_zeros_for_frames(head: bytes) -> bool:
+    """Return whether this is AMR or GSM, whose frames are short and have no mark that zeros lack."""
+    return head.startswith(b"#!AMR") or (len(head) > 33 and head[0] >> 4 == head[33] >> 4 == 0xD)
 
 
 _LAST_FRAME_BYTES = 2048

@@ -1,6 +1,7 @@
 """Recordings for tests: a known sound, and real encoders to wrap it in every published format."""
 
 import math
+import shutil
 import subprocess
 import wave
 from collections.abc import Sequence
@@ -67,11 +68,13 @@ class Format:
     decibels: float = 1.0
     """How far the level of a second may be off."""
     sample: str = ""
-    """The file of SAMPLES that is put into the container."""
+    """The file of SAMPLES that is put into the container; without options it is taken as it is."""
 
     def encode(self, source: Path, directory: Path) -> Path:
-        source = SAMPLES / self.sample if self.sample else source
         target = directory / f"{self.name}.{self.suffix}"
+        if self.sample and not self.options:
+            return Path(shutil.copy(SAMPLES / self.sample, target))
+        source = SAMPLES / self.sample if self.sample else source
         picture = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=3") if self.video else ()
         maps = ("-map", "0:a", "-map", "1:v") if self.video else ()
         ffmpeg("-i", str(source), *picture, *maps, *self.options, str(target))
@@ -90,6 +93,9 @@ _COPY = ("-c:a", "copy")
 _COPIED = (
     Format("amr_wb", "amr", _COPY, decibels=3.0, sample="amr_wb.amr"),
     Format("3gp_amr_wb", "3gp", _COPY, decibels=3.0, sample="amr_wb.amr"),
+    Format("gsm", "gsm", _COPY, decibels=3.0, sample="gsm.gsm"),
+    Format("wav_gsm", "wav", _COPY, decibels=3.0, sample="gsm_ms.wav"),
+    Format("musepack", "mpc", (), sample="musepack.mpc"),
     Format("ogg_speex", "spx", _COPY, decibels=3.0, sample="speex.spx"),
 )
 _ENCODED = _formats(
@@ -153,6 +159,39 @@ _ENCODED = _formats(
         ("flv", "flv", "-c:a aac -c:v flv1", True, 1.0),
         ("mpeg", "mpg", "-c:a mp2 -c:v mpeg1video -r 25", True, 1.0),
         ("mpegts", "ts", "-c:a mp2 -c:v mpeg2video", True, 1.0),
+        ("mpegts_aac", "ts", "-c:a aac"),
+        ("mpegts_opus", "ts", "-c:a libopus"),
+        ("mpegts_s302m", "ts", "-c:a s302m -strict -2 -af pan=stereo|c0=c0|c1=c0"),
+        ("mpegts_bluray", "m2ts", "-c:a pcm_bluray"),
+        ("mpeg_dvd", "vob", "-c:a pcm_dvd"),
+        ("wavpack", "wv", "-c:a wavpack"),
+        ("tta", "tta", "-c:a tta"),
+        ("mka_wavpack", "mka", "-c:a wavpack"),
+        ("mka_tta", "mka", "-c:a tta"),
+        ("dts", "dts", "-c:a dca -strict -2"),
+        ("truehd", "thd", "-c:a truehd -strict -2 -af pan=stereo|c0=c0|c1=c0"),
+        ("mlp", "mlp", "-c:a mlp -strict -2 -af pan=stereo|c0=c0|c1=c0"),
+        ("latm", "latm", "-c:a aac -f latm"),
+        ("flv_nellymoser", "flv", "-c:a nellymoser -ar 22050", False, 2.0),
+        ("flv_adpcm", "flv", "-c:a adpcm_swf -ar 44100", False, 2.0),
+        ("realmedia", "rm", "-c:a real_144 -ar 8000", False, 3.0),
+        ("realmedia_ac3", "rm", "-c:a ac3 -f rm"),
+        ("voc", "voc", "-c:a pcm_u8 -ar 8000"),
+        ("sox", "sox", "-c:a pcm_s32le"),
+        ("mxf", "mxf", "-c:a pcm_s16le -f mxf_opatom"),
+        ("wav_g722", "wav", "-c:a g722 -ar 16000", False, 2.0),
+        ("wav_g726", "wav", "-c:a g726 -ar 8000 -b:a 32k", False, 2.0),
+        ("wav_g723", "wav", "-c:a g723_1 -ar 8000 -b:a 6.3k", False, 3.0),
+        ("au_g726", "au", "-c:a g726le -ar 8000 -b:a 32k", False, 2.0),
+        ("wav_adpcm_yamaha", "wav", "-c:a adpcm_yamaha"),
+        ("mov_adpcm", "mov", "-c:a adpcm_ima_qt"),
+        ("mov_u8", "mov", "-c:a pcm_u8"),
+        ("mov_double", "mov", "-c:a pcm_f64be"),
+        ("mov_float", "mov", "-c:a pcm_f32be"),
+        ("aiff_8", "aiff", "-c:a pcm_s8"),
+        ("aiff_24", "aiff", "-c:a pcm_s24be"),
+        ("aiff_32", "aiff", "-c:a pcm_s32be"),
+        ("wav_64", "wav", "-c:a pcm_s64le"),
     ]
 )
 

@@ -1,6 +1,7 @@
 """Every published format, made by a real encoder and decoded by the ffmpeg that the service would use."""
 
 import math
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,58 @@ def test_the_first_of_several_tracks_is_taken_whatever_is_marked_as_default(
         maps = ("-map", "0:a", "-map", "1:a", "-c:a", "flac", "-disposition:a", "0")
         ffmpeg("-i", str(source), "-i", str(quiet), *maps, f"-disposition:a:{default}", "default", str(both))
         assert len(decoder.decode(both, go_on)) == 3 * SAMPLE_RATE
+
+
+def without_codec(movie: bytes) -> bytes:
+    """Return the film with its PCM track turned into one of a codec that nobody knows."""
+    return movie.replace(b"twos", b"apac").replace(b"lpcm", b"apac")
+
+
+@pytest.mark.parametrize("default", [0, 1, 2])
+def test_a_track_that_cannot_be_decoded_hides_none_that_can(
+    default: int, source: Path, tmp_path: Path, decoder: Decoder
+) -> None:
+    for order in (("aac", "pcm_s16be"), ("pcm_s16be", "aac"), ("pcm_s16be", "pcm_s16be", "aac")):
+        codecs = [word for at, name in enumerate(order) for word in (f"-c:a:{at}", name)]
+        movie = tmp_path / "tracks.mov"
+        marked = ("-disposition:a", "0", f"-disposition:a:{min(default, len(order) - 1)}", "default")
+        ffmpeg("-i", str(source), *("-map", "0:a") * len(order), *codecs, *marked, str(movie))
+        movie.write_bytes(without_codec(movie.read_bytes()))
+        complaints: list[str] = []
+        assert is_whole(decoder.decode(movie, go_on, warn=complaints.append))
+        skipped = order.index("aac")
+        assert complaints == (
+            [f"the first sound track cannot be decoded; number {skipped + 1} is transcribed in its place"]
+            if skipped
+            else []
+        )
+
+
+def test_only_a_file_without_any_track_that_can_be_decoded_is_refused(
+    source: Path, tmp_path: Path, decoder: Decoder
+) -> None:
+    movie = tmp_path / "tracks.mov"
+    ffmpeg("-i", str(source), "-map", "0:a", "-map", "0:a", "-c:a", "pcm_s16be", str(movie))
+    movie.write_bytes(without_codec(movie.read_bytes()))
+    with pytest.raises(AudioUnreadable, match=r"not supported|no sound could be read"):
+        decoder.decode(movie, go_on)
+
+
+@pytest.mark.parametrize("milliseconds", [20, 500])
+def test_short_clips_are_decoded_to_their_length(
+    milliseconds: int, source: Path, tmp_path: Path, decoder: Decoder
+) -> None:
+    """To the frame of the codec, that is: no longer than an eighth of a second."""
+    for form in FORMATS:
+        if form.sample or form.video:
+            continue
+        clip = tmp_path / f"clip.{form.suffix}"
+        ffmpeg("-ss", "0.2", "-t", f"{milliseconds / 1000}", "-i", str(source), *form.options, str(clip))
+        # ffmpeg knows a bare stream of MLP by its length, and needs a second of it.
+        needs_more = form.name in ("mlp", "truehd")
+        with suppress(AudioUnreadable) if needs_more or milliseconds < 100 else nullcontext():
+            heard = decoder.decode(clip, go_on)
+            assert abs(len(heard) / SAMPLE_RATE - milliseconds / 1000) < 0.15, form.name
 
 
 def test_cover_art_does_not_disturb(encoded: dict[str, Path], tmp_path: Path, decoder: Decoder) -> None:

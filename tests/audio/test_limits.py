@@ -80,6 +80,58 @@ def test_a_hang_is_killed(endless_ffmpeg: Path, encoded: dict[str, Path], childr
     assert children() == []
 
 
+MUTE = """#!/bin/sh
+case "$*" in *-protocols*) echo fd;; *) exec 1>&- {more}; sleep 60;; esac
+"""
+
+
+@pytest.mark.parametrize("more", ["", "2>&-"])
+def test_a_child_that_only_closes_its_output_is_still_held_to_the_limits(
+    more: str, tmp_path: Path, encoded: dict[str, Path], children: Children
+) -> None:
+    script = tmp_path / "ffmpeg"
+    script.write_text(MUTE.format(more=more))
+    script.chmod(0o755)
+    asked = 0
+
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+
+    began = time.monotonic()
+    with pytest.raises(AudioUnreadable, match=r"longer than 0\.5 seconds"):
+        Decoder(str(script), timeout_seconds=0.5).decode(encoded["mp3"], count)
+    assert time.monotonic() - began < 3
+    assert asked > 2
+    assert children() == []
+
+
+def test_all_calls_of_a_decoding_share_one_time_limit(tmp_path: Path, encoded: dict[str, Path]) -> None:
+    script = tmp_path / "ffmpeg"
+    script.write_text('#!/bin/sh\ncase "$*" in *-protocols*) echo fd;; *) sleep 0.3; exit 1;; esac\n')
+    script.chmod(0o755)
+    joined = tmp_path / "joined.flac"
+    joined.write_bytes(encoded["flac"].read_bytes() * 20)
+    began = time.monotonic()
+    with pytest.raises(AudioUnreadable, match="longer than 1 seconds"):
+        Decoder(str(script), timeout_seconds=1).decode(joined, go_on)
+    assert time.monotonic() - began < 3
+
+
+def test_no_child_is_left_where_its_limits_cannot_be_set(
+    endless_ffmpeg: Path, encoded: dict[str, Path], children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("app.ffmpeg.resource.prlimit", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(PermissionError):
+        Decoder(str(endless_ffmpeg), timeout_seconds=30).decode(encoded["mp3"], go_on)
+    assert children() == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_client_that_leaves_ends_the_decoding(
     endless_ffmpeg: Path, encoded: dict[str, Path], children: Children
 ) -> None:
