@@ -238,12 +238,9 @@ APE_HEAD = b"APETAGEX" + (2000).to_bytes(4, "little") + (52).to_bytes(4, "little
 LYRICS = b"LYRICSBEGININD0000200LYR00021hello hello hello hel"
 TAILS = {
     "zeros": bytes(4096),
-    "a_zero": bytes(1),
     "erased_flash": b"\xff" * 4096,
-    "id3v1": b"TAG" + b"t" * 30 + b"a" * 95,
     "ape": APE_HEAD + (0xA0000000).to_bytes(4, "little") + bytes(8) + b"x" * 20
     + APE_HEAD + (0x80000000).to_bytes(4, "little") + bytes(8),
-    "lyrics3": LYRICS + b"%06d" % len(LYRICS) + b"LYRICS200",
     "lyrics3_and_id3v1": LYRICS + b"%06d" % len(LYRICS) + b"LYRICS200" + b"TAG" + b"t" * 125,
     "id3v2_at_the_end": b"ID3\x03\0\0\0\0\x08\0TIT2\0\0\0\5\0\0\0hell" + bytes(1009),
 }  # fmt: skip
