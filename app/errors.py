@@ -31,6 +31,8 @@ from collections.abc import Sequence
 
 RETRY_SECONDS = 30
 """What a client is told to wait where nobody knows better."""
+MODEL_RETRY_SECONDS = 60
+"""The same for a model: downloads and repairs take longer than a queue."""
 
 
 class AsrError(Exception):
@@ -259,7 +261,7 @@ class ModelUnavailable(Unavailable):
 
     code = "model_unavailable"
 
-    def __init__(self, model: str, reason: str, retry_after_seconds: int) -> None:
+    def __init__(self, model: str, reason: str, retry_after_seconds: int = MODEL_RETRY_SECONDS) -> None:
         super().__init__(f"model {model} is not available: {reason}", retry_after_seconds)
         self.model = model
         self.reason = reason
@@ -279,7 +281,7 @@ class OutOfMemory(Unavailable):
 
     code = "out_of_memory"
 
-    def __init__(self, stage: str, retry_after_seconds: int) -> None:
+    def __init__(self, stage: str, retry_after_seconds: int = RETRY_SECONDS) -> None:
         super().__init__(
             f"out of memory while running {stage}; use a smaller model or BATCH_SIZE, or try again later",
             retry_after_seconds,

@@ -21,7 +21,6 @@ from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 60
 _FILES = {TRANSCRIPTION: WHISPER_FILES, ALIGNMENT: ALIGNER_FILES, DIARIZATION: DIARIZER_FILES}
 _BYTES_PER_STORED_FLOAT16 = {
     "auto": 0.5,
@@ -170,7 +169,7 @@ class EngineLoader:
             # A directory is the operator's own: nothing in it is ours to remove.
             if not is_directory_source(source) and not _is_pipeline(source):
                 reason = self._fetcher.damaged_files.removed_after(exc, place) or reason
-            raise ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS) from exc
+            raise ModelUnavailable(name, reason) from exc
 
 
 def _is_pipeline(source: str) -> bool:

@@ -24,7 +24,6 @@ from app.errors import ModelUnavailable
 
 logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 60
 _OFFLINE = "is not on disk and HF_HUB_OFFLINE is set; fetch it with `python -m app prefetch` while online"
 
 
@@ -243,4 +242,4 @@ def _discard_partial_files(folder: Path) -> None:
 
 
 def _unavailable(name: str, reason: str) -> ModelUnavailable:
-    return ModelUnavailable(name, reason, retry_after_seconds=_RETRY_SECONDS)
+    return ModelUnavailable(name, reason)

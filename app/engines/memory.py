@@ -10,7 +10,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_RETRY_SECONDS = 30
 _MEMORY_WORDS = (
     "out of memory",
     "failed to allocate",
@@ -55,8 +54,6 @@ def run_with_memory_policy(
     batch_size: int,
     free: Callable[[], None],
     cpu_fallback: Callable[[], T] | None = None,
-    *,
-    retry_after_seconds: int = _RETRY_SECONDS,
 ) -> T:
     """Return `attempt(batch_size)`, after running out of memory with half of it, and so on down to one.
 
@@ -79,7 +76,7 @@ def run_with_memory_policy(
             return cpu_fallback()
         free()
     logger.error("out of memory in %s, nothing left to try: %s", stage, cause.text)
-    raise OutOfMemory(stage, retry_after_seconds)
+    raise OutOfMemory(stage)
 
 
 def load_with_memory_policy(what: str, load: Callable[[], T], free: Callable[[], None]) -> T:
@@ -95,7 +92,7 @@ def load_with_memory_policy(what: str, load: Callable[[], T], free: Callable[[],
             return load()
         logger.warning("out of memory while %s: %s", what, cause.text)
         free()
-    raise OutOfMemory(what, _RETRY_SECONDS)
+    raise OutOfMemory(what)
 
 
 class _Cause:
