@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
-from app.engines import Checkpoint, Engines, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
+from app.checkpoint import Checkpoint
+from app.engines import Engines, SpeakerBounds, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
 from app.options import AsrOptions
 from app.speakers import assign_speakers
-from app.transcript import Diarization, Segment, Transcript
+from app.transcript import Diarization, LanguageGuess, Segment, Transcript
 
 logger = logging.getLogger(__name__)
 

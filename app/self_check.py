@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from app.audio import SAMPLE_RATE, Decoder, Waveform
-from app.engines import Checkpoint, Engines, SpeakerBounds, TranscriptionRequest
+from app.checkpoint import Checkpoint
+from app.engines import Engines, SpeakerBounds, TranscriptionRequest
 from app.engines.guarded import is_of_the_engine
 from app.engines.subject import ALIGNMENT, DIARIZATION, Subject
 from app.errors import AsrError, DeadlineExceeded

@@ -83,3 +83,13 @@ def word_spans(segment: Segment) -> tuple[tuple[int, int], ...] | None:
         cursor = begin + len(written)
         spans.append((begin, cursor))
     return tuple(spans) or None
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """A detected language and how sure the model is, 0 to 1."""
+
+    code: str
+    confidence: float
+    passed_over: str | None = None
+    """A likelier language, which the operator does not allow."""

@@ -6,13 +6,11 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
+from app.checkpoint import Checkpoint
 from app.errors import AsrError, DeadlineExceeded, EngineFailed
 from app.logs import in_this_context
-
-Checkpoint: TypeAlias = Callable[[], None]
-"""Called by the work whenever it can stop; raises ClientLeft, DeadlineExceeded or ServiceDraining."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from app.checkpoint import Checkpoint
 from app.errors import (
     RETRY_SECONDS,
     AsrError,
@@ -27,7 +28,7 @@ from app.errors import (
 )
 from app.places import Places
 from app.queueing import FairQueue
-from app.work_slot import Checkpoint, Job, Outcome, Slot
+from app.work_slot import Job, Outcome, Slot
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app.audio import Waveform, amplitudes
 from app.catalogue import ModelSpec
+from app.checkpoint import Checkpoint
 from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
-from app.engines import Checkpoint
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
 from app.engines.diarization_stages import DiarizationStages
 from app.engines.precision import number_format

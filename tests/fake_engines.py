@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
-from app.engines import Checkpoint, LanguageGuess, SpeakerBounds, Transcription, TranscriptionRequest
+from app.checkpoint import Checkpoint
+from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
 from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
-from app.transcript import Diarization, Segment, Turn, Word
+from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 
 
 @dataclass

@@ -8,9 +8,9 @@ from app.api.openapi import error_answers, upload_operation
 from app.api.submission import receive_submission
 from app.api.work import run_submission
 from app.audio import Waveform
-from app.engines import LanguageGuess
 from app.languages import LANGUAGES
 from app.pipeline import Run
+from app.transcript import LanguageGuess
 
 router = APIRouter(tags=["speech to text"])
 

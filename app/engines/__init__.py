@@ -11,11 +11,8 @@ from typing import Protocol, TypeAlias
 
 from app.audio import Waveform
 from app.catalogue import ModelSpec
-from app.transcript import Diarization, Segment
-
-Checkpoint: TypeAlias = Callable[[], None]
-"""Called by an engine at every batch boundary, and while one is loaded; raises what shall stop the work:
-ClientLeft, DeadlineExceeded or ServiceDraining."""
+from app.checkpoint import Checkpoint
+from app.transcript import Diarization, LanguageGuess, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +25,6 @@ class TranscriptionRequest:
     """Whisper's language code; None: detect."""
     initial_prompt: str | None = None
     hotwords: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageGuess:
-    """A detected language and how sure the model is, 0 to 1."""
-
-    code: str
-    confidence: float
-    passed_over: str | None = None
-    """A likelier language, which the operator does not allow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.audio import SAMPLE_RATE, Waveform
-from app.engines import Checkpoint, SpeakerBounds
+from app.checkpoint import Checkpoint
+from app.engines import SpeakerBounds
 from app.engines.activity import Activity
 from app.engines.clustering import Bounds, Voices, cluster_voices
 from app.engines.host_memory import return_freed_memory

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from app.audio import Waveform
-from app.engines import (
-    Aligner,
-    Checkpoint,
-    Diarizer,
-    LanguageGuess,
-    SpeakerBounds,
-    Transcriber,
-    Transcription,
-    TranscriptionRequest,
-)
+from app.checkpoint import Checkpoint
+from app.engines import Aligner, Diarizer, SpeakerBounds, Transcriber, Transcription, TranscriptionRequest
 from app.engines.memory import run_with_memory_policy
 from app.errors import AsrError, EngineFailed, OutOfMemory, StageCancelled
-from app.transcript import Diarization, Segment
+from app.transcript import Diarization, LanguageGuess, Segment
 
 E = TypeVar("E")
 T = TypeVar("T")

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from app.catalogue import Catalogue, ModelSpec
+from app.checkpoint import Checkpoint
 from app.devices import CPU_BATCH_SIZE, DevicePlan
-from app.engines import Aligner, Checkpoint, Diarizer, Transcriber
+from app.engines import Aligner, Diarizer, Transcriber
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.gpu import release_cached_memory, release_scarce_memory
 from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from app.engines import Checkpoint
+from app.checkpoint import Checkpoint
 from app.engines.leasing import EngineKey, Expect, Loaded, PoolEntry
 from app.engines.shelf import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory

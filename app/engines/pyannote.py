@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from app.audio import SAMPLE_RATE, Waveform, amplitudes
-from app.engines import Checkpoint, SpeakerBounds
+from app.checkpoint import Checkpoint
+from app.engines import SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
 from app.engines.precision import number_format

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.audio import SAMPLE_RATE, Waveform
+from app.checkpoint import Checkpoint
 from app.devices import segmentation_windows
-from app.engines import Checkpoint
 from app.engines.third_party import pyannote_audio, pyannote_core, whisperx_vads
 from app.engines.windows import window_scores
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.audio import Waveform, amplitudes
-from app.engines import Checkpoint
+from app.checkpoint import Checkpoint
 from app.engines.activity import Activity
 from app.engines.trunk import SplitNetwork
 

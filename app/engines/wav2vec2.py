@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from app.audio import SAMPLE_RATE, Waveform, amplitudes
-from app.engines import Checkpoint
+from app.checkpoint import Checkpoint
 from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.ctc import align_characters
 from app.engines.failures import translated

@@ -10,7 +10,8 @@ import torch
 
 from app.audio import SAMPLE_RATE, Waveform
 from app.catalogue import Abilities
-from app.engines import Checkpoint, LanguageGuess, Transcription, TranscriptionRequest
+from app.checkpoint import Checkpoint
+from app.engines import Transcription, TranscriptionRequest
 from app.engines.failures import translated
 from app.engines.host_memory import return_freed_memory
 from app.engines.prompt import fit_prompts
@@ -20,7 +21,7 @@ from app.engines.voice_activity import Chunk, VoiceActivity
 from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
 from app.languages import LANGUAGES
-from app.transcript import Segment
+from app.transcript import LanguageGuess, Segment
 
 _STAGE = "transcription"
 _DETECTION_WINDOW = 300 * SAMPLE_RATE

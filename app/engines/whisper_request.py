@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from app.audio import Waveform, amplitudes
-from app.engines import Checkpoint
+from app.checkpoint import Checkpoint
 from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
 from app.engines.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
 

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from app.audio import SAMPLE_RATE, Waveform, amplitudes
-from app.engines import Checkpoint
+from app.checkpoint import Checkpoint
 from app.engines.third_party import pyannote_core
 
 

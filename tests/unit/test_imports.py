@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = [
-    ["app.transcript", "app.errors", "app.logs", "app.languages", "app.known_models"],
+    ["app.transcript", "app.errors", "app.checkpoint", "app.logs", "app.languages", "app.known_models"],
     ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
     [
         "app.audio",

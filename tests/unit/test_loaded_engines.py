@@ -13,20 +13,15 @@ import pytest
 
 from app.audio import Waveform
 from app.catalogue import Catalogue, ModelSpec
+from app.checkpoint import Checkpoint
 from app.devices import DevicePlan
-from app.engines import (
-    Checkpoint,
-    LanguageGuess,
-    SpeakerBounds,
-    Transcription,
-    TranscriptionRequest,
-)
+from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
 from app.engines.leasing import Expect, Loaded
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
 from app.engines.subject import Subject
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
-from app.transcript import Diarization, Segment
+from app.transcript import Diarization, LanguageGuess, Segment
 
 SILENCE = np.zeros(16000, dtype=np.int16)
 GPU = DevicePlan("cuda", "cuda", "cuda", "float16", 16)

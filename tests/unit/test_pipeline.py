@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from app.catalogue import Catalogue, ModelSpec
-from app.engines import Aligner, Checkpoint, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
+from app.checkpoint import Checkpoint
+from app.engines import Aligner, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
 from app.engines.guarded import is_of_the_engine
 from app.errors import (
     AsrError,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.checkpoint import Checkpoint
 from app.errors import (
     AudioUnreadable,
     ClientLeft,
@@ -22,7 +23,6 @@ from app.errors import (
     ServiceDraining,
     Unavailable,
 )
-from app.work_slot import Checkpoint
 from app.worker import Worker
 
 
