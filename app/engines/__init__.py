@@ -4,10 +4,9 @@ torch, whisperx and pyannote are imported by the implementations only, never her
 else can be tested without them.
 """
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from app.audio import Waveform
 from app.catalogue import ModelSpec
