@@ -5,10 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO
 
 from app.decoded_track import Outcome, TrackReader, warnings
 from app.errors import AudioTooLong, AudioUnreadable, BadRequest, EmptyUpload, NoAudioTrack
@@ -16,15 +13,7 @@ from app.ffmpeg import PcmProcess, Task, find_ffmpeg, knows_fd_protocol
 from app.file_signature import foreign_kind, is_broadcast, is_wave, lacks_its_beginning
 from app.recording_parts import find_parts
 from app.sample_buffer import SAMPLE_BYTES, SampleBuffer
-
-SAMPLE_RATE = 16000
-"""Samples per second of every waveform in the service."""
-
-Waveform: TypeAlias = NDArray[np.int16]
-"""Mono samples, shape (samples,), at SAMPLE_RATE.
-
-They stay as ffmpeg delivers them, 115 MB per hour; networks get `amplitudes` of the stretch they work on.
-"""
+from app.waveform import SAMPLE_RATE, Waveform
 
 _BLOCK_BYTES = 1 << 18
 _SCRAP_SECONDS = 0.1
@@ -32,11 +21,6 @@ _SCRAP_SECONDS = 0.1
 _MOST_TRACKS = 64
 _SEARCHED_BYTES = 1 << 22
 _BROADCAST_HOLE_SECONDS = 10.0
-
-
-def amplitudes(samples: Waveform) -> NDArray[np.float32]:
-    """Return `samples`, of any shape, as numbers from -1 to 1."""
-    return np.multiply(samples, np.float32(1 / 32768))
 
 
 class Decoder:

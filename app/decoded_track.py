@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.downmix import SAMPLE_RATE, Downmix
+from app.downmix import Downmix
 from app.ffmpeg import Task
 from app.ffmpeg_messages import Messages, Verdict
 from app.ffmpeg_timeline import Timeline
 from app.sample_buffer import SampleBuffer
 from app.wave_head import Layout
+from app.waveform import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
+from app.waveform import SAMPLE_RATE
+
 Floats = NDArray[np.float32]
 
-SAMPLE_RATE = 16000
 _BLOCK = 2048
 """Samples, 128 ms: the time for which one set of weights is measured."""
 _BATCH = 8

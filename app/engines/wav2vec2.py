@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.audio import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.ctc import align_characters
@@ -29,6 +28,7 @@ from app.engines.wording import (
     wording_of,
 )
 from app.transcript import Segment
+from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 
 
 class Wav2Vec2Aligner:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import SAMPLE_RATE, Decoder
+from app.audio import Decoder
 from app.errors import AudioUnreadable
 from app.ffmpeg import Task, find_ffmpeg, knows_fd_protocol, pcm_command
 from app.ffmpeg_allowed import DECODERS, DEMUXERS
+from app.waveform import SAMPLE_RATE
 from tests.audio.bitstreams import BITSTREAMS, SECONDS, Bitstream, wave
 from tests.audio.sounds import FORMATS
 from tests.audio.test_isolation import REFERENCES, Listener, Trap, listener, trap

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.audio import SAMPLE_RATE, Decoder
+from app.audio import Decoder
 from app.errors import AudioUnreadable, BadRequest
+from app.waveform import SAMPLE_RATE
 from tests.audio.sounds import FORMATS
 
 NAMES = [form.name for form in FORMATS]

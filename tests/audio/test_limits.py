@@ -12,10 +12,11 @@ import numpy as np
 import psutil
 import pytest
 
-from app.audio import SAMPLE_RATE, Decoder
+from app.audio import Decoder
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft
 from app.ffmpeg import find_ffmpeg
 from app.sample_buffer import SampleBuffer
+from app.waveform import SAMPLE_RATE
 from tests.audio.sounds import ffmpeg, is_whole
 
 

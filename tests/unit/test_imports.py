@@ -15,6 +15,7 @@ LAYERS = [
     ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
     [
         "app.audio",
+        "app.waveform",
         "app.ffmpeg",
         "app.ffmpeg_allowed",
         "app.ffmpeg_messages",
