@@ -24,7 +24,7 @@ from app.api.request_id import RequestIdMiddleware
 from app.api.server_timing import ServerTimingMiddleware
 from app.api.uploads import UploadLimits
 from app.assembly import EngineRoom, build_engine_room
-from app.audio import Decoder
+from app.audio.decoder import Decoder
 from app.devices import DevicePlan
 from app.engines import Engines
 from app.engines.gpu import gpu_memory

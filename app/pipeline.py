@@ -10,6 +10,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import Engines, SpeakerBounds, Transcription, TranscriptionRequest
@@ -17,7 +18,6 @@ from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancell
 from app.options import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript
-from app.waveform import SAMPLE_RATE, Waveform
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines import Engines, SpeakerBounds, TranscriptionRequest
 from app.engines.guarded import is_of_the_engine
@@ -15,7 +16,6 @@ from app.engines.subject import ALIGNMENT, DIARIZATION, Subject
 from app.errors import AsrError, DeadlineExceeded
 from app.readiness import Ledger
 from app.transcript import Seconds, Segment
-from app.waveform import SAMPLE_RATE, Waveform
 from app.worker import Worker
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from app.audio.ffmpeg import find_ffmpeg
 from app.devices import ImplausibleSettings
-from app.ffmpeg import find_ffmpeg
 
 CPU_INFO = Path("/proc/cpuinfo")
 _FFMPEG_SECONDS = 30

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.audio.waveform import amplitudes
 from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
 from app.engines.precision import number_format
 from app.engines.sentences import ABBREVIATIONS
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.transcript import Segment
-from app.waveform import amplitudes
 from benchmarks.full_size import letter_ids, wav2vec2
 from benchmarks.pairs import Comparison, compare
 from benchmarks.scale import Scale

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
+from app.audio.waveform import Waveform
 from app.engines import SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages
 from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
 from app.transcript import Diarization
-from app.waveform import Waveform
 from benchmarks.full_size import diarization_pipeline
 from benchmarks.pairs import Comparison, compare
 from benchmarks.scale import Scale

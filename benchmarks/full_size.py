@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.waveform import amplitudes
+from app.audio.waveform import amplitudes
 from benchmarks.sounds import DEMO, meeting
 
 LETTERS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"etaonihsrdlumwcfgypbvk'xjqz")

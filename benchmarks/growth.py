@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.engines import SpeakerBounds
 from app.engines.pyannote import PyannoteDiarizer, named
 from app.engines.voiceprints import Windows
@@ -24,7 +25,6 @@ from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.formats import FORMATS, CueLayout
 from app.speakers import assign_speakers
 from app.transcript import Transcript
-from app.waveform import SAMPLE_RATE, Waveform
 from benchmarks.align import spoken_chunks
 from benchmarks.pairs import Figure
 from benchmarks.scale import Scale

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import soundfile
 
-from app.waveform import SAMPLE_RATE
+from app.audio.waveform import SAMPLE_RATE
 from benchmarks.pairs import Figure
 from benchmarks.scale import Scale
 from benchmarks.sounds import long_meeting

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.transcript import Segment
-from app.waveform import SAMPLE_RATE, Waveform
 
 DEMO = Path(__file__).parent.parent / "app" / "demo"
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.audio.waveform import Waveform, amplitudes
 from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
@@ -22,7 +23,6 @@ from app.engines.whisper import WhisperTranscriber
 from app.options import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Segment, Transcript
-from app.waveform import Waveform, amplitudes
 from benchmarks.align import use_our_sentences, whisperx_align
 from benchmarks.full_size import diarization_pipeline, letter_ids, wav2vec2, whisper_small
 from benchmarks.pairs import Comparison, compare

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
 from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
-from app.waveform import SAMPLE_RATE, Waveform
 
 
 @dataclass

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from starlette.testclient import TestClient
 
+from app.audio.waveform import SAMPLE_RATE
 from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
-from app.waveform import SAMPLE_RATE
 from tests.fake_engines import FakeEngines
 
 

@@ -9,12 +9,12 @@ from app.api.dependencies import ServicesDep
 from app.api.openapi import error_answers, transcript_answer, upload_operation
 from app.api.submission import Submission, receive_submission
 from app.api.work import run_submission
+from app.audio.waveform import Waveform
 from app.formats import FORMATS, CueLayout, content_disposition
 from app.formats.json_format import render_with_plain_text
 from app.options import AsrOptions
 from app.pipeline import Run
 from app.transcript import Transcript
-from app.waveform import Waveform
 
 router = APIRouter(tags=["speech to text"])
 

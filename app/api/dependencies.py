@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.uploads import UploadLimits
-from app.audio import Decoder
+from app.audio.decoder import Decoder
 from app.catalogue import Catalogue
 from app.engines.leasing import PoolEntry
 from app.pipeline import Pipeline

@@ -7,10 +7,10 @@ from app.api.dependencies import ServicesDep
 from app.api.openapi import error_answers, upload_operation
 from app.api.submission import receive_submission
 from app.api.work import run_submission
+from app.audio.waveform import Waveform
 from app.languages import LANGUAGES
 from app.pipeline import Run
 from app.transcript import LanguageGuess
-from app.waveform import Waveform
 
 router = APIRouter(tags=["speech to text"])
 

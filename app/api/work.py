@@ -9,11 +9,11 @@ from app.api.dependencies import Services
 from app.api.request_record import record_of
 from app.api.server_timing import record_stages
 from app.api.submission import Submission
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.host_memory import return_freed_memory
 from app.pipeline import Run
-from app.waveform import SAMPLE_RATE, Waveform
 
 T = TypeVar("T")
 

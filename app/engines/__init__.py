@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.audio.waveform import Waveform
 from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.transcript import Diarization, LanguageGuess, Segment
-from app.waveform import Waveform
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines import SpeakerBounds
 from app.engines.activity import Activity
@@ -27,7 +28,6 @@ from app.engines.third_party import pyannote_audio, pyannote_diarization, pyanno
 from app.engines.trunk import split
 from app.engines.voiceprints import VoiceprintExtractor, Windows
 from app.engines.windows import window_scores
-from app.waveform import SAMPLE_RATE, Waveform
 
 Track: TypeAlias = tuple[float, float, int]
 """Start and end in seconds, and the voice's row in the centroids."""

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines import Aligner, Diarizer, SpeakerBounds, Transcriber, Transcription, TranscriptionRequest
 from app.engines.memory import run_with_memory_policy
 from app.errors import AsrError, EngineFailed, OutOfMemory, StageCancelled
 from app.transcript import Diarization, LanguageGuess, Segment
-from app.waveform import Waveform
 
 E = TypeVar("E")
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines import SpeakerBounds
 from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
@@ -14,7 +15,6 @@ from app.engines.failures import translated
 from app.engines.precision import number_format
 from app.engines.third_party import pyannote_audio
 from app.transcript import Diarization, Turn
-from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 
 _STAGE = "diarization"
 

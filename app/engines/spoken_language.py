@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 import torch
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
+from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import Chunk
 from app.languages import LANGUAGES
 from app.transcript import LanguageGuess
-from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 
 MOST_CHUNKS = 4
 SURE = 0.8

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.audio.waveform import Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.activity import Activity
 from app.engines.trunk import SplitNetwork
-from app.waveform import Waveform, amplitudes
 
 
 @dataclass(frozen=True, slots=True)

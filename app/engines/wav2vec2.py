@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.ctc import align_characters
@@ -28,7 +29,6 @@ from app.engines.wording import (
     wording_of,
 )
 from app.transcript import Segment
-from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 
 
 class Wav2Vec2Aligner:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.catalogue import Abilities
 from app.checkpoint import Checkpoint
 from app.engines import Transcription, TranscriptionRequest
@@ -21,7 +22,6 @@ from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
 from app.languages import LANGUAGES
 from app.transcript import LanguageGuess, Segment
-from app.waveform import SAMPLE_RATE, Waveform
 
 _STAGE = "transcription"
 _DETECTION_WINDOW = 300 * SAMPLE_RATE

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from app.audio.waveform import Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
 from app.engines.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
-from app.waveform import Waveform, amplitudes
 
 
 class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]

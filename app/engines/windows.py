@@ -12,9 +12,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.third_party import pyannote_core
-from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 
 
 def window_scores(

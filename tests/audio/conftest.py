@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
 from tests.audio.sounds import FORMATS, known_sound, write_wave
 
 

@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from app.waveform import SAMPLE_RATE, Waveform
+from app.audio.waveform import SAMPLE_RATE, Waveform
 
 FFMPEG = str(imageio_ffmpeg.get_ffmpeg_exe())
 """The static build of the wheel: it has an encoder for nearly every format of the list."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.ffmpeg import Task, find_ffmpeg, knows_fd_protocol, pcm_command
+from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
+from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioUnreadable
-from app.ffmpeg import Task, find_ffmpeg, knows_fd_protocol, pcm_command
-from app.ffmpeg_allowed import DECODERS, DEMUXERS
-from app.waveform import SAMPLE_RATE
 from tests.audio.bitstreams import BITSTREAMS, SECONDS, Bitstream, wave
 from tests.audio.sounds import FORMATS
 from tests.audio.test_isolation import REFERENCES, Listener, Trap, listener, trap

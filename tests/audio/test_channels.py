@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.audio import Decoder
-from app.downmix import Downmix
-from app.waveform import SAMPLE_RATE, amplitudes
+from app.audio.decoder import Decoder
+from app.audio.downmix import Downmix
+from app.audio.waveform import SAMPLE_RATE, amplitudes
 from tests.audio.sounds import ffmpeg, known_sound, write_wave
 
 SECONDS = 12

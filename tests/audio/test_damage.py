@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioUnreadable, BadRequest
-from app.waveform import SAMPLE_RATE
 from tests.audio.sounds import FORMATS
 
 NAMES = [form.name for form in FORMATS]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.errors import AudioUnreadable, NoAudioTrack
-from app.waveform import SAMPLE_RATE, Waveform, amplitudes
 from tests.audio.sounds import FORMATS, TONES, Format, ffmpeg, is_whole, write_wave
 
 NAMES = [form.name for form in FORMATS]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.ffmpeg import Task, find_ffmpeg, pcm_command
+from app.audio.ffmpeg_allowlist import DEMUXERS
 from app.errors import AudioUnreadable
-from app.ffmpeg import Task, find_ffmpeg, pcm_command
-from app.ffmpeg_allowed import DEMUXERS
 from tests.audio.sounds import ffmpeg, is_whole
 
 SEGMENT = "#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:4,\n{target}\n#EXT-X-ENDLIST\n"

@@ -12,11 +12,11 @@ import numpy as np
 import psutil
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.ffmpeg import find_ffmpeg
+from app.audio.sample_buffer import SampleBuffer
+from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft
-from app.ffmpeg import find_ffmpeg
-from app.sample_buffer import SampleBuffer
-from app.waveform import SAMPLE_RATE
 from tests.audio.sounds import ffmpeg, is_whole
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.audio import Decoder
+from app.audio.decoder import Decoder
+from app.audio.waveform import SAMPLE_RATE, amplitudes
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft, EmptyUpload
-from app.waveform import SAMPLE_RATE, amplitudes
 
 
 def go_on() -> None:

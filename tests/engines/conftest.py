@@ -11,12 +11,12 @@ import pytest
 import soundfile
 import torch
 
+from app.audio.waveform import Waveform
 from app.engines import Transcription, TranscriptionRequest
 from app.engines.pyannote import PyannoteDiarizer
 from app.engines.sentences import ABBREVIATIONS
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
-from app.waveform import Waveform
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "app" / "demo"

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from app.audio.waveform import Waveform
 from app.engines.activity import Activity
-from app.waveform import Waveform
 
 
 def voices_of_a_long_meeting(

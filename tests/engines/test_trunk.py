@@ -5,10 +5,10 @@ import pytest
 import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
+from app.audio.waveform import amplitudes
 from app.engines.activity import Activity
 from app.engines.trunk import split
 from app.engines.voiceprints import VoiceprintExtractor, Windows
-from app.waveform import amplitudes
 
 NETWORKS = {"WeSpeaker": WeSpeakerResNet34, "x-vector": lambda: XVectorMFCC(dimension=64)}
 SAMPLES, FRAMES = 32000, 100

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.audio.waveform import amplitudes
 from app.engines import Transcription
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.errors import ClientLeft
 from app.transcript import Segment, Word
-from app.waveform import amplitudes
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare, mean
 

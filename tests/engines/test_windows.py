@@ -5,11 +5,11 @@ import pytest
 import torch
 from pyannote.audio import Inference
 
+from app.audio.waveform import Waveform, amplitudes
 from app.engines.pyannote import PyannoteDiarizer
 from app.engines.voice_activity import VoiceActivity
 from app.engines.windows import window_scores
 from app.errors import ClientLeft
-from app.waveform import Waveform, amplitudes
 from tests.engines.conftest import nothing, recordings, samples_of
 
 SECONDS = [1.3, 5.0, 5.5, 12.34, 24.0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ffmpeg import find_ffmpeg
+from app.audio.ffmpeg import find_ffmpeg
 from tests.readme.readme_commands import ROOT, Command, commands, of_kind
 from tests.service import Service
 

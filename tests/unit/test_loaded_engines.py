@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from app.audio.waveform import Waveform
 from app.catalogue import Catalogue, ModelSpec
 from app.checkpoint import Checkpoint
 from app.devices import DevicePlan
@@ -21,7 +22,6 @@ from app.engines.pool import Pool
 from app.engines.subject import Subject
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.transcript import Diarization, LanguageGuess, Segment
-from app.waveform import Waveform
 
 SILENCE = np.zeros(16000, dtype=np.int16)
 GPU = DevicePlan("cuda", "cuda", "cuda", "float16", 16)

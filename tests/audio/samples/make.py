@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.waveform import SAMPLE_RATE
+from app.audio.waveform import SAMPLE_RATE
 from tests.audio.sounds import RATE, known_sound, write_wave
 
 HERE = Path(__file__).parent

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from app.ffmpeg_timeline import Timeline
+from app.audio.ffmpeg_timeline import Timeline
 
 _KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU)
 _KEPT_BYTES = 1 << 14

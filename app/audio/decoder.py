@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from app.decoded_track import Outcome, TrackReader, warnings
+from app.audio.decoded_track import Outcome, TrackReader, warnings
+from app.audio.ffmpeg import PcmProcess, Task, find_ffmpeg, knows_fd_protocol
+from app.audio.file_signature import foreign_kind, is_broadcast, is_wave, lacks_its_beginning
+from app.audio.recording_parts import find_parts
+from app.audio.sample_buffer import SAMPLE_BYTES, SampleBuffer
+from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.errors import AudioTooLong, AudioUnreadable, BadRequest, EmptyUpload, NoAudioTrack
-from app.ffmpeg import PcmProcess, Task, find_ffmpeg, knows_fd_protocol
-from app.file_signature import foreign_kind, is_broadcast, is_wave, lacks_its_beginning
-from app.recording_parts import find_parts
-from app.sample_buffer import SAMPLE_BYTES, SampleBuffer
-from app.waveform import SAMPLE_RATE, Waveform
 
 _BLOCK_BYTES = 1 << 18
 _SCRAP_SECONDS = 0.1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-from app.ffmpeg_allowed import DECODERS, DEMUXERS
-from app.ffmpeg_messages import Messages, Verdict
-from app.ffmpeg_timeline import timeline
-from app.wave_head import Layout, read_layout
+from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
+from app.audio.ffmpeg_messages import Messages, Verdict
+from app.audio.ffmpeg_timeline import timeline
+from app.audio.wave_header import Layout, read_layout
 
 _PIPE_BYTES = 1 << 20
 

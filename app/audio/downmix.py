@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from app.waveform import SAMPLE_RATE
+from app.audio.waveform import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.downmix import Downmix
-from app.ffmpeg import Task
-from app.ffmpeg_messages import Messages, Verdict
-from app.ffmpeg_timeline import Timeline
-from app.sample_buffer import SampleBuffer
-from app.wave_head import Layout
-from app.waveform import SAMPLE_RATE
+from app.audio.downmix import Downmix
+from app.audio.ffmpeg import Task
+from app.audio.ffmpeg_messages import Messages, Verdict
+from app.audio.ffmpeg_timeline import Timeline
+from app.audio.sample_buffer import SampleBuffer
+from app.audio.wave_header import Layout
+from app.audio.waveform import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from app.file_signature import is_pcm_container, is_wave
+from app.audio.file_signature import is_pcm_container, is_wave
 
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 64
