@@ -24,7 +24,6 @@ from app.engines.reaper import IdleReaper
 from app.engines.subject import Subject
 from app.engines.whisper_abilities import read_abilities
 from app.known_models import DEFAULT_MODEL
-from app.languages import LANGUAGES
 from app.model_settings import (
     NOTHING,
     check_chosen,
@@ -33,6 +32,7 @@ from app.model_settings import (
     read_languages,
     read_preload_language,
 )
+from app.options.languages import LANGUAGES
 from app.preloading import Preloader, expected_parts, load_part
 from app.readiness import Ledger, Part
 from app.settings import Settings

@@ -14,7 +14,7 @@ from app.known_models import (
     SHORT_NAMES,
     WHISPER_REPOSITORIES,
 )
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 
 _DEMO = Path(__file__).parent / "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.catalogue import Catalogue, parse_sources
 from app.errors import ModelUnavailable, UnknownModel
-from app.languages import LANGUAGES, is_unknown_language, language_code
+from app.options.languages import LANGUAGES, is_unknown_language, language_code
 
 NOTHING = "none"
 """PRELOAD_MODEL or PRELOAD_LANGUAGE: nothing is loaded at start."""

@@ -15,7 +15,7 @@ from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import Engines, SpeakerBounds, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
-from app.options import AsrOptions
+from app.options.parsing import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript
 

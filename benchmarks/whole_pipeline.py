@@ -20,7 +20,7 @@ from app.engines.precision import number_format
 from app.engines.pyannote import PyannoteDiarizer
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
-from app.options import AsrOptions
+from app.options.parsing import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Segment, Transcript
 from benchmarks.align import use_our_sentences, whisperx_align

@@ -8,7 +8,7 @@ from app.api.openapi import error_answers, upload_operation
 from app.api.submission import receive_submission
 from app.api.work import run_submission
 from app.audio.waveform import Waveform
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 from app.pipeline import Run
 from app.transcript import LanguageGuess
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from app import errors
 from app.api.answers import ErrorAnswer
 from app.api.error_responses import status_of
-from app.options import AsrOptions
+from app.options.parsing import AsrOptions
 
 API_INFO: Mapping[str, Any] = {
     "title": "WhisperX ASR API",

@@ -14,7 +14,7 @@ from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
 from app.catalogue import Catalogue, ModelSpec
 from app.errors import BadRequest
-from app.options import (
+from app.options.parsing import (
     OPTION_ALIASES,
     AsrOptions,
     ModelResolver,

@@ -10,7 +10,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import Chunk
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess
 
 MOST_CHUNKS = 4

@@ -20,7 +20,7 @@ from app.engines.third_party import whisper_tokenizer, whisper_transcribe
 from app.engines.voice_activity import Chunk, VoiceActivity
 from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess, Segment
 
 _STAGE = "transcription"

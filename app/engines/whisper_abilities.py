@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.catalogue import Abilities
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 
 _LAYER = re.compile(r"(encoder|decoder)/layer_(\d+)/")
 _BINARY_VERSIONS = (4, 5, 6)

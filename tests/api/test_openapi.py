@@ -8,7 +8,7 @@ import pytest
 from app.api.error_responses import STATUS
 from app.errors import AsrError, BadParameter
 from app.formats import FORMATS
-from app.options import OPTION_ALIASES, AsrOptions, parse_options
+from app.options.parsing import OPTION_ALIASES, AsrOptions, parse_options
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.api.openapi import upload_operation
-from app.options import AsrOptions
+from app.options.parsing import AsrOptions
 from tests.service import ROOT
 
 OPTIONS = list(AsrOptions.model_fields)

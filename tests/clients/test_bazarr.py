@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from app.audio.ffmpeg import find_ffmpeg
-from app.languages import LANGUAGES
+from app.options.languages import LANGUAGES
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process
 from tests.service import Service

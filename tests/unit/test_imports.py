@@ -11,8 +11,22 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = [
-    ["app.transcript", "app.errors", "app.checkpoint", "app.logs", "app.languages", "app.known_models"],
-    ["app.formats", "app.speakers", "app.options", "app.option_rules", "app.option_values", "app.catalogue"],
+    [
+        "app.transcript",
+        "app.errors",
+        "app.checkpoint",
+        "app.logs",
+        "app.options.languages",
+        "app.known_models",
+    ],
+    [
+        "app.formats",
+        "app.speakers",
+        "app.options.parsing",
+        "app.options.rules",
+        "app.options.fields",
+        "app.catalogue",
+    ],
     [
         "app.audio.decoder",
         "app.audio.waveform",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadParameter, ParameterConflict, UnknownModel
-from app.languages import LANGUAGES, language_code
-from app.options import (
+from app.options.languages import LANGUAGES, language_code
+from app.options.parsing import (
     OPTION_ALIASES,
     OPTION_CHOICES,
     AsrOptions,

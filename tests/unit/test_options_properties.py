@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import AsrError, ParameterConflict
-from app.options import OPTION_ALIASES, AsrOptions, ParsedOptions, parse_options
+from app.options.parsing import OPTION_ALIASES, AsrOptions, ParsedOptions, parse_options
 
 some_examples = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -22,7 +22,7 @@ from app.errors import (
     ServiceDraining,
     StageCancelled,
 )
-from app.options import AsrOptions
+from app.options.parsing import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Diarization, Transcript, Turn
 from tests.fake_engines import FakeEngines

@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.errors import BadParameter, ParameterConflict
-from app.languages import LANGUAGES
-from app.option_rules import refuse_contradictions, settle
-from app.option_values import (
+from app.options.fields import (
     Language,
     LineCount,
     LineWidth,
@@ -25,6 +23,8 @@ from app.option_values import (
     is_unset,
     language_choice,
 )
+from app.options.languages import LANGUAGES
+from app.options.rules import refuse_contradictions, settle
 
 
 class AsrOptions(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.languages import LANGUAGES, UNKNOWN_LANGUAGE, UNSET_WORDS, is_unknown_language, language_code
+from app.options.languages import LANGUAGES, UNKNOWN_LANGUAGE, UNSET_WORDS, is_unknown_language, language_code
 
 _SWITCH_WORDS = {
     "true": True, "1": True, "yes": True, "on": True, "y": True, "t": True,
