@@ -29,12 +29,12 @@ from app.devices import DevicePlan
 from app.engines import Engines
 from app.engines.gpu import gpu_memory
 from app.pipeline import Pipeline
-from app.places import UploadsPerClient
 from app.readiness import Ledger
 from app.self_check import SelfCheck
 from app.settings import Settings
-from app.spool import Spool
-from app.worker import Worker
+from app.work.places import UploadsPerClient
+from app.work.upload_store import Spool
+from app.work.worker import Worker
 
 ROUTERS = (asr.router, languages.router, models.router, health.router, docs.router)
 

@@ -16,7 +16,7 @@ from app.engines.subject import ALIGNMENT, DIARIZATION, Subject
 from app.errors import AsrError, DeadlineExceeded
 from app.readiness import Ledger
 from app.transcript import Seconds, Segment
-from app.worker import Worker
+from app.work.worker import Worker
 
 logger = logging.getLogger(__name__)
 

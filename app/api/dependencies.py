@@ -11,10 +11,10 @@ from app.audio.decoder import Decoder
 from app.catalogue import Catalogue
 from app.engines.leasing import PoolEntry
 from app.pipeline import Pipeline
-from app.places import UploadsPerClient
 from app.readiness import Ledger
-from app.spool import Spool
-from app.worker import Worker
+from app.work.places import UploadsPerClient
+from app.work.upload_store import Spool
+from app.work.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

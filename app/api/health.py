@@ -11,7 +11,7 @@ from app.api.answers import HealthAnswer
 from app.api.dependencies import Services, ServicesDep
 from app.engines.leasing import PoolEntry
 from app.readiness import Report
-from app.worker import WorkerStats
+from app.work.worker import WorkerStats
 
 USABLE = frozenset({"healthy", "degraded"})
 

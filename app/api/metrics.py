@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app.api.bounded_reading import BoundedReading
 from app.api.request_record import RequestRecord
-from app.worker import WorkerStats
+from app.work.worker import WorkerStats
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 RECORDING_SECONDS = (5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)

@@ -22,8 +22,8 @@ from app.options.parsing import (
     check_options,
     parse_options,
 )
-from app.spool import StoredUpload
-from app.worker import Place, Worker
+from app.work.upload_store import StoredUpload
+from app.work.worker import Place, Worker
 
 FILE_FIELDS = frozenset({"audio_file", "file"})
 """Form fields that may hold the recording: ours, and the name that OpenAI's clients use."""

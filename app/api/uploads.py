@@ -18,7 +18,7 @@ from app.errors import (
     UploadTooLarge,
     UploadTooSlow,
 )
-from app.spool import Spool, StoredUpload
+from app.work.upload_store import Spool, StoredUpload
 
 _FORM_OVERHEAD_BYTES = 64 << 10
 _WRITE_BYTES = 256 << 10

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from app.settings import Settings
-from app.spool import StoredUpload
+from app.work.upload_store import StoredUpload
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone
 from tests.wire import (

@@ -10,7 +10,7 @@ from app.preloading import load_part
 from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.settings import Settings
 from app.transcript import Segment
-from app.worker import Worker
+from app.work.worker import Worker
 
 
 def stay() -> None:

@@ -14,7 +14,7 @@ from app.api.health import USABLE
 from app.api.metrics import Metrics, Sources
 from app.readiness import Status
 from app.settings import Settings
-from app.worker import WorkerStats
+from app.work.worker import WorkerStats
 from tools.docs.documents import documents
 from tools.docs.models import COSTS
 from tools.docs.settings import COMPOSE_VARIABLES

@@ -14,7 +14,7 @@ import yaml
 
 from app.serving import LAST_ANSWERS_SECONDS
 from app.settings import Settings
-from app.worker import LAST_PATIENCE_SECONDS
+from app.work.worker import LAST_PATIENCE_SECONDS
 from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 
 ROOT = Path(__file__).parents[2]

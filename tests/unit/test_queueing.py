@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.queueing import FairQueue
+from app.work.fair_queue import FairQueue
 
 
 def drain(queue: FairQueue[str]) -> list[str]:

@@ -10,7 +10,7 @@ from app.engines.leasing import EngineKey, PoolEntry
 from app.engines.subject import Subject
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.readiness import Ledger, Part, Report
-from app.worker import WorkerStats
+from app.work.worker import WorkerStats
 
 MODEL = Catalogue().resolve("demo")
 

@@ -15,7 +15,7 @@ from app.engines.subject import Subject, aligner_of, diarizer_of, transcriber_of
 from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
 from app.readiness import Ledger, Part
 from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
-from app.worker import Worker
+from app.work.worker import Worker
 from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
 

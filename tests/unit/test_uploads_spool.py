@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ClientLeft, ServiceBusy, StorageFull, Unavailable
-from app.spool import PREFIX, Spool, StoredUpload, storage_error
+from app.work.upload_store import PREFIX, Spool, StoredUpload, storage_error
 
 
 def descriptors() -> int:

@@ -23,7 +23,7 @@ from app.errors import (
     ServiceDraining,
     Unavailable,
 )
-from app.worker import Worker
+from app.work.worker import Worker
 
 
 @asynccontextmanager

@@ -26,9 +26,9 @@ from app.errors import (
     ServiceDraining,
     Unavailable,
 )
-from app.places import Places
-from app.queueing import FairQueue
-from app.work_slot import Job, Outcome, Slot
+from app.work.fair_queue import FairQueue
+from app.work.places import Places
+from app.work.slot import Job, Outcome, Slot
 
 logger = logging.getLogger(__name__)
 
