@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from app.catalogue import Abilities, Catalogue, parse_sources
 from app.devices import (
     DevicePlan,
     ImplausibleSettings,
@@ -13,17 +12,11 @@ from app.devices import (
     segmentation_windows,
 )
 from app.engines.engine_loader import EngineLoader, EngineSettings
-from app.engines.fetch import ModelFetcher
 from app.engines.gpu import gpu_is_usable, gpu_size
 from app.engines.host_memory import machine_memory
-from app.engines.hub_client import HubClient
 from app.engines.loader import LoadedEngines, release_memory
-from app.engines.model_files import WHISPER_FILES
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
-from app.engines.subject import Subject
-from app.engines.whisper_abilities import read_abilities
-from app.known_models import DEFAULT_MODEL
 from app.model_settings import (
     NOTHING,
     check_chosen,
@@ -32,6 +25,13 @@ from app.model_settings import (
     read_languages,
     read_preload_language,
 )
+from app.models.catalogue import Abilities, Catalogue, parse_sources
+from app.models.fetcher import ModelFetcher
+from app.models.hub_client import HubClient
+from app.models.known_models import DEFAULT_MODEL
+from app.models.model_files import WHISPER_FILES
+from app.models.subject import Subject
+from app.models.whisper_abilities import read_abilities
 from app.options.languages import LANGUAGES
 from app.preloading import Preloader, expected_parts, load_part
 from app.readiness import Ledger, Part

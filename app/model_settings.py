@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from app.catalogue import Catalogue, parse_sources
 from app.errors import ModelUnavailable, UnknownModel
+from app.models.catalogue import Catalogue, parse_sources
 from app.options.languages import LANGUAGES, is_unknown_language, language_code
 
 NOTHING = "none"

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
-from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import Engines, SpeakerBounds, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
+from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions
 from app.speakers import assign_speakers
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript

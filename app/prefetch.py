@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from app.assembly import build_catalogue, build_loader, build_plan
-from app.catalogue import Catalogue, ModelSpec, shown_source
 from app.engines.engine_loader import EngineLoader
-from app.engines.leasing import Loaded
-from app.engines.model_files import size_on_disk
 from app.errors import AsrError
 from app.model_settings import read_languages
+from app.models.catalogue import Catalogue, ModelSpec, shown_source
+from app.models.loaded_model import Loaded
+from app.models.model_files import size_on_disk
 from app.settings import Settings
 
 

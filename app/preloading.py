@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.catalogue import Catalogue, ModelSpec, is_directory_source
 from app.engines import Engines
-from app.engines.subject import ALIGNMENT, DIARIZATION, Subject, aligner_of, diarizer_of, transcriber_of
 from app.errors import AsrError, ModelUnavailable, Unavailable
+from app.models.catalogue import Catalogue, ModelSpec, is_directory_source
+from app.models.subject import ALIGNMENT, DIARIZATION, Subject, aligner_of, diarizer_of, transcriber_of
 from app.readiness import Ledger, Part
 from app.transcript import Seconds
 

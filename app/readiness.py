@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from app.engines.memory import is_device_lost, is_out_of_memory
-from app.engines.subject import DIARIZATION, Subject
 from app.errors import AsrError
+from app.models.subject import DIARIZATION, Subject
 from app.transcript import Seconds
 
 Status: TypeAlias = Literal["healthy", "loading", "degraded", "unhealthy"]

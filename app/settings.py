@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.devices import ImplausibleSettings
-from app.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
+from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.options.fields import Switch
 from app.setting_names import misspelt_lines, misspelt_variables
 from app.setting_values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout

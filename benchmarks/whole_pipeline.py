@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from app.audio.waveform import Waveform, amplitudes
-from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
 from app.engines.acoustic import HuggingFaceModel, Vocabulary
@@ -20,6 +19,7 @@ from app.engines.precision import number_format
 from app.engines.pyannote import PyannoteDiarizer
 from app.engines.wav2vec2 import Wav2Vec2Aligner
 from app.engines.whisper import WhisperTranscriber
+from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Segment, Transcript

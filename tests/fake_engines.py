@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
-from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
+from app.models.catalogue import ModelSpec
+from app.models.loaded_model import EngineKey, Expect, Loaded
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 
 

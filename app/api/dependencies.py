@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 
 from app.api.uploads import UploadLimits
 from app.audio.decoder import Decoder
-from app.catalogue import Catalogue
-from app.engines.leasing import PoolEntry
+from app.models.catalogue import Catalogue
+from app.models.loaded_model import PoolEntry
 from app.pipeline import Pipeline
 from app.readiness import Ledger
 from app.work.places import UploadsPerClient

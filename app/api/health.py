@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 import app
 from app.api.answers import HealthAnswer
 from app.api.dependencies import Services, ServicesDep
-from app.engines.leasing import PoolEntry
+from app.models.loaded_model import PoolEntry
 from app.readiness import Report
 from app.work.worker import WorkerStats
 

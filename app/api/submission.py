@@ -12,8 +12,8 @@ from app.api.client_identity import client_of
 from app.api.dependencies import Services
 from app.api.request_record import record_of
 from app.api.uploads import ReceivedForm, receive_upload
-from app.catalogue import Catalogue, ModelSpec
 from app.errors import BadRequest
+from app.models.catalogue import Catalogue, ModelSpec
 from app.options.parsing import (
     OPTION_ALIASES,
     AsrOptions,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.audio.waveform import Waveform
-from app.catalogue import ModelSpec
 from app.checkpoint import Checkpoint
+from app.models.catalogue import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
 
 

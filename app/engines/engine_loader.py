@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.catalogue import ModelSpec, is_directory_source, shown_source
 from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
 from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.engine_libraries import import_engine_libraries
-from app.engines.fetch import ModelFetcher
-from app.engines.leasing import Expect, Loaded
 from app.engines.memory import is_out_of_memory
-from app.engines.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
-from app.engines.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
-from app.engines.whisper_abilities import read_abilities
 from app.errors import AsrError, ModelUnavailable
+from app.models.catalogue import ModelSpec, is_directory_source, shown_source
+from app.models.fetcher import ModelFetcher
+from app.models.loaded_model import Expect, Loaded
+from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
+from app.models.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
+from app.models.whisper_abilities import read_abilities
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
-from app.catalogue import Catalogue, ModelSpec
 from app.checkpoint import Checkpoint
 from app.devices import CPU_BATCH_SIZE, DevicePlan
 from app.engines import Aligner, Diarizer, Transcriber
@@ -13,11 +12,12 @@ from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscr
 from app.engines.gpu import release_cached_memory, release_scarce_memory
 from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
 from app.engines.host_memory import return_freed_memory
-from app.engines.leasing import Expect, Loaded
 from app.engines.memory import load_with_memory_policy
 from app.engines.pool import Pool
-from app.engines.subject import Observer, Subject, Unobserved, aligner_of, diarizer_of, transcriber_of
 from app.errors import OutOfMemory
+from app.models.catalogue import Catalogue, ModelSpec
+from app.models.loaded_model import Expect, Loaded
+from app.models.subject import Observer, Subject, Unobserved, aligner_of, diarizer_of, transcriber_of
 
 E = TypeVar("E")
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app.checkpoint import Checkpoint
-from app.engines.leasing import EngineKey, Expect, Loaded, PoolEntry
 from app.engines.shelf import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory
 from app.logs import in_this_context
+from app.models.loaded_model import EngineKey, Expect, Loaded, PoolEntry
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from app.engines.leasing import EngineKey, Loaded
 from app.errors import ModelUnavailable
+from app.models.loaded_model import EngineKey, Loaded
 from app.transcript import Seconds
 
 

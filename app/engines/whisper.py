@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
-from app.catalogue import Abilities
 from app.checkpoint import Checkpoint
 from app.engines import Transcription, TranscriptionRequest
 from app.engines.failures import translated
@@ -20,6 +19,7 @@ from app.engines.third_party import whisper_tokenizer, whisper_transcribe
 from app.engines.voice_activity import Chunk, VoiceActivity
 from app.engines.whisper_model import WhisperModel
 from app.engines.whisper_request import RequestPipeline
+from app.models.catalogue import Abilities
 from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess, Segment
 

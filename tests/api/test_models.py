@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import Catalogue
+from app.models.catalogue import Catalogue
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 

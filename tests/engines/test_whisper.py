@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from app.assembly import build_loader, build_plan
-from app.catalogue import Abilities, ModelSpec
 from app.engines import Transcription, TranscriptionRequest
 from app.engines.third_party import whisperx_asr
 from app.engines.voice_activity import VoiceActivity
 from app.engines.whisper import Scope, WhisperTranscriber
 from app.engines.whisper_model import WhisperModel
 from app.errors import BadParameter, ClientLeft
+from app.models.catalogue import Abilities, ModelSpec
 from app.settings import Settings
 from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare

@@ -16,21 +16,16 @@ import httpx
 import pytest
 import requests
 
-from app.catalogue import ModelSpec
 from app.devices import DevicePlan
-from app.engines.damaged_files import DamagedFiles
 from app.engines.engine_loader import EngineLoader, EngineSettings
-from app.engines.fetch import ModelFetcher
-from app.engines.hub_client import HubClient
-from app.engines.hub_errors import NoRoom, broke_off, explain_download_failure
-from app.engines.model_files import (
-    ALIGNER_FILES,
-    DIARIZER_FILES,
-    WHISPER_FILES,
-    ModelFiles,
-)
-from app.engines.torch_files import download_file
 from app.errors import ModelUnavailable
+from app.models.catalogue import ModelSpec
+from app.models.damaged_files import DamagedFiles
+from app.models.download_errors import NoRoom, broke_off, explain_download_failure
+from app.models.fetcher import ModelFetcher
+from app.models.hub_client import HubClient
+from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, ModelFiles
+from app.models.torchaudio_weights import download_file
 from tests.hub.local_hub import LocalHub, Repository, local_hub
 
 DEMO = Path(__file__).parents[2] / "app" / "demo"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import Catalogue, parse_sources
 from app.errors import ModelUnavailable, UnknownModel
-from app.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
 from app.model_settings import narrowed
+from app.models.catalogue import Catalogue, parse_sources
+from app.models.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
 
 REPOSITORY = "Systran/faster-whisper-large-v3"
 

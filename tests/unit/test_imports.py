@@ -17,7 +17,7 @@ LAYERS = [
         "app.checkpoint",
         "app.logs",
         "app.options.languages",
-        "app.known_models",
+        "app.models.known_models",
     ],
     [
         "app.formats",
@@ -25,7 +25,7 @@ LAYERS = [
         "app.options.parsing",
         "app.options.rules",
         "app.options.fields",
-        "app.catalogue",
+        "app.models.catalogue",
     ],
     [
         "app.audio.decoder",

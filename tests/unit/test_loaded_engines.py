@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from app.audio.waveform import Waveform
-from app.catalogue import Catalogue, ModelSpec
 from app.checkpoint import Checkpoint
 from app.devices import DevicePlan
 from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.leasing import Expect, Loaded
 from app.engines.loader import LoadedEngines
 from app.engines.pool import Pool
-from app.engines.subject import Subject
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
+from app.models.catalogue import Catalogue, ModelSpec
+from app.models.loaded_model import Expect, Loaded
+from app.models.subject import Subject
 from app.transcript import Diarization, LanguageGuess, Segment
 
 SILENCE = np.zeros(16000, dtype=np.int16)

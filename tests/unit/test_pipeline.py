@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from app.catalogue import Catalogue, ModelSpec
 from app.checkpoint import Checkpoint
 from app.engines import Aligner, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
 from app.engines.guarded import is_of_the_engine
@@ -22,6 +21,7 @@ from app.errors import (
     ServiceDraining,
     StageCancelled,
 )
+from app.models.catalogue import Catalogue, ModelSpec
 from app.options.parsing import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Diarization, Transcript, Turn

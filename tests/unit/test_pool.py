@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.engines.leasing import EngineKey, Expect, Loaded
 from app.engines.pool import Pool
 from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
+from app.models.loaded_model import EngineKey, Expect, Loaded
 
 
 @dataclass

@@ -11,10 +11,10 @@ from typing import Protocol
 import pytest
 
 from app.assembly import build_catalogue, build_engine_room, preloaded_language
-from app.catalogue import Catalogue
 from app.devices import ImplausibleSettings
-from app.engines.subject import Subject
 from app.errors import ModelUnavailable
+from app.models.catalogue import Catalogue
+from app.models.subject import Subject
 from app.prefetch import prefetch
 from app.preloading import Preloader, load_part
 from app.readiness import Ledger, Part

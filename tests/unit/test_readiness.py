@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from app.api.health import health_body
-from app.catalogue import Catalogue
-from app.engines.leasing import EngineKey, PoolEntry
-from app.engines.subject import Subject
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
+from app.models.catalogue import Catalogue
+from app.models.loaded_model import EngineKey, PoolEntry
+from app.models.subject import Subject
 from app.readiness import Ledger, Part, Report
 from app.work.worker import WorkerStats
 

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from app.engines.leasing import EngineKey, Loaded
 from app.engines.loader import release_memory
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
+from app.models.loaded_model import EngineKey, Loaded
 from tests.memory import resident_megabytes
 
 KEY = EngineKey("whisper", "weights", "weights", "cpu")

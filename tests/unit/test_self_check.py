@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.catalogue import Catalogue
 from app.checkpoint import Checkpoint
-from app.engines.subject import Subject, aligner_of, diarizer_of, transcriber_of
 from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
+from app.models.catalogue import Catalogue
+from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
 from app.readiness import Ledger, Part
 from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.work.worker import Worker

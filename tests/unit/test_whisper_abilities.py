@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.assembly import build_catalogue
-from app.catalogue import Abilities
-from app.engines.whisper_abilities import read_abilities
+from app.models.catalogue import Abilities
+from app.models.whisper_abilities import read_abilities
 from app.settings import Settings
 
 DEMO = Path(__file__).parents[2] / "app" / "demo" / "whisper"

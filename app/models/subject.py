@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.catalogue import ModelSpec, shown_source
-from app.engines.leasing import EngineKey
+from app.models.catalogue import ModelSpec, shown_source
+from app.models.loaded_model import EngineKey
 
 TRANSCRIPTION, ALIGNMENT, DIARIZATION = "transcription", "alignment", "diarization"
 _KINDS = {TRANSCRIPTION: "whisper", ALIGNMENT: "aligner", DIARIZATION: "diarizer"}

@@ -12,8 +12,8 @@ import requests
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-from app.engines.hub_errors import Unreachable, broke_off
 from app.logs import in_this_context
+from app.models.download_errors import Unreachable, broke_off
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)

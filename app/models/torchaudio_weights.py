@@ -7,8 +7,8 @@ import requests
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from huggingface_hub.utils.tqdm import tqdm
 
-from app.engines.damaged_files import refuse_foreign_link
-from app.engines.hub_errors import IncompleteDownload, check_room
+from app.models.damaged_files import refuse_foreign_link
+from app.models.download_errors import IncompleteDownload, check_room
 
 logger = logging.getLogger(__name__)
 

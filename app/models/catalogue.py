@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from app.errors import BadParameter, ModelUnavailable, UnknownModel
-from app.known_models import (
+from app.models.known_models import (
     ALIGNER_SOURCES,
     DEFAULT_DIARIZER,
     DEFAULT_MODEL,

@@ -7,11 +7,12 @@ from pathlib import Path
 import requests
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
-from app.catalogue import is_directory_source, shown_source
-from app.engines.damaged_files import DamagedFiles, refuse_foreign_link
-from app.engines.hub_client import HubClient, check_reachable
-from app.engines.hub_errors import IncompleteDownload, check_room, explain_download_failure
-from app.engines.model_files import (
+from app.errors import ModelUnavailable
+from app.models.catalogue import is_directory_source, shown_source
+from app.models.damaged_files import DamagedFiles, refuse_foreign_link
+from app.models.download_errors import IncompleteDownload, check_room, explain_download_failure
+from app.models.hub_client import HubClient, check_reachable
+from app.models.model_files import (
     ModelFiles,
     missing_files,
     other_repositories,
@@ -19,8 +20,7 @@ from app.engines.model_files import (
     size_on_disk,
     wrong_kind,
 )
-from app.engines.torch_files import TORCH_FILES, download_file, pipeline_file
-from app.errors import ModelUnavailable
+from app.models.torchaudio_weights import TORCH_FILES, download_file, pipeline_file
 
 logger = logging.getLogger(__name__)
 
