@@ -17,6 +17,8 @@ from app.engines.host_memory import machine_memory
 from app.engines.loader import LoadedEngines, release_memory
 from app.engines.pool import Pool
 from app.engines.reaper import IdleReaper
+from app.health.ledger import Ledger, Part
+from app.health.preloader import Preloader, expected_parts, load_part
 from app.model_settings import (
     NOTHING,
     check_chosen,
@@ -33,8 +35,6 @@ from app.models.model_files import WHISPER_FILES
 from app.models.subject import Subject
 from app.models.whisper_abilities import read_abilities
 from app.options.languages import LANGUAGES
-from app.preloading import Preloader, expected_parts, load_part
-from app.readiness import Ledger, Part
 from app.settings import Settings
 
 GIGABYTE = 1_000_000_000

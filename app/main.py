@@ -28,9 +28,9 @@ from app.audio.decoder import Decoder
 from app.devices import DevicePlan
 from app.engines import Engines
 from app.engines.gpu import gpu_memory
+from app.health.ledger import Ledger
+from app.health.self_check import SelfCheck
 from app.pipeline import Pipeline
-from app.readiness import Ledger
-from app.self_check import SelfCheck
 from app.settings import Settings
 from app.work.places import UploadsPerClient
 from app.work.upload_store import Spool

@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 
 from app.api.uploads import UploadLimits
 from app.audio.decoder import Decoder
+from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import PoolEntry
 from app.pipeline import Pipeline
-from app.readiness import Ledger
 from app.work.places import UploadsPerClient
 from app.work.upload_store import Spool
 from app.work.worker import Worker

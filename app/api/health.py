@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 import app
 from app.api.answers import HealthAnswer
 from app.api.dependencies import Services, ServicesDep
+from app.health.ledger import Report
 from app.models.loaded_model import PoolEntry
-from app.readiness import Report
 from app.work.worker import WorkerStats
 
 USABLE = frozenset({"healthy", "degraded"})

@@ -6,8 +6,8 @@ import time
 from app.assembly import build_engine_room
 from app.engines import SpeakerBounds, TranscriptionRequest
 from app.errors import EngineFailed
-from app.preloading import load_part
-from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
+from app.health.preloader import load_part
+from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.settings import Settings
 from app.transcript import Segment
 from app.work.worker import Worker

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from app.api.health import USABLE
 from app.api.metrics import Metrics, Sources
-from app.readiness import Status
+from app.health.ledger import Status
 from app.settings import Settings
 from app.work.worker import WorkerStats
 from tools.docs.documents import documents

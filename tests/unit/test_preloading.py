@@ -13,11 +13,11 @@ import pytest
 from app.assembly import build_catalogue, build_engine_room, preloaded_language
 from app.devices import ImplausibleSettings
 from app.errors import ModelUnavailable
+from app.health.ledger import Ledger, Part
+from app.health.preloader import Preloader, load_part
 from app.models.catalogue import Catalogue
 from app.models.subject import Subject
 from app.prefetch import prefetch
-from app.preloading import Preloader, load_part
-from app.readiness import Ledger, Part
 from app.settings import Settings
 
 MODEL = Catalogue().resolve("demo")

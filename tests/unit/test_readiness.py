@@ -6,10 +6,10 @@ import pytest
 
 from app.api.health import health_body
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
+from app.health.ledger import Ledger, Part, Report
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import EngineKey, PoolEntry
 from app.models.subject import Subject
-from app.readiness import Ledger, Part, Report
 from app.work.worker import WorkerStats
 
 MODEL = Catalogue().resolve("demo")

@@ -11,10 +11,10 @@ import pytest
 
 from app.checkpoint import Checkpoint
 from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
+from app.health.ledger import Ledger, Part
+from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.models.catalogue import Catalogue
 from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
-from app.readiness import Ledger, Part
-from app.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.work.worker import Worker
 from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines

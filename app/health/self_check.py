@@ -13,8 +13,8 @@ from app.checkpoint import Checkpoint
 from app.engines import Engines, SpeakerBounds, TranscriptionRequest
 from app.engines.guarded import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
+from app.health.ledger import Ledger
 from app.models.subject import ALIGNMENT, DIARIZATION, Subject
-from app.readiness import Ledger
 from app.transcript import Seconds, Segment
 from app.work.worker import Worker
 

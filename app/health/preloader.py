@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from app.engines import Engines
 from app.errors import AsrError, ModelUnavailable, Unavailable
+from app.health.ledger import Ledger, Part
 from app.models.catalogue import Catalogue, ModelSpec, is_directory_source
 from app.models.subject import ALIGNMENT, DIARIZATION, Subject, aligner_of, diarizer_of, transcriber_of
-from app.readiness import Ledger, Part
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
