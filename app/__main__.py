@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 
-from app.devices import ImplausibleSettings
+from app.engines.platform.device_plan import ImplausibleSettings
 from app.logs import configure_logging
 from app.setting_values import split_list
 from app.settings import Settings, misspelt_names, read_settings

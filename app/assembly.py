@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from app.devices import (
+from app.engines.lending.idle_unloader import IdleReaper
+from app.engines.lending.lender import LoadedEngines, release_memory
+from app.engines.lending.loader import EngineLoader, EngineSettings
+from app.engines.lending.pool import Pool
+from app.engines.platform.allocator import machine_memory
+from app.engines.platform.device_plan import (
     DevicePlan,
     ImplausibleSettings,
     embedding_windows,
     plan_devices,
     segmentation_windows,
 )
-from app.engines.engine_loader import EngineLoader, EngineSettings
-from app.engines.gpu import gpu_is_usable, gpu_size
-from app.engines.host_memory import machine_memory
-from app.engines.loader import LoadedEngines, release_memory
-from app.engines.pool import Pool
-from app.engines.reaper import IdleReaper
+from app.engines.platform.gpu import gpu_is_usable, gpu_size
 from app.health.ledger import Ledger, Part
 from app.health.preloader import Preloader, expected_parts, load_part
 from app.model_settings import (

@@ -25,9 +25,9 @@ from app.api.server_timing import ServerTimingMiddleware
 from app.api.uploads import UploadLimits
 from app.assembly import EngineRoom, build_engine_room
 from app.audio.decoder import Decoder
-from app.devices import DevicePlan
-from app.engines import Engines
-from app.engines.gpu import gpu_memory
+from app.engines.interfaces import Engines
+from app.engines.platform.device_plan import DevicePlan
+from app.engines.platform.gpu import gpu_memory
 from app.health.ledger import Ledger
 from app.health.self_check import SelfCheck
 from app.pipeline import Pipeline

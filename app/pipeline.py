@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines import Engines, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import Engines, SpeakerBounds, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
 from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from app.assembly import build_catalogue, build_loader, build_plan
-from app.engines.engine_loader import EngineLoader
+from app.engines.lending.loader import EngineLoader
 from app.errors import AsrError
 from app.model_settings import read_languages
 from app.models.catalogue import Catalogue, ModelSpec, shown_source

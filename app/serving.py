@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.api.dependencies import Services
-from app.engines.host_memory import keep_working_memory
+from app.engines.platform.allocator import keep_working_memory
 from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings

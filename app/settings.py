@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from app.devices import ImplausibleSettings
+from app.engines.platform.device_plan import ImplausibleSettings
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.options.fields import Switch
 from app.setting_names import misspelt_lines, misspelt_variables

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.audio.ffmpeg import find_ffmpeg
-from app.devices import ImplausibleSettings
+from app.engines.platform.device_plan import ImplausibleSettings
 
 CPU_INFO = Path("/proc/cpuinfo")
 _FFMPEG_SECONDS = 30

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.audio.waveform import amplitudes
-from app.engines.acoustic import AcousticModel, HuggingFaceModel, Vocabulary
-from app.engines.precision import number_format
-from app.engines.sentences import ABBREVIATIONS
-from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.alignment.acoustic_models import AcousticModel, HuggingFaceModel, Vocabulary
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.alignment.sentences import ABBREVIATIONS
+from app.engines.platform.precision import number_format
 from app.transcript import Segment
 from benchmarks.full_size import letter_ids, wav2vec2
 from benchmarks.pairs import Comparison, compare

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from app.audio.waveform import Waveform
-from app.engines import SpeakerBounds
-from app.engines.diarization_stages import DiarizationStages
-from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.stages import DiarizationStages
+from app.engines.interfaces import SpeakerBounds
 from app.transcript import Diarization
 from benchmarks.full_size import diarization_pipeline
 from benchmarks.pairs import Comparison, compare

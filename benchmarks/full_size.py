@@ -45,7 +45,7 @@ def diarization_pipeline(folder: Path, batch_size: int = 32) -> Any:
     The network's normalisation is set from a few seconds of the meeting, so that its output is as varied as
     a trained one's. The PLDA, made in `folder`, is the identity.
     """
-    from app.engines.third_party import pyannote_diarization
+    from app.engines.platform.libraries import pyannote_diarization
 
     pipeline = pyannote_diarization.SpeakerDiarization(
         segmentation=str(DEMO / "diarization" / "segmentation"),

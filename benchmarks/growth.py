@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
-from app.engines import SpeakerBounds
-from app.engines.pyannote import PyannoteDiarizer, named
-from app.engines.voiceprints import Windows
-from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.diarization.diarizer import PyannoteDiarizer, named
+from app.engines.diarization.embeddings import Windows
+from app.engines.interfaces import SpeakerBounds
 from app.formats import FORMATS, CueLayout
 from app.speakers import assign_speakers
 from app.transcript import Transcript

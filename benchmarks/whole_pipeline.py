@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 
 from app.audio.waveform import Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.devices import CPU_BATCH_SIZE, GPU_BATCH_SIZE, embedding_windows, segmentation_windows
-from app.engines.acoustic import HuggingFaceModel, Vocabulary
-from app.engines.diarization_stages import DiarizationStages
-from app.engines.precision import number_format
-from app.engines.pyannote import PyannoteDiarizer
-from app.engines.wav2vec2 import Wav2Vec2Aligner
-from app.engines.whisper import WhisperTranscriber
+from app.engines.alignment.acoustic_models import HuggingFaceModel, Vocabulary
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.diarization.diarizer import PyannoteDiarizer
+from app.engines.diarization.stages import DiarizationStages
+from app.engines.platform.device_plan import (
+    CPU_BATCH_SIZE,
+    GPU_BATCH_SIZE,
+    embedding_windows,
+    segmentation_windows,
+)
+from app.engines.platform.precision import number_format
+from app.engines.whisper.transcriber import WhisperTranscriber
 from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions
 from app.pipeline import Pipeline, Run

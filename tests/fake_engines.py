@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.pool import Pool
+from app.engines.interfaces import SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.lending.pool import Pool
 from app.models.catalogue import ModelSpec
 from app.models.loaded_model import EngineKey, Expect, Loaded
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word

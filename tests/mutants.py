@@ -27,21 +27,21 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "speakers swapped",
-        "app/engines/pyannote.py",
+        "app/engines/diarization/diarizer.py",
         "for place, voice in enumerate(order)}",
         "for place, voice in enumerate(reversed(order))}",
         ("tests/engines/test_pyannote.py", "-k", "labels_count_people"),
     ),
     Mutant(
         "times shifted by 0.3 s",
-        "app/engines/wav2vec2.py",
+        "app/engines/alignment/aligner.py",
         "* seconds_per_frame + segment.start, 3)",
         "* seconds_per_frame + segment.start + 0.3, 3)",
         ("tests/engines/test_wav2vec2.py",),
     ),
     Mutant(
         "last segment dropped",
-        "app/engines/whisper.py",
+        "app/engines/whisper/transcriber.py",
         "tuple(segment for segment in segments if segment.text)",
         "tuple(segment for segment in segments if segment.text)[:-1]",
         ("tests/engines/test_whisper.py",),
@@ -62,14 +62,14 @@ MUTANTS = (
     ),
     Mutant(
         "num_speakers ignored by the engine",
-        "app/engines/pyannote.py",
+        "app/engines/diarization/diarizer.py",
         "self.stages.run(waveform, speakers, checkpoint)",
         "self.stages.run(waveform, SpeakerBounds(), checkpoint)",
         ("tests/engines/test_pyannote.py", "-k", "two_people_asked_for"),
     ),
     Mutant(
         "overlapping instead of exclusive turns",
-        "app/engines/pyannote.py",
+        "app/engines/diarization/diarizer.py",
         "turns=_turns(tracks.exclusive, names)",
         "turns=_turns(tracks.overlapping, names)",
         ("tests/engines/test_pyannote.py", "-k", "one_person_at_a_time"),

@@ -12,7 +12,7 @@ from app.api.submission import Submission
 from app.audio.decoder import Decoder
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.host_memory import return_freed_memory
+from app.engines.platform.allocator import return_freed_memory
 from app.pipeline import Run
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.engines.memory import is_out_of_memory
+from app.engines.lending.memory_policy import is_out_of_memory
 from app.errors import AsrError, EngineFailed
 
 

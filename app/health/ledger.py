@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from app.engines.memory import is_device_lost, is_out_of_memory
+from app.engines.lending.memory_policy import is_device_lost, is_out_of_memory
 from app.errors import AsrError
 from app.models.subject import DIARIZATION, Subject
 from app.transcript import Seconds

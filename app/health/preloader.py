@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.engines import Engines
+from app.engines.interfaces import Engines
 from app.errors import AsrError, ModelUnavailable, Unavailable
 from app.health.ledger import Ledger, Part
 from app.models.catalogue import Catalogue, ModelSpec, is_directory_source

@@ -10,8 +10,8 @@ from pathlib import Path
 from app.audio.decoder import Decoder
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines import Engines, SpeakerBounds, TranscriptionRequest
-from app.engines.guarded import is_of_the_engine
+from app.engines.interfaces import Engines, SpeakerBounds, TranscriptionRequest
+from app.engines.lending.guard import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
 from app.health.ledger import Ledger
 from app.models.subject import ALIGNMENT, DIARIZATION, Subject

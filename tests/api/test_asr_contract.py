@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from app.engines import Transcription
+from app.engines.interfaces import Transcription
 from app.formats import FORMATS
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone

@@ -12,11 +12,11 @@ import soundfile
 import torch
 
 from app.audio.waveform import Waveform
-from app.engines import Transcription, TranscriptionRequest
-from app.engines.pyannote import PyannoteDiarizer
-from app.engines.sentences import ABBREVIATIONS
-from app.engines.wav2vec2 import Wav2Vec2Aligner
-from app.engines.whisper import WhisperTranscriber
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.alignment.sentences import ABBREVIATIONS
+from app.engines.diarization.diarizer import PyannoteDiarizer
+from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.whisper.transcriber import WhisperTranscriber
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "app" / "demo"

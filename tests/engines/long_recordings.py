@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.audio.waveform import Waveform
-from app.engines.activity import Activity
+from app.engines.diarization.speaker_activity import Activity
 
 
 def voices_of_a_long_meeting(

@@ -5,7 +5,7 @@ import torch
 import torchaudio
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-from app.engines.acoustic import AcousticModel, HuggingFaceModel, TorchaudioModel, emissions
+from app.engines.alignment.acoustic_models import AcousticModel, HuggingFaceModel, TorchaudioModel, emissions
 
 LENGTHS = (16000, 9000, 12345, 400, 100)
 CONVOLUTIONS = [(16, 10, 5), (16, 8, 4), (16, 4, 2)]

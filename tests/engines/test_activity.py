@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from app.engines.activity import Activity
+from app.engines.diarization.speaker_activity import Activity
 
 STATES = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=20), elements=st.integers(0, 1))
 

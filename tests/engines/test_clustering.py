@@ -7,8 +7,8 @@ import pytest
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from app.engines.activity import Activity
-from app.engines.clustering import WINDOWS, Bounds, clear_voices, cluster_voices
+from app.engines.diarization.clustering import WINDOWS, Bounds, clear_voices, cluster_voices
+from app.engines.diarization.speaker_activity import Activity
 from tests.engines.conftest import DEMO, recordings, samples_of
 from tests.engines.long_recordings import voices_of_a_long_meeting
 

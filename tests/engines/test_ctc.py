@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.engines.ctc import WILDCARD, align_characters
+from app.engines.alignment.forced_alignment import WILDCARD, align_characters
 
 BLANK = 0
 VOCABULARY = 5

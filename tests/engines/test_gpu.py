@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from app.engines import SpeakerBounds, TranscriptionRequest
-from app.engines.pyannote import PyannoteDiarizer
-from app.engines.wav2vec2 import Wav2Vec2Aligner
-from app.engines.whisper import WhisperTranscriber
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.diarization.diarizer import PyannoteDiarizer
+from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
+from app.engines.whisper.transcriber import WhisperTranscriber
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of
 from tests.engines.test_wav2vec2 import Heard, aligned_words
 

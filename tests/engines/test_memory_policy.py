@@ -15,9 +15,9 @@ from app.assembly import (
     build_plan,
     memory_budgets,
 )
-from app.engines import TranscriptionRequest
-from app.engines.host_memory import machine_memory
-from app.engines.memory import is_out_of_memory, run_with_memory_policy
+from app.engines.interfaces import TranscriptionRequest
+from app.engines.lending.memory_policy import is_out_of_memory, run_with_memory_policy
+from app.engines.platform.allocator import machine_memory
 from app.errors import OutOfMemory
 from app.settings import Settings
 

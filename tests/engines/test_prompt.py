@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engines.prompt import PROMPT_TOKENS, fit_prompts
+from app.engines.whisper.prompt import PROMPT_TOKENS, fit_prompts
 
 
 class Words:

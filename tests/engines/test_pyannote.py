@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.engines import SpeakerBounds
-from app.engines.pyannote import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
+from app.engines.interfaces import SpeakerBounds
 from app.errors import ClientLeft
 from app.transcript import Diarization, Turn
 from tests.engines.conftest import load_diarizer, nothing, recordings, samples_of, truth_of

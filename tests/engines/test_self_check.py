@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from app.assembly import build_engine_room
-from app.engines import SpeakerBounds, TranscriptionRequest
+from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
 from app.errors import EngineFailed
 from app.health.preloader import load_part
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck

@@ -9,7 +9,7 @@ from pyannote.audio.pipelines.utils import SpeakerDiarizationMixin
 from pyannote.audio.utils.signal import binarize
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from app.engines.speaker_frames import (
+from app.engines.diarization.aggregation import (
     Timeline,
     binarized,
     loudest,

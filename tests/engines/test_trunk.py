@@ -6,9 +6,9 @@ import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
 from app.audio.waveform import amplitudes
-from app.engines.activity import Activity
-from app.engines.trunk import split
-from app.engines.voiceprints import VoiceprintExtractor, Windows
+from app.engines.diarization.embedding_network import split
+from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
+from app.engines.diarization.speaker_activity import Activity
 
 NETWORKS = {"WeSpeaker": WeSpeakerResNet34, "x-vector": lambda: XVectorMFCC(dimension=64)}
 SAMPLES, FRAMES = 32000, 100

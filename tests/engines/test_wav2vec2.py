@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.audio.waveform import amplitudes
-from app.engines import Transcription
-from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.alignment.aligner import Wav2Vec2Aligner
+from app.engines.interfaces import Transcription
 from app.errors import ClientLeft
 from app.transcript import Segment, Word
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of, truth_of

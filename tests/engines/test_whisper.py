@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from app.assembly import build_loader, build_plan
-from app.engines import Transcription, TranscriptionRequest
-from app.engines.third_party import whisperx_asr
-from app.engines.voice_activity import VoiceActivity
-from app.engines.whisper import Scope, WhisperTranscriber
-from app.engines.whisper_model import WhisperModel
+from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.platform.libraries import whisperx_asr
+from app.engines.whisper.model import WhisperModel
+from app.engines.whisper.transcriber import Scope, WhisperTranscriber
+from app.engines.whisper.voice_activity import VoiceActivity
 from app.errors import BadParameter, ClientLeft
 from app.models.catalogue import Abilities, ModelSpec
 from app.settings import Settings

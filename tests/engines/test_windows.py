@@ -6,9 +6,9 @@ import torch
 from pyannote.audio import Inference
 
 from app.audio.waveform import Waveform, amplitudes
-from app.engines.pyannote import PyannoteDiarizer
-from app.engines.voice_activity import VoiceActivity
-from app.engines.windows import window_scores
+from app.engines.diarization.diarizer import PyannoteDiarizer
+from app.engines.sliding_windows import window_scores
+from app.engines.whisper.voice_activity import VoiceActivity
 from app.errors import ClientLeft
 from tests.engines.conftest import nothing, recordings, samples_of
 

@@ -5,9 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from app.engines.ctc import WILDCARD
-from app.engines.sentences import SentenceSplitter
-from app.engines.wording import LANGUAGES_WITHOUT_SPACES, PlacedText, sentences_of, unplaced_words, wording_of
+from app.engines.alignment.forced_alignment import WILDCARD
+from app.engines.alignment.sentences import SentenceSplitter
+from app.engines.alignment.words import (
+    LANGUAGES_WITHOUT_SPACES,
+    PlacedText,
+    sentences_of,
+    unplaced_words,
+    wording_of,
+)
 from app.transcript import Segment, Word
 
 VOCABULARY = {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4, ".": 5, "ä": 6}

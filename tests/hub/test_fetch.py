@@ -16,8 +16,8 @@ import httpx
 import pytest
 import requests
 
-from app.devices import DevicePlan
-from app.engines.engine_loader import EngineLoader, EngineSettings
+from app.engines.lending.loader import EngineLoader, EngineSettings
+from app.engines.platform.device_plan import DevicePlan
 from app.errors import ModelUnavailable
 from app.models.catalogue import ModelSpec
 from app.models.damaged_files import DamagedFiles

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import BAD_SETTINGS, main
-from app.devices import ImplausibleSettings
+from app.engines.platform.device_plan import ImplausibleSettings
 from app.settings import Settings, misspelt_names
 from app.start_checks import check_address, check_cache, check_processor
 from tests.service import ROOT

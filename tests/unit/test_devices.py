@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.devices import (
+from app.engines.platform.device_plan import (
     DevicePlan,
     ImplausibleSettings,
     embedding_windows,

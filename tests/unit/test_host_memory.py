@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.host_memory import keep_working_memory, machine_memory, return_freed_memory
+from app.engines.platform.allocator import keep_working_memory, machine_memory, return_freed_memory
 from tests.memory import resident_megabytes
 from tests.service import ROOT
 

@@ -40,7 +40,7 @@ LAYERS = [
         "app.audio.wave_header",
         "app.audio.file_signature",
         "app.audio.sample_buffer",
-        "app.devices",
+        "app.engines.platform.device_plan",
     ],
     ["app.engines"],
     [

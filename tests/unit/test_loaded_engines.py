@@ -13,10 +13,10 @@ import pytest
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.devices import DevicePlan
-from app.engines import SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.loader import LoadedEngines
-from app.engines.pool import Pool
+from app.engines.interfaces import SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.lending.lender import LoadedEngines
+from app.engines.lending.pool import Pool
+from app.engines.platform.device_plan import DevicePlan
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.models.catalogue import Catalogue, ModelSpec
 from app.models.loaded_model import Expect, Loaded

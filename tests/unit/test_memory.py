@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engines.memory import (
+from app.engines.lending.memory_policy import (
     is_device_lost,
     is_out_of_memory,
     load_with_memory_policy,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.checkpoint import Checkpoint
-from app.engines import Aligner, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
-from app.engines.guarded import is_of_the_engine
+from app.engines.interfaces import Aligner, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.lending.guard import is_of_the_engine
 from app.errors import (
     AsrError,
     ClientLeft,

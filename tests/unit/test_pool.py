@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.engines.pool import Pool
+from app.engines.lending.pool import Pool
 from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
 from app.models.loaded_model import EngineKey, Expect, Loaded
 

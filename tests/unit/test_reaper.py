@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from app.engines.loader import release_memory
-from app.engines.pool import Pool
-from app.engines.reaper import IdleReaper
+from app.engines.lending.idle_unloader import IdleReaper
+from app.engines.lending.lender import release_memory
+from app.engines.lending.pool import Pool
 from app.models.loaded_model import EngineKey, Loaded
 from tests.memory import resident_megabytes
 

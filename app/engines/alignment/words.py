@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.ctc import WILDCARD
+from app.engines.alignment.forced_alignment import WILDCARD
 from app.transcript import Seconds, Segment, Word
 
 LANGUAGES_WITHOUT_SPACES = frozenset({"ja", "yue", "zh"})

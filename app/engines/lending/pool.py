@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app.checkpoint import Checkpoint
-from app.engines.shelf import Entry, Shelf, State
+from app.engines.lending.pool_entries import Entry, Shelf, State
 from app.errors import ModelUnavailable, OutOfMemory
 from app.logs import in_this_context
 from app.models.loaded_model import EngineKey, Expect, Loaded, PoolEntry

@@ -15,9 +15,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from app.engines.activity import Activity
-from app.engines.host_memory import return_freed_memory
-from app.engines.third_party import pyannote_clustering, pyannote_core, pyannote_vbx
+from app.engines.diarization.speaker_activity import Activity
+from app.engines.platform.allocator import return_freed_memory
+from app.engines.platform.libraries import pyannote_clustering, pyannote_core, pyannote_vbx
 
 PAIRWISE_LIMIT = 6000
 """Voice vectors (some 70 minutes of talk) up to which all pairs are compared, twice 144 MB of distances."""

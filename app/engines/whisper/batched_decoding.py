@@ -9,8 +9,8 @@ import torch
 
 from app.audio.waveform import Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines.third_party import whisper_tokenizer, whisper_transcribe, whisperx_asr
-from app.engines.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
+from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe, whisperx_asr
+from app.engines.whisper.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
 
 
 class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 import threading
 
-from app.engines.pool import Pool
+from app.engines.lending.pool import Pool
 from app.transcript import Seconds
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engines.third_party import whisperx_asr
+from app.engines.platform.libraries import whisperx_asr
 
 
 class WhisperModel(whisperx_asr.WhisperModel):  # type: ignore[misc]

@@ -15,12 +15,10 @@ from torch import Tensor
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines.acoustic import AcousticModel, Vocabulary, emissions, load_acoustic
-from app.engines.ctc import align_characters
-from app.engines.failures import translated
-from app.engines.precision import number_format
-from app.engines.sentences import SentenceSplitter
-from app.engines.wording import (
+from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic
+from app.engines.alignment.forced_alignment import align_characters
+from app.engines.alignment.sentences import SentenceSplitter
+from app.engines.alignment.words import (
     LANGUAGES_WITHOUT_SPACES,
     PlacedText,
     Wording,
@@ -28,6 +26,8 @@ from app.engines.wording import (
     unplaced_words,
     wording_of,
 )
+from app.engines.failures import translated
+from app.engines.platform.precision import number_format
 from app.transcript import Segment
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.engines.third_party import pyannote_wespeaker, pyannote_xvector
+from app.engines.platform.libraries import pyannote_wespeaker, pyannote_xvector
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.devices import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
-from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
-from app.engines.engine_libraries import import_engine_libraries
-from app.engines.memory import is_out_of_memory
+from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.lending.memory_policy import is_out_of_memory
+from app.engines.platform.device_plan import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
+from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
 from app.models.catalogue import ModelSpec, is_directory_source, shown_source
 from app.models.fetcher import ModelFetcher
@@ -74,7 +74,7 @@ class EngineLoader:
         size = int(size_on_disk(source / "model.bin") * _BYTES_PER_STORED_FLOAT16.get(compute_type, 1.0))
         expect(size)
         with self._load_errors(model.name, model.source, source):
-            from app.engines.whisper import Scope, WhisperTranscriber
+            from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 
             engine = WhisperTranscriber.load(
                 source,
@@ -105,7 +105,7 @@ class EngineLoader:
         size = size_on_disk(on_disk)
         expect(size)
         with self._load_errors(name, source, on_disk):
-            from app.engines.wav2vec2 import Wav2Vec2Aligner
+            from app.engines.alignment.aligner import Wav2Vec2Aligner
 
             engine = Wav2Vec2Aligner.load(
                 place,
@@ -130,7 +130,7 @@ class EngineLoader:
         size = size_on_disk(directory)
         expect(size)
         with self._load_errors(name, source, directory):
-            from app.engines.pyannote import PyannoteDiarizer
+            from app.engines.diarization.diarizer import PyannoteDiarizer
 
             engine = PyannoteDiarizer.load(
                 directory,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.activity import Activity
+from app.engines.diarization.speaker_activity import Activity
 
 BLOCK = 512
 """Windows worked on at once where a step needs temporary arrays."""

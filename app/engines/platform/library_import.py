@@ -28,7 +28,11 @@ _KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 _KEPT_KERNELS = 64
 _SPINS = 1000
 """How often a thread of OpenMP looks for the others before it sleeps: some ten microseconds."""
-_ENGINES = ("app.engines.whisper", "app.engines.wav2vec2", "app.engines.pyannote")
+_ENGINES = (
+    "app.engines.whisper.transcriber",
+    "app.engines.alignment.aligner",
+    "app.engines.diarization.diarizer",
+)
 
 
 def import_engine_libraries() -> None:

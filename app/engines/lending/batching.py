@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from app.engines import Aligner, Diarizer, Transcriber
+from app.engines.interfaces import Aligner, Diarizer, Transcriber
 
 
 class BatchedTranscriber(Transcriber, Protocol):

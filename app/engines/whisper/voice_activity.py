@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.devices import segmentation_windows
-from app.engines.third_party import pyannote_audio, pyannote_core, whisperx_vads
-from app.engines.windows import window_scores
+from app.engines.platform.device_plan import segmentation_windows
+from app.engines.platform.libraries import pyannote_audio, pyannote_core, whisperx_vads
+from app.engines.sliding_windows import window_scores
 
 ONSET = 0.5
 OFFSET = 0.363

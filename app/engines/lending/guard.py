@@ -7,8 +7,15 @@ from typing import Generic, TypeAlias, TypeVar
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.engines import Aligner, Diarizer, SpeakerBounds, Transcriber, Transcription, TranscriptionRequest
-from app.engines.memory import run_with_memory_policy
+from app.engines.interfaces import (
+    Aligner,
+    Diarizer,
+    SpeakerBounds,
+    Transcriber,
+    Transcription,
+    TranscriptionRequest,
+)
+from app.engines.lending.memory_policy import run_with_memory_policy
 from app.errors import AsrError, EngineFailed, OutOfMemory, StageCancelled
 from app.transcript import Diarization, LanguageGuess, Segment
 

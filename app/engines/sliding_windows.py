@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines.third_party import pyannote_core
+from app.engines.platform.libraries import pyannote_core
 
 
 def window_scores(

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from app.audio.waveform import Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines.activity import Activity
-from app.engines.trunk import SplitNetwork
+from app.engines.diarization.embedding_network import SplitNetwork
+from app.engines.diarization.speaker_activity import Activity
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines import SpeakerBounds
-from app.engines.diarization_stages import DiarizationStages, SpeakerTracks, Track
+from app.engines.diarization.stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
-from app.engines.precision import number_format
-from app.engines.third_party import pyannote_audio
+from app.engines.interfaces import SpeakerBounds
+from app.engines.platform.libraries import pyannote_audio
+from app.engines.platform.precision import number_format
 from app.transcript import Diarization, Turn
 
 _STAGE = "diarization"

@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines import SpeakerBounds
-from app.engines.activity import Activity
-from app.engines.clustering import Bounds, Voices, cluster_voices
-from app.engines.host_memory import return_freed_memory
-from app.engines.speaker_frames import (
+from app.engines.diarization.aggregation import (
     Timeline,
     binarized,
     loudest,
@@ -24,10 +20,14 @@ from app.engines.speaker_frames import (
     speaker_activations,
     speaker_counts,
 )
-from app.engines.third_party import pyannote_audio, pyannote_diarization, pyannote_verification
-from app.engines.trunk import split
-from app.engines.voiceprints import VoiceprintExtractor, Windows
-from app.engines.windows import window_scores
+from app.engines.diarization.clustering import Bounds, Voices, cluster_voices
+from app.engines.diarization.embedding_network import split
+from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
+from app.engines.diarization.speaker_activity import Activity
+from app.engines.interfaces import SpeakerBounds
+from app.engines.platform.allocator import return_freed_memory
+from app.engines.platform.libraries import pyannote_audio, pyannote_diarization, pyannote_verification
+from app.engines.sliding_windows import window_scores
 
 Track: TypeAlias = tuple[float, float, int]
 """Start and end in seconds, and the voice's row in the centroids."""

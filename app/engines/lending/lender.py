@@ -6,14 +6,14 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from app.checkpoint import Checkpoint
-from app.devices import CPU_BATCH_SIZE, DevicePlan
-from app.engines import Aligner, Diarizer, Transcriber
-from app.engines.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
-from app.engines.gpu import release_cached_memory, release_scarce_memory
-from app.engines.guarded import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
-from app.engines.host_memory import return_freed_memory
-from app.engines.memory import load_with_memory_policy
-from app.engines.pool import Pool
+from app.engines.interfaces import Aligner, Diarizer, Transcriber
+from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.lending.guard import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
+from app.engines.lending.memory_policy import load_with_memory_policy
+from app.engines.lending.pool import Pool
+from app.engines.platform.allocator import return_freed_memory
+from app.engines.platform.device_plan import CPU_BATCH_SIZE, DevicePlan
+from app.engines.platform.gpu import release_cached_memory, release_scarce_memory
 from app.errors import OutOfMemory
 from app.models.catalogue import Catalogue, ModelSpec
 from app.models.loaded_model import Expect, Loaded

@@ -10,15 +10,15 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines import Transcription, TranscriptionRequest
 from app.engines.failures import translated
-from app.engines.host_memory import return_freed_memory
-from app.engines.prompt import fit_prompts
-from app.engines.spoken_language import guess_language
-from app.engines.third_party import whisper_tokenizer, whisper_transcribe
-from app.engines.voice_activity import Chunk, VoiceActivity
-from app.engines.whisper_model import WhisperModel
-from app.engines.whisper_request import RequestPipeline
+from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.platform.allocator import return_freed_memory
+from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe
+from app.engines.whisper.batched_decoding import RequestPipeline
+from app.engines.whisper.language_detection import guess_language
+from app.engines.whisper.model import WhisperModel
+from app.engines.whisper.prompt import fit_prompts
+from app.engines.whisper.voice_activity import Chunk, VoiceActivity
 from app.models.catalogue import Abilities
 from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess, Segment

@@ -8,8 +8,8 @@ from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
 from app.checkpoint import Checkpoint
-from app.engines.third_party import whisperx_asr
-from app.engines.voice_activity import Chunk
+from app.engines.platform.libraries import whisperx_asr
+from app.engines.whisper.voice_activity import Chunk
 from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess
 
