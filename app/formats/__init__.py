@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.formats import json_format, srt, text, tsv, vtt
+from app.formats import json_format, srt, tsv, vtt
+from app.formats import txt as text
+from app.formats.content_disposition import content_disposition
 from app.formats.cues import CueLayout
-from app.formats.filename import content_disposition
 from app.transcript import Transcript
 
 __all__ = ["FORMATS", "CueLayout", "Format", "content_disposition"]

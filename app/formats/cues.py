@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from unicodedata import east_asian_width
 
-from app.formats.atoms import Atom, atoms
 from app.formats.direction import RIGHT_TO_LEFT_MARK, reads_right_to_left
-from app.formats.plain_text import plain_segment, right_to_left_speaker_mark, speaker_mark
+from app.formats.line_breaking import Room, cut, wrap
+from app.formats.sanitize import plain_segment, right_to_left_speaker_mark, speaker_mark
+from app.formats.text_units import Atom, atoms
 from app.formats.timestamps import milliseconds
-from app.formats.wrapping import Room, cut, wrap
 from app.transcript import Seconds, Segment, Transcript
 
 _SHORTEST = 800

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.formats import text
+from app.formats import txt as text
 from app.formats.cues import CueLayout
-from app.formats.plain_text import encodable
+from app.formats.sanitize import encodable
 from app.transcript import Segment, Transcript, Word
 
 

@@ -1,7 +1,7 @@
 """Tab-separated values (.tsv): start, end, text, speaker; times in whole milliseconds."""
 
 from app.formats.cues import CueLayout
-from app.formats.plain_text import plain_line
+from app.formats.sanitize import plain_line
 from app.formats.timestamps import milliseconds
 from app.transcript import Segment, Transcript
 

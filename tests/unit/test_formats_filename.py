@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.formats.filename import content_disposition, download_name
+from app.formats.content_disposition import content_disposition, download_name
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.formats import FORMATS, CueLayout
 from app.formats.cues import cues
-from app.formats.plain_text import plain_line
+from app.formats.sanitize import plain_line
 from app.formats.timestamps import milliseconds
 from app.transcript import Segment, Transcript, Word
 

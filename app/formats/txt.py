@@ -2,7 +2,7 @@
 
 from app.formats.cues import CueLayout
 from app.formats.direction import reads_right_to_left, right_to_left
-from app.formats.plain_text import plain_line, right_to_left_speaker_mark, speaker_mark
+from app.formats.sanitize import plain_line, right_to_left_speaker_mark, speaker_mark
 from app.transcript import Segment, Transcript
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from app.formats.atoms import Atom
+from app.formats.text_units import Atom
 from app.transcript import Seconds
 
 _LONG_PAUSE: Seconds = 3.0
