@@ -9,20 +9,21 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import asr, docs, health, languages, models
-from app.api.access_log import AccessLog
-from app.api.auth import RequireKey
-from app.api.cross_site import RefuseCrossSite
 from app.api.dependencies import Services
-from app.api.disconnect import CancelOnDisconnect
 from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
-from app.api.lingering_close import LingeringClose
+from app.api.intake.receive_upload import UploadLimits
 from app.api.metrics import LoadedModel, Metrics, Sources
+from app.api.middleware.access_log import AccessLog
+from app.api.middleware.api_key import RequireKey
+from app.api.middleware.cross_site import RefuseCrossSite
+from app.api.middleware.disconnect import CancelOnDisconnect
+from app.api.middleware.lingering_close import LingeringClose
+from app.api.middleware.paths import CleanPath, HeadAsGet, Paths
+from app.api.middleware.request_id import RequestIdMiddleware
+from app.api.middleware.server_timing import ServerTimingMiddleware
 from app.api.openapi import API_INFO, install_openapi
-from app.api.paths import CleanPath, HeadAsGet, Paths
-from app.api.request_id import RequestIdMiddleware
-from app.api.server_timing import ServerTimingMiddleware
-from app.api.uploads import UploadLimits
+from app.api.routes import asr, docs, health, models
+from app.api.routes import detect_language as languages
 from app.assembly import EngineRoom, build_engine_room
 from app.audio.decoder import Decoder
 from app.engines.interfaces import Engines

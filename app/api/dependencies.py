@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.api.uploads import UploadLimits
+from app.api.intake.receive_upload import UploadLimits
 from app.audio.decoder import Decoder
 from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue

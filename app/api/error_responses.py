@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.api.paths import Paths
+from app.api.middleware.paths import Paths
 from app.api.request_record import record_of
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import errors
-from app.api.answers import ErrorAnswer
 from app.api.error_responses import status_of
+from app.api.schemas import ErrorAnswer
 from app.options.parsing import AsrOptions
 
 API_INFO: Mapping[str, Any] = {

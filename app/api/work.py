@@ -6,9 +6,9 @@ from typing import TypeVar
 from fastapi import Request
 
 from app.api.dependencies import Services
+from app.api.intake.submission import Submission
+from app.api.middleware.server_timing import record_stages
 from app.api.request_record import record_of
-from app.api.server_timing import record_stages
-from app.api.submission import Submission
 from app.audio.decoder import Decoder
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint

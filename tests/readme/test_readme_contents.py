@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 from starlette.requests import Request
 
-from app.api.health import USABLE
 from app.api.metrics import Metrics, Sources
+from app.api.routes.health import USABLE
 from app.health.ledger import Status
 from app.settings import Settings
 from app.work.worker import WorkerStats

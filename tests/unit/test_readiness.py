@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.api.health import health_body
+from app.api.routes.health import health_body
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.health.ledger import Ledger, Part, Report
 from app.models.catalogue import Catalogue

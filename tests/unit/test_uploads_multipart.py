@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.api.multipart_form import Event, Field, FieldLimits, FileBegin, FileData, MultipartForm
+from app.api.intake.multipart import Event, Field, FieldLimits, FileBegin, FileData, MultipartForm
 from app.errors import BadRequest
 
 FILES = frozenset({"audio_file"})

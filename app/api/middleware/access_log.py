@@ -7,9 +7,9 @@ import time
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.client_identity import client_of
+from app.api.intake.client_identity import client_of
 from app.api.metrics import Metrics
-from app.api.paths import Paths
+from app.api.middleware.paths import Paths
 from app.api.request_record import RequestRecord, record_of_scope
 from app.errors import ClientLeft
 from app.logs import FIELDS

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Request
 
-from app.api.answers import LanguageAnswer
 from app.api.dependencies import ServicesDep
+from app.api.intake.submission import receive_submission
 from app.api.openapi import error_answers, upload_operation
-from app.api.submission import receive_submission
+from app.api.schemas import LanguageAnswer
 from app.api.work import run_submission
 from app.audio.waveform import Waveform
 from app.options.languages import LANGUAGES

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 import app
-from app.api.answers import HealthAnswer
 from app.api.dependencies import Services, ServicesDep
+from app.api.schemas import HealthAnswer
 from app.health.ledger import Report
 from app.models.loaded_model import PoolEntry
 from app.work.worker import WorkerStats

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from app.api.answers import ModelAnswer, ModelList
 from app.api.dependencies import ServicesDep
 from app.api.openapi import error_answers
+from app.api.schemas import ModelAnswer, ModelList
 from app.models.catalogue import ModelSpec
 
 CREATED = 1767225600

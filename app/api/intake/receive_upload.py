@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from app.api.multipart_form import Field, FieldLimits, FileBegin, FileData, MultipartForm
+from app.api.intake.multipart import Field, FieldLimits, FileBegin, FileData, MultipartForm
 from app.errors import (
     AsrError,
     BadRequest,

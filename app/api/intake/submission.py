@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from app.api.client_identity import client_of
 from app.api.dependencies import Services
+from app.api.intake.client_identity import client_of
+from app.api.intake.receive_upload import ReceivedForm, receive_upload
 from app.api.request_record import record_of
-from app.api.uploads import ReceivedForm, receive_upload
 from app.errors import BadRequest
 from app.models.catalogue import Catalogue, ModelSpec
 from app.options.parsing import (

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.answers import TranscriptAnswer
 from app.api.dependencies import ServicesDep
+from app.api.intake.submission import Submission, receive_submission
 from app.api.openapi import error_answers, transcript_answer, upload_operation
-from app.api.submission import Submission, receive_submission
+from app.api.schemas import TranscriptAnswer
 from app.api.work import run_submission
 from app.audio.waveform import Waveform
 from app.formats import FORMATS, CueLayout, content_disposition
