@@ -6,9 +6,9 @@ import sys
 
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.logs import configure_logging
-from app.setting_values import split_list
-from app.settings import Settings, misspelt_names, read_settings
-from app.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
+from app.settings.settings import Settings, misspelt_names, read_settings
+from app.settings.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
+from app.settings.values import split_list
 
 logger = logging.getLogger(__name__)
 

@@ -19,14 +19,6 @@ from app.engines.platform.device_plan import (
 from app.engines.platform.gpu import gpu_is_usable, gpu_size
 from app.health.ledger import Ledger, Part
 from app.health.preloader import Preloader, expected_parts, load_part
-from app.model_settings import (
-    NOTHING,
-    check_chosen,
-    narrowed,
-    read_aligners,
-    read_languages,
-    read_preload_language,
-)
 from app.models.catalogue import Abilities, Catalogue, parse_sources
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
@@ -35,7 +27,15 @@ from app.models.model_files import WHISPER_FILES
 from app.models.subject import Subject
 from app.models.whisper_abilities import read_abilities
 from app.options.languages import LANGUAGES
-from app.settings import Settings
+from app.settings.models import (
+    NOTHING,
+    check_chosen,
+    narrowed,
+    read_aligners,
+    read_languages,
+    read_preload_language,
+)
+from app.settings.settings import Settings
 
 GIGABYTE = 1_000_000_000
 _VRAM_SHARE, _RAM_SHARE = 0.7, 0.5

@@ -13,11 +13,11 @@ from rich.table import Column, Table
 from app.assembly import build_catalogue, build_loader, build_plan
 from app.engines.lending.loader import EngineLoader
 from app.errors import AsrError
-from app.model_settings import read_languages
 from app.models.catalogue import Catalogue, ModelSpec, shown_source
 from app.models.loaded_model import Loaded
 from app.models.model_files import size_on_disk
-from app.settings import Settings
+from app.settings.models import read_languages
+from app.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

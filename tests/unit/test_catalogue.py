@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelUnavailable, UnknownModel
-from app.model_settings import narrowed
 from app.models.catalogue import Catalogue, parse_sources
 from app.models.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
+from app.settings.models import narrowed
 
 REPOSITORY = "Systran/faster-whisper-large-v3"
 

@@ -55,8 +55,8 @@ LAYERS = [
         "app.health.self_check",
     ],
     ["app.api"],
-    ["app.settings", "app.setting_names", "app.setting_values"],
-    ["app.assembly", "app.model_settings", "app.start_checks"],
+    ["app.settings.settings", "app.settings.names", "app.settings.values"],
+    ["app.assembly", "app.settings.models", "app.settings.start_checks"],
     ["app.main"],
     ["app.serving", "app.healthcheck", "app.prefetch", "app.__main__"],
     ["app.demo"],
@@ -139,7 +139,7 @@ def test_the_application_starts_without_loading_an_engine() -> None:
 def test_settings_are_read_by_the_composition_root_alone() -> None:
     """Only the entry points import Settings; everything else receives plain values."""
     entry_points = {"app.assembly", "app.main", "app.serving", "app.prefetch", "app.__main__"}
-    readers = {name for name, path in modules() if "app.settings" in imported_by(path)}
+    readers = {name for name, path in modules() if "app.settings.settings" in imported_by(path)}
     assert readers <= entry_points
 
 

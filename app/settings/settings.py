@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.options.fields import Switch
-from app.setting_names import misspelt_lines, misspelt_variables
-from app.setting_values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
+from app.settings.names import misspelt_lines, misspelt_variables
+from app.settings.values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
 
 ENV_FILE = ".env"
 ENCODING = "utf-8-sig"
