@@ -24,8 +24,8 @@ from app.api.middleware.server_timing import ServerTimingMiddleware
 from app.api.openapi import API_INFO, install_openapi
 from app.api.routes import asr, docs, health, models
 from app.api.routes import detect_language as languages
-from app.assembly import EngineRoom, build_engine_room
 from app.audio.decoder import Decoder
+from app.composition import EngineRoom, build_engine_room
 from app.engines.interfaces import Engines
 from app.engines.platform.device_plan import DevicePlan
 from app.engines.platform.gpu import gpu_memory

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from app.assembly import build_catalogue, build_loader, build_plan
+from app.composition import build_catalogue, build_loader, build_plan
 from app.engines.lending.loader import EngineLoader
 from app.errors import AsrError
 from app.models.catalogue import Catalogue, ModelSpec, shown_source

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.assembly import (
-    build_catalogue,
-    build_engine_room,
-    build_loader,
-    build_plan,
-    memory_budgets,
-)
+from app.composition import build_catalogue, build_engine_room, build_loader, build_plan, memory_budgets
 from app.engines.interfaces import TranscriptionRequest
 from app.engines.lending.memory_policy import is_out_of_memory, run_with_memory_policy
 from app.engines.platform.allocator import machine_memory

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from app.assembly import build_engine_room
+from app.composition import build_engine_room
 from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
 from app.errors import EngineFailed
 from app.health.preloader import load_part

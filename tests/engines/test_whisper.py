@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.assembly import build_loader, build_plan
+from app.composition import build_loader, build_plan
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.libraries import whisperx_asr
 from app.engines.whisper.model import WhisperModel

@@ -56,7 +56,7 @@ LAYERS = [
     ],
     ["app.api"],
     ["app.settings.settings", "app.settings.names", "app.settings.values"],
-    ["app.assembly", "app.settings.models", "app.settings.start_checks"],
+    ["app.composition", "app.settings.models", "app.settings.start_checks"],
     ["app.main"],
     ["app.serving", "app.healthcheck", "app.prefetch", "app.__main__"],
     ["app.demo"],
@@ -138,7 +138,7 @@ def test_the_application_starts_without_loading_an_engine() -> None:
 
 def test_settings_are_read_by_the_composition_root_alone() -> None:
     """Only the entry points import Settings; everything else receives plain values."""
-    entry_points = {"app.assembly", "app.main", "app.serving", "app.prefetch", "app.__main__"}
+    entry_points = {"app.composition", "app.main", "app.serving", "app.prefetch", "app.__main__"}
     readers = {name for name, path in modules() if "app.settings.settings" in imported_by(path)}
     assert readers <= entry_points
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from app.assembly import build_catalogue, build_engine_room, preloaded_language
+from app.composition import build_catalogue, build_engine_room, preloaded_language
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.errors import ModelUnavailable
 from app.health.ledger import Ledger, Part

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.assembly import build_catalogue
+from app.composition import build_catalogue
 from app.models.catalogue import Abilities
 from app.models.whisper_abilities import read_abilities
 from app.settings.settings import Settings
