@@ -6,7 +6,7 @@ import sys
 
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.logs import configure_logging
-from app.settings.settings import Settings, misspelt_names, read_settings
+from app.settings.schema import Settings, misspelt_names, read_settings
 from app.settings.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
 from app.settings.values import split_list
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from app.engines.alignment.torchaudio_pipelines import pipeline_file
 from app.engines.lending.idle_unloader import IdleReaper
 from app.engines.lending.lender import LoadedEngines, release_memory
 from app.engines.lending.loader import EngineLoader, EngineSettings
@@ -35,7 +36,7 @@ from app.settings.models import (
     read_languages,
     read_preload_language,
 )
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 GIGABYTE = 1_000_000_000
 _VRAM_SHARE, _RAM_SHARE = 0.7, 0.5
@@ -135,7 +136,7 @@ def build_fetcher(settings: Settings, *, show_progress: bool) -> ModelFetcher:
     """Return what finds models on disk and downloads the others."""
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     hub = HubClient(settings.hf_endpoint, token, show_progress=show_progress)
-    return ModelFetcher(settings.cache_dir, hub, offline=settings.hf_hub_offline)
+    return ModelFetcher(settings.cache_dir, hub, pipeline_file, offline=settings.hf_hub_offline)
 
 
 def known_abilities(settings: Settings, models: Mapping[str, str]) -> dict[str, Abilities]:

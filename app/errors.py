@@ -27,7 +27,7 @@ AsrError
 └── EngineFailed            an engine broke in a way nobody foresaw
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 RETRY_SECONDS = 30
 """What a client is told to wait where nobody knows better."""
@@ -307,3 +307,13 @@ class EngineFailed(AsrError):
     def __init__(self, stage: str) -> None:
         super().__init__(f"{stage} failed")
         self.stage = stage
+
+
+def causes(exc: BaseException) -> Iterator[BaseException]:
+    """Yield `exc` and what it was raised from, the latest first."""
+    link: BaseException | None = exc
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

@@ -32,7 +32,7 @@ from app.engines.platform.gpu import gpu_memory
 from app.health.ledger import Ledger
 from app.health.self_check import SelfCheck
 from app.pipeline import Pipeline
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from app.work.places import UploadsPerClient
 from app.work.upload_store import Spool
 from app.work.worker import Worker

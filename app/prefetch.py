@@ -17,7 +17,7 @@ from app.models.catalogue import Catalogue, ModelSpec, shown_source
 from app.models.loaded_model import Loaded
 from app.models.model_files import size_on_disk
 from app.settings.models import read_languages
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)

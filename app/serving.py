@@ -16,7 +16,7 @@ from app.api.dependencies import Services
 from app.engines.platform.allocator import keep_working_memory
 from app.logs import configure_logging
 from app.main import create_app
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 logger = logging.getLogger(__name__)
 

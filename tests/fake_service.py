@@ -15,7 +15,7 @@ from typing import NoReturn
 from app.logs import configure_logging
 from app.main import create_app
 from app.serving import serve_app
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tests.fake_engines import FakeEngines, LoadedFakes
 
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from app.audio.waveform import SAMPLE_RATE
 from app.logs import configure_logging
 from app.main import create_app
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tests.fake_engines import FakeEngines
 
 

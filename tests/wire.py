@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from app.logs import configure_logging
 from app.main import create_app
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tests.fake_engines import FakeEngines
 
 BOUNDARY = "frontier"

@@ -26,7 +26,7 @@ CLIENT = "self-check"
 """Under this name checks take their turn among the clients."""
 SAID = "Hello Julia, how are you?"
 SAID_SECONDS: Seconds = 2.1
-_MEETING = Path(__file__).parent / "demo" / "meeting.flac"
+_MEETING = Path(__file__).parents[1] / "demo" / "meeting.flac"
 
 
 class KnownSound:

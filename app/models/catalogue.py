@@ -16,7 +16,7 @@ from app.models.known_models import (
 )
 from app.options.languages import LANGUAGES
 
-_DEMO = Path(__file__).parent / "demo"
+_DEMO = Path(__file__).parents[1] / "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _PIPELINE = re.compile(r"[A-Z][A-Z0-9_]+")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.engines.lending.memory_policy import causes
+from app.errors import causes
 
 logger = logging.getLogger(__name__)
 

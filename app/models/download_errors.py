@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.engines.lending.memory_policy import causes
+from app.errors import causes
 
 _DISK_ERRORS = {
     errno.ENOSPC: "no space is left in CACHE_DIR",

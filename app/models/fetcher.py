@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
@@ -20,7 +21,7 @@ from app.models.model_files import (
     size_on_disk,
     wrong_kind,
 )
-from app.models.torchaudio_weights import TORCH_FILES, download_file, pipeline_file
+from app.models.torchaudio_weights import TORCH_FILES, download_file
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +32,19 @@ class ModelFetcher:
     """Finds models below one cache directory and, unless offline, downloads what is missing there."""
 
     def __init__(
-        self, cache_dir: Path, hub: HubClient, *, offline: bool, torch_files: str = TORCH_FILES
+        self,
+        cache_dir: Path,
+        hub: HubClient,
+        pipeline_file: Callable[[str], str | None],
+        *,
+        offline: bool,
+        torch_files: str = TORCH_FILES,
     ) -> None:
+        """Use `hub` for repositories; `pipeline_file` names the weights of a torchaudio pipeline."""
         self.cache_dir = cache_dir
         self.damaged_files = DamagedFiles(cache_dir)
         self._hub = hub
+        self._pipeline_file = pipeline_file
         self._offline = offline
         self._torch_files = torch_files
 
@@ -67,7 +76,7 @@ class ModelFetcher:
         Raises:
             ModelUnavailable: it is not on disk and cannot be downloaded now.
         """
-        file = pipeline_file(pipeline)
+        file = self._pipeline_file(pipeline)
         if file is None:
             raise _unavailable(name, f"torchaudio has no pipeline {pipeline}; check ALIGN_MODELS")
         target = self.cache_dir / Path(file).name
@@ -117,7 +126,7 @@ class ModelFetcher:
 
     def look_for_pipeline(self, name: str, pipeline: str) -> bool:
         """Return the same for the weights of a torchaudio pipeline."""
-        file = pipeline_file(pipeline)
+        file = self._pipeline_file(pipeline)
         if file is not None and (self.cache_dir / Path(file).name).is_file():
             return True
         self._check_hub(name, pipeline)

@@ -19,14 +19,6 @@ _ATTEMPTS = 5
 _CHUNK_BYTES = 1 << 16
 
 
-def pipeline_file(pipeline: str) -> str | None:
-    """Return the file name of a torchaudio pipeline's weights; None if torchaudio knows no such pipeline."""
-    import torchaudio
-
-    path = getattr(getattr(torchaudio.pipelines, pipeline, None), "_path", None)
-    return str(path) if path is not None else None
-
-
 def download_file(url: str, target: Path, *, show_progress: bool = False) -> None:
     """Fetch `url` into `target`, going on where an earlier, interrupted download stopped.
 

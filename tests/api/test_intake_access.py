@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.__main__ import main
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from app.work.upload_store import StoredUpload
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone

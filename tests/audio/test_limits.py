@@ -125,7 +125,7 @@ def test_no_child_is_left_where_its_limits_cannot_be_set(
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("app.ffmpeg.resource.prlimit", refuse)
+    monkeypatch.setattr("app.audio.ffmpeg.resource.prlimit", refuse)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(PermissionError):
         Decoder(str(endless_ffmpeg), timeout_seconds=30).decode(encoded["mp3"], go_on)

@@ -26,7 +26,7 @@ def printed_by(script: str, settings: Mapping[str, str] | None = None) -> str:
 
 WATCH = """
 import sys, threading, time
-from app.engines.engine_libraries import import_engine_libraries
+from app.engines.platform.library_import import import_engine_libraries
 
 failed = []
 def work():
@@ -71,7 +71,7 @@ from pathlib import Path
 processors = len(os.sched_getaffinity(0))
 if {torch_first}:
     import torch
-from app.engines.engine_libraries import import_engine_libraries
+from app.engines.platform.library_import import import_engine_libraries
 
 import_engine_libraries()
 import faster_whisper
@@ -122,7 +122,7 @@ def test_whisper_and_torch_do_not_count_each_others_threads() -> None:
 
 CROWDED = """
 import os, time
-from app.engines.engine_libraries import import_engine_libraries
+from app.engines.platform.library_import import import_engine_libraries
 
 import_engine_libraries()
 import torch
@@ -149,12 +149,12 @@ def test_threads_that_share_a_processor_with_others_do_not_keep_it_by_waiting() 
 
 LENGTHS = """
 import psutil
-from app.engines.host_memory import return_freed_memory
-from app.engines.engine_libraries import import_engine_libraries
+from app.engines.platform.allocator import return_freed_memory
+from app.engines.platform.library_import import import_engine_libraries
 
 import_engine_libraries()
 import numpy as np
-from app.engines.wav2vec2 import Wav2Vec2Aligner
+from app.engines.alignment.aligner import Wav2Vec2Aligner
 from app.transcript import Segment
 
 settings = dict(language="en", device="cpu", batch_size=1, precision="float32")

@@ -13,7 +13,7 @@ from app.engines.interfaces import TranscriptionRequest
 from app.engines.lending.memory_policy import is_out_of_memory, run_with_memory_policy
 from app.engines.platform.allocator import machine_memory
 from app.errors import OutOfMemory
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 PETABYTE = 1 << 50
 

@@ -8,7 +8,7 @@ from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
 from app.errors import EngineFailed
 from app.health.preloader import load_part
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from app.transcript import Segment
 from app.work.worker import Worker
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import requests
 
+from app.engines.alignment.torchaudio_pipelines import pipeline_file
 from app.engines.lending.loader import EngineLoader, EngineSettings
 from app.engines.platform.device_plan import DevicePlan
 from app.errors import ModelUnavailable
@@ -64,7 +65,9 @@ def fetcher(
     hub: LocalHub | str, cache: Path, *, token: str | None = None, offline: bool = False
 ) -> ModelFetcher:
     endpoint = hub if isinstance(hub, str) else hub.endpoint
-    return ModelFetcher(cache, HubClient(endpoint, token, show_progress=False), offline=offline)
+    return ModelFetcher(
+        cache, HubClient(endpoint, token, show_progress=False), pipeline_file, offline=offline
+    )
 
 
 def refusal(fetch: ModelFetcher, repository: str = WHISPER, files: ModelFiles = WHISPER_FILES) -> str:
@@ -516,7 +519,7 @@ def test_two_downloads_of_one_plain_file_write_it_once(hub: LocalHub, tmp_path: 
     hub.plain_files["/weights.pth"] = content
     target = tmp_path / "weights.pth"
     call = f"download_file({hub.endpoint!r} + '/weights.pth', Path({str(target)!r}))"
-    code = f"from app.engines.torch_files import *; {call}"
+    code = f"from app.models.torchaudio_weights import *; {call}"
     others = [subprocess.Popen([sys.executable, "-c", code], cwd=DEMO.parents[1]) for _ in range(2)]
     download_file(f"{hub.endpoint}/weights.pth", target)
     assert [other.wait(60) for other in others] == [0, 0]

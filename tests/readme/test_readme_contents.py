@@ -13,7 +13,7 @@ from starlette.requests import Request
 from app.api.metrics import Metrics, Sources
 from app.api.routes.health import USABLE
 from app.health.ledger import Status
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from app.work.worker import WorkerStats
 from tools.docs.documents import documents
 from tools.docs.models import COSTS

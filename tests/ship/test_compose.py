@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.serving import LAST_ANSWERS_SECONDS
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from app.work.worker import LAST_PATIENCE_SECONDS
 from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tools.docs.settings import COMPOSE_VARIABLES, env_example
 
 ROOT = Path(__file__).parents[2]

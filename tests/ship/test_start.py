@@ -12,7 +12,7 @@ import pytest
 
 from app.__main__ import BAD_SETTINGS, main
 from app.engines.platform.device_plan import ImplausibleSettings
-from app.settings.settings import Settings, misspelt_names
+from app.settings.schema import Settings, misspelt_names
 from app.settings.start_checks import check_address, check_cache, check_processor
 from tests.service import ROOT
 

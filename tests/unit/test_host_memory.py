@@ -29,7 +29,7 @@ def test_freed_blocks_between_living_ones_are_given_back() -> None:
 
 CHURN = """
 import mmap, resource
-from app.engines.host_memory import keep_working_memory
+from app.engines.platform.allocator import keep_working_memory
 
 if {kept}:
     keep_working_memory()
@@ -78,7 +78,7 @@ def test_what_the_c_library_refuses_is_told_in_a_line_each(caplog: pytest.LogCap
 
 THREADED = """
 import mmap, resource, threading
-from app.engines.host_memory import keep_working_memory
+from app.engines.platform.allocator import keep_working_memory
 
 keep_working_memory()
 

@@ -18,7 +18,7 @@ from app.health.preloader import Preloader, load_part
 from app.models.catalogue import Catalogue
 from app.models.subject import Subject
 from app.prefetch import prefetch
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 MODEL = Catalogue().resolve("demo")
 WHISPER = Part(Subject("transcription", "demo", "demo", MODEL), "transcription", True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 FLOATS = [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
 NUMBERS = [

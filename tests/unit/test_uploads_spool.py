@@ -128,7 +128,7 @@ def test_closing_waits_for_a_write_under_way(tmp_path: Path) -> None:
 def test_kill_leaves_nothing_behind(tmp_path: Path) -> None:
     """A process killed with uploads open leaves no file and gives their space back."""
     code = (
-        "import sys, time; from pathlib import Path; from app.spool import PREFIX, Spool\n"
+        "import sys, time; from pathlib import Path; from app.work.upload_store import PREFIX, Spool\n"
         "upload = Spool(Path(sys.argv[1])).new_upload()\n"
         "upload.write(bytes(1 << 20)); print('written', flush=True); time.sleep(60)\n"
     )

@@ -11,7 +11,7 @@ import pytest
 from app.composition import build_catalogue
 from app.models.catalogue import Abilities
 from app.models.whisper_abilities import read_abilities
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 
 DEMO = Path(__file__).parents[2] / "app" / "demo" / "whisper"
 TOKENS: list[str] = json.loads((DEMO / "vocabulary.json").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """What the settings of the models cost: download, memory or time."""
 
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tools.docs.settings import default_in_words
 from tools.docs.tables import code, table
 

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from app.settings.settings import Settings
+from app.settings.schema import Settings
 from tools.docs.tables import code, table
 
 COMPOSE_VARIABLES = {

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from app.errors import OutOfMemory
+from app.errors import OutOfMemory, causes
 
 logger = logging.getLogger(__name__)
 
@@ -122,13 +122,3 @@ def _says_out_of_memory(exc: BaseException) -> bool:
     if isinstance(exc, (MemoryError, OutOfMemory)) or type(exc).__name__ == "OutOfMemoryError":
         return True
     return isinstance(exc, RuntimeError) and any(words in str(exc).lower() for words in _MEMORY_WORDS)
-
-
-def causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield `exc` and what it was raised from, the latest first."""
-    link: BaseException | None = exc
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
