@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Checkpoint: TypeAlias = Callable[[], None]
-"""Called by the work at every batch boundary, and while an engine is loaded: a sign of life to the watchdog.
+"""Called by the work at every batch boundary and while an engine is loaded, from any thread.
 
-It raises what shall stop the work: ClientLeft, DeadlineExceeded or ServiceDraining. May be called from several
-threads.
+A sign of life for the watchdog. Raises what shall stop the work: ClientLeft, DeadlineExceeded, ServiceDraining.
 """

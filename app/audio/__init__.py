@@ -1,0 +1,1 @@
+"""Any recording to 16 kHz mono samples."""

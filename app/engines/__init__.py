@@ -1,0 +1,1 @@
+"""Speech recognition, alignment and diarization; the only place that imports torch."""

@@ -1,0 +1,1 @@
+"""What an operator may set, and what is checked before the start."""

@@ -1,0 +1,1 @@
+"""What waits, runs and lies on disk: queue, slots, places, uploads."""

@@ -1,0 +1,1 @@
+"""What surrounds every route: ids, keys, origins, times, the log, leaving clients."""

@@ -1,0 +1,1 @@
+"""Word times by forced alignment with wav2vec2 CTC models."""

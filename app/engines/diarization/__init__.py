@@ -1,0 +1,1 @@
+"""Who spoke when, with pyannote's networks."""

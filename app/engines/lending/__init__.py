@@ -1,0 +1,1 @@
+"""Engines that are loaded once and shared: leases, memory policy, unloading."""

@@ -1,0 +1,1 @@
+"""The machine: devices, memory, number formats, and the libraries' habits."""
