@@ -17,6 +17,7 @@ from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancell
 from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions
 from app.speakers import assign_speakers
+from app.stage import Stage
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript
 
 logger = logging.getLogger(__name__)
@@ -39,10 +40,10 @@ class Run:
 
     checkpoint: Checkpoint
     warnings: list[str] = field(default_factory=list)
-    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[Stage, float] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: Stage) -> Iterator[None]:
         """Add the wall time of the block to `stage_seconds[name]`."""
         started = time.perf_counter()
         try:
@@ -52,10 +53,10 @@ class Run:
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + spent
 
     @contextmanager
-    def using(self, name: str, lending: AbstractContextManager[T]) -> Iterator[T]:
-        """Lend an engine for the block: the wait for it counts as "load", the block as `name`."""
+    def using(self, name: Stage, lending: AbstractContextManager[T]) -> Iterator[T]:
+        """Lend an engine for the block: the wait for it counts as Stage.LOAD, the block as `name`."""
         with ExitStack() as stack:
-            with self.stage("load"):
+            with self.stage(Stage.LOAD):
                 engine = stack.enter_context(lending)
             with self.stage(name):
                 yield engine
@@ -99,7 +100,7 @@ class Pipeline:
 
     def detect_language(self, waveform: Waveform, model: ModelSpec, run: Run) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,) at 16 kHz."""
-        with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
+        with run.using(Stage.TRANSCRIBE, self._engines.transcriber(model, run.checkpoint)) as transcriber:
             guess = transcriber.detect_language(waveform, run.checkpoint)
         run.warnings += _passed_over(guess.passed_over, guess.code)
         return guess
@@ -131,7 +132,7 @@ class Pipeline:
             initial_prompt=options.initial_prompt,
             hotwords=options.hotwords,
         )
-        with run.using("transcribe", self._engines.transcriber(model, run.checkpoint)) as transcriber:
+        with run.using(Stage.TRANSCRIBE, self._engines.transcriber(model, run.checkpoint)) as transcriber:
             transcription = transcriber.transcribe(waveform, request, run.checkpoint)
         run.warnings += _passed_over(transcription.passed_over, transcription.language)
         return transcription
@@ -141,7 +142,7 @@ class Pipeline:
     ) -> Diarization | None:
         bounds = SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers)
         try:
-            with run.using("diarize", self._engines.diarizer(model, run.checkpoint)) as diarizer:
+            with run.using(Stage.DIARIZE, self._engines.diarizer(model, run.checkpoint)) as diarizer:
                 return diarizer.diarize(waveform, bounds, run.checkpoint)
         except DEGRADABLE as exc:
             run.degrade("speakers are missing", _explain(exc))
@@ -164,7 +165,7 @@ class Pipeline:
             return transcription.segments
         try:
             lending = self._engines.aligner(model, transcription.language, run.checkpoint)
-            with run.using("align", lending) as aligner:
+            with run.using(Stage.ALIGN, lending) as aligner:
                 if aligner is None:
                     run.degrade("word times are missing", _no_aligner(transcription.language))
                     return transcription.segments

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from app.stage import Stage
+
 UNMATCHED = "unmatched"
 """The route of a path that nothing answers."""
 
@@ -23,7 +25,7 @@ class RequestRecord:
     """Logged at debug level only."""
     model: str = ""
     audio_seconds: float | None = None
-    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[Stage, float] = field(default_factory=dict)
     refused_origin: str = ""
     """The site whose page was turned away."""
     outcome: str = ""

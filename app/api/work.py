@@ -14,6 +14,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.platform.allocator import return_freed_memory
 from app.pipeline import Run
+from app.stage import Stage
 
 T = TypeVar("T")
 
@@ -26,11 +27,11 @@ async def run_submission(
     Raises: what the worker, the decoder and `work` raise.
     """
     record = record_of(request)
-    stage_seconds: dict[str, float] = {}
+    stage_seconds: dict[Stage, float] = {}
 
     def decode_and_work(checkpoint: Checkpoint) -> T:
         run = Run(checkpoint, list(submission.warnings), stage_seconds)
-        with run.stage("decode"):
+        with run.stage(Stage.DECODE):
             waveform = _decoded(services.decoder, submission, run)
         record.audio_seconds = len(waveform) / SAMPLE_RATE
         try:
@@ -42,7 +43,7 @@ async def run_submission(
         return await submission.place.run(decode_and_work)
     finally:
         waited = submission.place.queue_seconds
-        record_stages(request, {**({} if waited is None else {"queue": waited}), **stage_seconds})
+        record_stages(request, {**({} if waited is None else {Stage.QUEUE: waited}), **stage_seconds})
 
 
 def _decoded(decoder: Decoder, submission: Submission, run: Run) -> Waveform:

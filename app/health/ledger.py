@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from app.engines.lending.memory_policy import is_device_lost, is_out_of_memory
 from app.errors import AsrError
-from app.models.subject import DIARIZATION, Subject
+from app.models.subject import Subject
+from app.stage import Stage
 from app.transcript import Seconds
 
 Status: TypeAlias = Literal["healthy", "loading", "degraded", "unhealthy"]
@@ -252,7 +253,7 @@ class Ledger:
         if account.load_failure is not None and recent and subject.source in self._named_sources:
             reasons.append(account.load_failure)
         if account.broken is not None:
-            reasons.append(f"{subject.stage} with {subject.name} {_broken(account.broken)}")
+            reasons.append(f"{subject.stage.noun} with {subject.name} {_broken(account.broken)}")
         return reasons
 
     def _is_awaited(self, part: Part) -> bool:
@@ -279,7 +280,7 @@ class Ledger:
     def _no_speakers(self) -> str | None:
         """Return why the expected diarization is not proven to be available."""
         for part in self.parts:
-            if part.subject.stage == DIARIZATION:
+            if part.subject.stage is Stage.DIARIZE:
                 account = self._books.accounts[part.subject]
                 reasons = _part_failures(part, account, files_too=True)
                 if not reasons and not account.proven:
@@ -295,7 +296,7 @@ def _part_failures(part: Part, account: _Account, *, files_too: bool) -> list[st
     if absent is not None:
         reasons.append(f"{part.missing} unavailable: {absent}")
     if account.broken is not None:
-        reasons.append(f"{part.subject.stage} {_broken(account.broken)}")
+        reasons.append(f"{part.subject.stage.noun} {_broken(account.broken)}")
     return reasons
 
 

@@ -10,7 +10,8 @@ from app.engines.interfaces import Engines
 from app.errors import AsrError, ModelUnavailable, Unavailable
 from app.health.ledger import Ledger, Part
 from app.models.catalogue import Catalogue, ModelSpec, is_directory_source
-from app.models.subject import ALIGNMENT, DIARIZATION, Subject, aligner_of, diarizer_of, transcriber_of
+from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
+from app.stage import Stage
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
@@ -167,10 +168,10 @@ def load_part(engines: Engines, part: Part) -> None:
         ModelUnavailable, OutOfMemory: it cannot be loaded now.
     """
     subject = part.subject
-    if subject.stage == ALIGNMENT:
+    if subject.stage is Stage.ALIGN:
         assert subject.language is not None
         _load_aligner(engines, subject.model, subject.language)
-    elif subject.stage == DIARIZATION:
+    elif subject.stage is Stage.DIARIZE:
         with engines.diarizer(subject.model, _wait):
             pass
     else:

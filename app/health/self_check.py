@@ -14,7 +14,8 @@ from app.engines.interfaces import Engines, SpeakerBounds, TranscriptionRequest
 from app.engines.lending.guard import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
 from app.health.ledger import Ledger
-from app.models.subject import ALIGNMENT, DIARIZATION, Subject
+from app.models.subject import Subject
+from app.stage import Stage
 from app.transcript import Seconds, Segment
 from app.work.worker import Worker
 
@@ -74,7 +75,7 @@ class SelfCheck:
         except Exception as exc:
             # No place in the queue, a model that is not there, no time: others tell of that.
             shown = None if isinstance(exc, AsrError) else exc
-            logger.warning("%s could not be checked: %s", subject.stage, exc, exc_info=shown)
+            logger.warning("%s could not be checked: %s", subject.stage.noun, exc, exc_info=shown)
             self._ledger.put_off(subject)
 
     def _try(self, subject: Subject, checkpoint: Checkpoint) -> None:
@@ -90,17 +91,17 @@ class SelfCheck:
         except BaseException as exc:
             if not is_of_the_engine(exc):
                 raise
-            logger.error("%s with %s fails on a known sound", subject.stage, subject.name, exc_info=exc)
+            logger.error("%s with %s fails on a known sound", subject.stage.noun, subject.name, exc_info=exc)
             self._ledger.broke(subject, exc)
         else:
-            logger.info("%s with %s works on a known sound", subject.stage, subject.name)
+            logger.info("%s with %s works on a known sound", subject.stage.noun, subject.name)
             self._ledger.passed(subject)
 
     def _listen(self, subject: Subject, waveform: Waveform, checkpoint: Checkpoint) -> None:
-        if subject.stage == DIARIZATION:
+        if subject.stage is Stage.DIARIZE:
             with self._engines.diarizer(subject.model, checkpoint) as diarizer:
                 diarizer.diarize(waveform, SpeakerBounds(), checkpoint)
-        elif subject.stage == ALIGNMENT:
+        elif subject.stage is Stage.ALIGN:
             assert subject.language is not None
             with self._engines.aligner(subject.model, subject.language, checkpoint) as aligner:
                 if aligner is not None:

@@ -5,16 +5,14 @@ from typing import Protocol
 
 from app.models.catalogue import ModelSpec, shown_source
 from app.models.loaded_model import EngineKey
-
-TRANSCRIPTION, ALIGNMENT, DIARIZATION = "transcription", "alignment", "diarization"
-_KINDS = {TRANSCRIPTION: "whisper", ALIGNMENT: "aligner", DIARIZATION: "diarizer"}
+from app.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """An engine, and the model and language through which it can be asked for; equal sources are one."""
 
-    stage: str
+    stage: Stage
     name: str
     source: str
     model: ModelSpec = field(compare=False, repr=False)
@@ -22,22 +20,22 @@ class Subject:
 
     def on(self, device: str) -> EngineKey:
         """Return under which key the pool holds it on `device`."""
-        return EngineKey(_KINDS[self.stage], self.name, self.source, device)
+        return EngineKey(self.stage.engine_kind, self.name, self.source, device)
 
 
 def transcriber_of(model: ModelSpec) -> Subject:
     """Return the Whisper model itself."""
-    return Subject(TRANSCRIPTION, model.name, model.source, model)
+    return Subject(Stage.TRANSCRIBE, model.name, model.source, model)
 
 
 def aligner_of(model: ModelSpec, language: str, source: str) -> Subject:
     """Return the aligner from `source` that times the words of `language`."""
-    return Subject(ALIGNMENT, f"aligner-{language}", source, model, language)
+    return Subject(Stage.ALIGN, f"aligner-{language}", source, model, language)
 
 
 def diarizer_of(model: ModelSpec, source: str) -> Subject:
     """Return the diarization pipeline from `source`."""
-    return Subject(DIARIZATION, shown_source(source), source, model)
+    return Subject(Stage.DIARIZE, shown_source(source), source, model)
 
 
 class Observer(Protocol):

@@ -44,7 +44,7 @@ async def suspect_and_watch() -> None:
     for part in room.ledger.parts:
         load_part(room.engines, part)
         assert room.is_loaded(part.subject)
-        room.ledger.ran(part.subject, EngineFailed(part.subject.stage))
+        room.ledger.ran(part.subject, EngineFailed(part.subject.stage.noun))
     await worker.start()
     watching = asyncio.create_task(check.watch())
     try:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = (
-    ("errors", "transcript", "checkpoint", "logs"),
+    ("errors", "transcript", "checkpoint", "stage", "logs"),
     ("audio", "options", "formats", "speakers"),
     ("models",),
     ("engines",),

@@ -134,7 +134,7 @@ class Room:
         self.load_outcomes.append((subject.name, type(failure).__name__))
 
     def ran(self, subject: Subject, failure: BaseException | None) -> None:
-        self.outcomes.append((subject.stage, type(failure).__name__))
+        self.outcomes.append((subject.stage.noun, type(failure).__name__))
 
     def transcribe(self) -> Transcription:
         with self.engines.transcriber(self.model, stay) as transcriber:

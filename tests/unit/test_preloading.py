@@ -19,9 +19,10 @@ from app.models.catalogue import Catalogue
 from app.models.subject import Subject
 from app.prefetch import prefetch
 from app.settings.schema import Settings
+from app.stage import Stage
 
 MODEL = Catalogue().resolve("demo")
-WHISPER = Part(Subject("transcription", "demo", "demo", MODEL), "transcription", True)
+WHISPER = Part(Subject(Stage.TRANSCRIBE, "demo", "demo", MODEL), "transcription", True)
 LAZY = Part(WHISPER.subject, "transcription", True, preloaded=False)
 
 
@@ -200,9 +201,9 @@ def test_each_setting_leaves_out_its_part(
 ) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
     parts = build_engine_room(settings).ledger.parts
-    assert [part.subject.stage for part in parts if part.preloaded] == at_start
-    assert [part.subject.stage for part in parts if not part.preloaded] == at_need
-    assert [part.subject.stage for part in parts if part.essential] == ["transcription"]
+    assert [part.subject.stage.noun for part in parts if part.preloaded] == at_start
+    assert [part.subject.stage.noun for part in parts if not part.preloaded] == at_need
+    assert [part.subject.stage.noun for part in parts if part.essential] == ["transcription"]
 
 
 def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path:
 def test_a_preloaded_language_without_an_aligner_says_which_setting_names_one() -> None:
     settings = Settings(_env_file=None, device="cpu", preload_language="haw")
     room = build_engine_room(settings)
-    (aligner,) = [part for part in room.ledger.parts if part.subject.stage == "alignment"]
+    (aligner,) = [part for part in room.ledger.parts if part.subject.stage is Stage.ALIGN]
     with pytest.raises(ModelUnavailable, match="ALIGN_MODELS=haw"):
         load_part(room.engines, aligner)
 

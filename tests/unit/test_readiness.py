@@ -10,6 +10,7 @@ from app.health.ledger import Ledger, Part, Report
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import EngineKey, PoolEntry
 from app.models.subject import Subject
+from app.stage import Stage
 from app.work.worker import WorkerStats
 
 MODEL = Catalogue().resolve("demo")
@@ -26,13 +27,15 @@ IDLE = WorkerStats(
 )
 
 
-def part(stage: str, missing: str, essential: bool, preloaded: bool = True) -> Part:
-    return Part(Subject(stage, f"the-{stage}", f"source/{stage}", MODEL, "en"), missing, essential, preloaded)
+def part(stage: Stage, missing: str, essential: bool, preloaded: bool = True) -> Part:
+    return Part(
+        Subject(stage, f"the-{stage.noun}", f"source/{stage}", MODEL, "en"), missing, essential, preloaded
+    )
 
 
-WHISPER = part("transcription", "transcription", True)
-ALIGNER = part("alignment", "word times for en", False)
-DIARIZER = part("diarization", "speakers", False)
+WHISPER = part(Stage.TRANSCRIBE, "transcription", True)
+ALIGNER = part(Stage.ALIGN, "word times for en", False)
+DIARIZER = part(Stage.DIARIZE, "speakers", False)
 PARTS = (WHISPER, ALIGNER, DIARIZER)
 
 
@@ -65,7 +68,7 @@ def unavailable(reason: str) -> ModelUnavailable:
 
 
 def other(name: str, source: str) -> Subject:
-    return Subject("transcription", name, source, MODEL)
+    return Subject(Stage.TRANSCRIBE, name, source, MODEL)
 
 
 def test_it_says_loading_until_everything_is_loaded() -> None:
@@ -162,7 +165,9 @@ def test_what_fails_a_known_sound_is_told_and_whatever_works_heals(
     ledger.broke(part.subject, failure)
     report = ledger.report()
     assert report.status == status
-    assert report.reasons == (f"{part.subject.stage} {how} on a short known sound; the log has the cause",)
+    assert report.reasons == (
+        f"{part.subject.stage.noun} {how} on a short known sound; the log has the cause",
+    )
     assert (report.no_speakers is not None) == (part is DIARIZER)
     (ledger.passed(part.subject) if healed_by == "check" else ledger.ran(part.subject, None))
     assert ledger.report() == Report("healthy")
@@ -231,8 +236,8 @@ def test_a_lost_gpu_is_never_forgotten(ledger: Ledger) -> None:
 
 
 LAZY = (
-    part("transcription", "transcription", True, preloaded=False),
-    part("diarization", "speakers", False, preloaded=False),
+    part(Stage.TRANSCRIBE, "transcription", True, preloaded=False),
+    part(Stage.DIARIZE, "speakers", False, preloaded=False),
 )
 
 

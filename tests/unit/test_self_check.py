@@ -15,6 +15,7 @@ from app.health.ledger import Ledger, Part
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.models.catalogue import Catalogue
 from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
+from app.stage import Stage
 from app.work.worker import Worker
 from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
@@ -180,7 +181,7 @@ async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_chec
 async def test_a_model_that_only_some_ask_for_is_not_loaded_for_a_check() -> None:
     checks = Checks()
     checks.in_memory = False
-    extra = Subject("transcription", "mine", "/models/mine", MODEL)
+    extra = Subject(Stage.TRANSCRIBE, "mine", "/models/mine", MODEL)
     async with checks.running():
         checks.ledger.ran(extra, EngineFailed("it"))
         await checks.until(lambda: not checks.ledger.is_suspect(extra))

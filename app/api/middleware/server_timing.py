@@ -8,10 +8,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.request_record import record_of, record_of_scope
+from app.stage import Stage
 
 HEADER = "Server-Timing"
-STAGES = ("queue", "decode", "load", "transcribe", "align", "diarize")
-"""In the order of the header; only those that ran are named, followed by total."""
 
 
 class ServerTimingMiddleware:
@@ -37,18 +36,18 @@ class ServerTimingMiddleware:
         await self._app(scope, receive, send_timed)
 
 
-def record_stages(connection: HTTPConnection, stage_seconds: Mapping[str, float]) -> None:
+def record_stages(connection: HTTPConnection, stage_seconds: Mapping[Stage, float]) -> None:
     """Note how many seconds the stages of this request took; later values of a stage replace earlier ones."""
     record_of(connection).stage_seconds.update(stage_seconds)
 
 
-def server_timing(stage_seconds: Mapping[str, float], total_seconds: float) -> str:
-    """Return the value of the header.
+def server_timing(stage_seconds: Mapping[Stage, float], total_seconds: float) -> str:
+    """Return the value of the header: the stages that ran, in their order, and the total.
 
-    >>> server_timing({"decode": 0.25, "queue": 0.0012}, 1.5)
+    >>> server_timing({Stage.DECODE: 0.25, Stage.QUEUE: 0.0012}, 1.5)
     'queue;dur=1.2, decode;dur=250.0, total;dur=1500.0'
     """
-    known = [(stage, stage_seconds[stage]) for stage in STAGES if stage in stage_seconds]
+    known = [(stage, stage_seconds[stage]) for stage in Stage if stage in stage_seconds]
     return ", ".join(
         f"{stage};dur={seconds * 1000:.1f}" for stage, seconds in (*known, ("total", total_seconds))
     )

@@ -175,7 +175,7 @@ class LoadedEngines:
         on_cpu: Callable[[], AbstractContextManager[E]] | None,
     ) -> Guard[E]:
         observe = partial(self._observer.ran, subject)
-        return Guard(subject.stage, with_batch_size, batch_size, self._free, on_cpu, observe)
+        return Guard(subject.stage.noun, with_batch_size, batch_size, self._free, on_cpu, observe)
 
     def _free(self) -> None:
         self._pool.unload_unused()

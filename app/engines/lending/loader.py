@@ -15,13 +15,14 @@ from app.models.catalogue import ModelSpec, is_directory_source, shown_source
 from app.models.fetcher import ModelFetcher
 from app.models.loaded_model import Expect, Loaded
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
-from app.models.subject import ALIGNMENT, DIARIZATION, TRANSCRIPTION, Subject
+from app.models.subject import Subject
 from app.models.whisper_abilities import read_abilities
+from app.stage import Stage
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
 
-_FILES = {TRANSCRIPTION: WHISPER_FILES, ALIGNMENT: ALIGNER_FILES, DIARIZATION: DIARIZER_FILES}
+_FILES = {Stage.TRANSCRIBE: WHISPER_FILES, Stage.ALIGN: ALIGNER_FILES, Stage.DIARIZE: DIARIZER_FILES}
 _BYTES_PER_STORED_FLOAT16 = {
     "auto": 0.5,
     "int8": 0.5,
@@ -149,7 +150,7 @@ class EngineLoader:
         Raises:
             ModelUnavailable: they are out of reach.
         """
-        if subject.stage == ALIGNMENT and _is_pipeline(subject.source):
+        if subject.stage is Stage.ALIGN and _is_pipeline(subject.source):
             return self._fetcher.look_for_pipeline(subject.name, subject.source)
         return self._fetcher.look(subject.name, subject.source, _FILES[subject.stage])
 
