@@ -44,7 +44,7 @@ _VRAM_SHARE, _RAM_SHARE = 0.7, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class EngineRoom:
+class EngineStack:
     """Everything that holds models."""
 
     catalogue: Catalogue
@@ -183,7 +183,7 @@ def _windows(settings: Settings, plan: DevicePlan) -> tuple[int, int]:
     return segmentation, embedding_windows(settings.embedding_batch_size, plan.diarize)
 
 
-def build_engine_room(settings: Settings) -> EngineRoom:
+def build_engine_stack(settings: Settings) -> EngineStack:
     """Return the engines of the service, none of them loaded yet.
 
     Raises:
@@ -216,7 +216,7 @@ def build_engine_room(settings: Settings) -> EngineRoom:
         ledger, partial(load_part, engines), look=loader.look, is_loaded=partial(_is_loaded, pool)
     )
     reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
-    return EngineRoom(catalogue, plan, pool, engines, ledger, preloader, reaper)
+    return EngineStack(catalogue, plan, pool, engines, ledger, preloader, reaper)
 
 
 def memory_budgets(settings: Settings, plan: DevicePlan) -> dict[str, int]:

@@ -25,7 +25,7 @@ from app.api.openapi import API_INFO, install_openapi
 from app.api.routes import asr, docs, health, models
 from app.api.routes import detect_language as languages
 from app.audio.decoder import Decoder
-from app.composition import EngineRoom, build_engine_room
+from app.composition import EngineStack, build_engine_stack
 from app.engines.interfaces import Engines
 from app.engines.platform.device_plan import DevicePlan
 from app.engines.platform.gpu import gpu_memory
@@ -47,15 +47,15 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
         ValueError: settings that make no sense; the message names them.
     """
     settings = settings or Settings()
-    room = build_engine_room(settings)
-    services = _services(settings, room, engines or room.engines)
+    stack = build_engine_stack(settings)
+    services = _services(settings, stack, engines or stack.engines)
     app = FastAPI(
         **API_INFO,
         version=__version__,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=partial(_lifespan, services=services, room=room if engines is None else None),
+        lifespan=partial(_lifespan, services=services, stack=stack if engines is None else None),
     )
     metrics = Metrics(_sources(services))
     for router in ROUTERS:
@@ -69,9 +69,9 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
     return app
 
 
-def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Services:
+def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Services:
     return Services(
-        catalogue=room.catalogue,
+        catalogue=stack.catalogue,
         upload_limits=UploadLimits(
             settings.max_file_size_mb,
             stall_seconds=settings.upload_stall_seconds,
@@ -83,13 +83,13 @@ def _services(settings: Settings, room: EngineRoom, engines: Engines) -> Service
         decoder=Decoder(
             max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
         ),
-        pipeline=Pipeline(engines, beside=_beside(settings.diarize_beside_transcription, room.plan)),
+        pipeline=Pipeline(engines, beside=_beside(settings.diarize_beside_transcription, stack.plan)),
         worker=_worker(settings, settings.gpu_concurrency, "slot"),
         detection_worker=_worker(settings, 1, "detection"),
         # Engines from outside are ready as they come: there is nothing to preload.
-        ledger=room.ledger if engines is room.engines else Ledger(),
-        loaded_engines=room.pool.loaded,
-        device=room.plan.whisper,
+        ledger=stack.ledger if engines is stack.engines else Ledger(),
+        loaded_engines=stack.pool.loaded,
+        device=stack.plan.whisper,
     )
 
 
@@ -113,25 +113,25 @@ def _beside(wanted: str, plan: DevicePlan) -> bool:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, services: Services, room: EngineRoom | None) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI, *, services: Services, stack: EngineStack | None) -> AsyncIterator[None]:
     """Run what lives as long as the process: worker threads, preloading, unloading of idle models."""
     app.state.services = services
     workers = (services.worker, services.detection_worker)
     for worker in workers:
         await worker.start()
     checking: asyncio.Task[None] | None = None
-    if room is not None:
-        room.start()
-        check = SelfCheck(room.ledger, room.engines, services.worker, is_loaded=room.is_loaded)
+    if stack is not None:
+        stack.start()
+        check = SelfCheck(stack.ledger, stack.engines, services.worker, is_loaded=stack.is_loaded)
         checking = asyncio.create_task(check.watch())
     try:
         yield
     finally:
-        if room is not None and checking is not None:
+        if stack is not None and checking is not None:
             checking.cancel()
-            room.stop()
+            stack.stop()
         work_ended = all(await asyncio.gather(*(worker.stop() for worker in workers)))
-        app.state.ended = work_ended and (room is None or not room.pool.loading)
+        app.state.ended = work_ended and (stack is None or not stack.pool.loading)
 
 
 def _sources(services: Services) -> Sources:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.composition import build_catalogue, build_engine_room, build_loader, build_plan, memory_budgets
+from app.composition import build_catalogue, build_engine_stack, build_loader, build_plan, memory_budgets
 from app.engines.interfaces import TranscriptionRequest
 from app.engines.lending.memory_policy import is_out_of_memory, run_with_memory_policy
 from app.engines.platform.allocator import machine_memory
@@ -108,16 +108,16 @@ def test_a_full_card_ends_in_words_from_the_cpu_or_a_clear_refusal(
     settings = Settings(
         _env_file=None, device="cuda", preload_model="demo", cache_dir=tmp_path, oom_cpu_fallback=fallback
     )
-    room = build_engine_room(settings)
+    stack = build_engine_stack(settings)
     speech = np.random.default_rng(0).normal(0, 3000, 16000 * 20).astype(np.int16)
 
     def transcribe() -> None:
-        with room.engines.transcriber(room.catalogue.resolve(), lambda: None) as transcriber:
+        with stack.engines.transcriber(stack.catalogue.resolve(), lambda: None) as transcriber:
             transcriber.transcribe(speech, TranscriptionRequest(), lambda: None)
 
     if fallback:
         transcribe()
-        assert {entry.key.device for entry in room.pool.loaded()} >= {"cpu"}
+        assert {entry.key.device for entry in stack.pool.loaded()} >= {"cpu"}
     else:
         with pytest.raises(OutOfMemory):
             transcribe()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from app.composition import build_catalogue, build_engine_room, preloaded_language
+from app.composition import build_catalogue, build_engine_stack, preloaded_language
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.errors import ModelUnavailable
 from app.health.ledger import Ledger, Part
@@ -200,7 +200,7 @@ def test_each_setting_leaves_out_its_part(
     chosen: dict[str, object], at_start: list[str], at_need: list[str]
 ) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
-    parts = build_engine_room(settings).ledger.parts
+    parts = build_engine_stack(settings).ledger.parts
     assert [part.subject.stage.noun for part in parts if part.preloaded] == at_start
     assert [part.subject.stage.noun for part in parts if not part.preloaded] == at_need
     assert [part.subject.stage.noun for part in parts if part.essential] == ["transcription"]
@@ -214,20 +214,20 @@ def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path:
         hf_hub_offline=True,
         cache_dir=tmp_path,
     )
-    room = build_engine_room(settings)
-    assert room.catalogue.resolve().name == "large-v3"
-    room.start()
-    wait_for(room.ledger, "unhealthy")
-    room.stop()
-    assert "HF_HUB_OFFLINE" in room.ledger.report().reasons[0]
+    stack = build_engine_stack(settings)
+    assert stack.catalogue.resolve().name == "large-v3"
+    stack.start()
+    wait_for(stack.ledger, "unhealthy")
+    stack.stop()
+    assert "HF_HUB_OFFLINE" in stack.ledger.report().reasons[0]
 
 
 def test_a_preloaded_language_without_an_aligner_says_which_setting_names_one() -> None:
     settings = Settings(_env_file=None, device="cpu", preload_language="haw")
-    room = build_engine_room(settings)
-    (aligner,) = [part for part in room.ledger.parts if part.subject.stage is Stage.ALIGN]
+    stack = build_engine_stack(settings)
+    (aligner,) = [part for part in stack.ledger.parts if part.subject.stage is Stage.ALIGN]
     with pytest.raises(ModelUnavailable, match="ALIGN_MODELS=haw"):
-        load_part(room.engines, aligner)
+        load_part(stack.engines, aligner)
 
 
 def catalogue_of(**chosen: object) -> Catalogue:
@@ -251,11 +251,11 @@ def test_the_default_model_need_not_be_the_preloaded_one(chosen: dict[str, objec
 def test_what_is_preloaded_is_the_preloaded_model_and_not_the_default() -> None:
     models = {"preload_model": "whisper-large", "default_model": "tiny", "extra_models": "large-v3=/no/where"}
     settings = Settings(_env_file=None, device="cpu", **models)  # type: ignore[arg-type]
-    room = build_engine_room(settings)
-    (whisper,) = [part for part in room.ledger.parts if part.preloaded and not part.subject.language][:1]
+    stack = build_engine_stack(settings)
+    (whisper,) = [part for part in stack.ledger.parts if part.preloaded and not part.subject.language][:1]
     with pytest.raises(ModelUnavailable, match="large-v3 is not available: its directory"):
-        load_part(room.engines, whisper)
-    assert [part.subject.name for part in room.ledger.parts if part.essential] == ["tiny"]
+        load_part(stack.engines, whisper)
+    assert [part.subject.name for part in stack.ledger.parts if part.essential] == ["tiny"]
 
 
 @pytest.mark.parametrize(
@@ -314,4 +314,4 @@ def test_prefetch_reads_languages_as_requests_do(capsys: pytest.CaptureFixture[s
 def test_sources_that_make_no_sense_are_refused_at_start(setting: str) -> None:
     settings = Settings(_env_file=None, device="cpu", **{setting: "not a source"})  # type: ignore[arg-type]
     with pytest.raises(ImplausibleSettings, match=setting.upper()):
-        build_engine_room(settings)
+        build_engine_stack(settings)
