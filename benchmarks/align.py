@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.audio.waveform import amplitudes
+from app.audio.waveform import to_float32
 from app.engines.alignment.acoustic_models import AcousticModel, HuggingFaceModel, Vocabulary
 from app.engines.alignment.aligner import Wav2Vec2Aligner
 from app.engines.alignment.sentences import ABBREVIATIONS
@@ -79,7 +79,7 @@ def _whole_stage(scale: Scale, size: str, precision: str, seconds: float) -> Com
     """Random weights stand for the cost of real ones; what less precision does to words the bundle shows."""
     network = wav2vec2(size).to(scale.device)
     samples, segments = long_meeting(seconds), chunks_of_text(seconds)
-    sound = amplitudes(samples)
+    sound = to_float32(samples)
     dtype = number_format(precision, scale.device, on_gpu=torch.float16)
     aligner = _aligner(HuggingFaceModel(network), scale, dtype)
     goal = 5.0 if scale.device == "cuda" else None
@@ -103,7 +103,7 @@ def _bundle(scale: Scale, precision: str) -> Comparison:
 
     network, metadata = load_align_model("en", scale.device, model_name=str(DEMO / "aligner"))
     samples = long_meeting(75.0)
-    sound = amplitudes(samples)
+    sound = to_float32(samples)
     turns = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
     segments = spoken_chunks(turns["words"])
     aligner = Wav2Vec2Aligner.load(
@@ -158,7 +158,7 @@ class _Remembered:
 
 def _outside_the_network(scale: Scale, seconds: float) -> Comparison:
     samples, segments = long_meeting(seconds), chunks_of_text(seconds, CHUNK_SECONDS)
-    sound = amplitudes(samples)
+    sound = to_float32(samples)
     scores = torch.randn(
         int(CHUNK_SECONDS * 50) - 1, len(letter_ids()), generator=torch.Generator().manual_seed(1)
     )

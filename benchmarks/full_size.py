@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.audio.waveform import amplitudes
+from app.audio.waveform import to_float32
 from benchmarks.sounds import DEMO, meeting
 
 LETTERS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"etaonihsrdlumwcfgypbvk'xjqz")
@@ -72,7 +72,7 @@ def _calibrated_resnet() -> torch.nn.Module:
     for layer in model.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.momentum = 1.0
-    windows = torch.from_numpy(amplitudes(meeting()[: 8 * 80000])).reshape(8, 1, 80000)
+    windows = torch.from_numpy(to_float32(meeting()[: 8 * 80000])).reshape(8, 1, 80000)
     with torch.no_grad():
         model.train()(windows)
     evaluated: torch.nn.Module = model.eval()

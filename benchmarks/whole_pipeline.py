@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.audio.waveform import Waveform, amplitudes
+from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.alignment.acoustic_models import HuggingFaceModel, Vocabulary
 from app.engines.alignment.aligner import Wav2Vec2Aligner
@@ -71,7 +71,7 @@ def run(scale: Scale) -> list[Comparison]:
     use_our_sentences(scale.cache / "nltk_data")
     seconds = 10.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
     samples, models = long_meeting(seconds), _models(scale)
-    sound = amplitudes(samples)
+    sound = to_float32(samples)
     pipeline = Pipeline(_our_engines(models, scale), beside=scale.device == "cuda")
     measured = compare(
         f"pipeline, Whisper small {_compute_type(scale)}, wav2vec2 base, ResNet34, {seconds:g} s",

@@ -11,10 +11,10 @@ SAMPLE_RATE = 16000
 Waveform: TypeAlias = NDArray[np.int16]
 """Mono samples, shape (samples,), at SAMPLE_RATE.
 
-They stay as ffmpeg delivers them, 115 MB per hour; networks get `amplitudes` of the stretch they work on.
+They stay as ffmpeg delivers them, 115 MB per hour; networks get `to_float32` of the stretch they work on.
 """
 
 
-def amplitudes(samples: Waveform) -> NDArray[np.float32]:
-    """Return `samples`, of any shape, as numbers from -1 to 1."""
+def to_float32(samples: Waveform) -> NDArray[np.float32]:
+    """Return `samples`, of any shape, as float32 from -1 to 1: 32768 becomes 1."""
     return np.multiply(samples, np.float32(1 / 32768))

@@ -12,7 +12,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.platform.libraries import pyannote_core
 
@@ -36,7 +36,7 @@ def window_scores(
     done = 0
     for batch in _batches(waveform, size, step, complete, count, inference.batch_size):
         checkpoint()
-        outputs = reduce(inference.infer(torch.from_numpy(amplitudes(batch)).unsqueeze(1)))
+        outputs = reduce(inference.infer(torch.from_numpy(to_float32(batch)).unsqueeze(1)))
         if scores is None:
             scores = np.empty((count, *outputs.shape[1:]), dtype=outputs.dtype)
         scores[done : done + len(outputs)] = outputs

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.audio.decoder import Decoder
 from app.audio.downmix import Downmix
-from app.audio.waveform import SAMPLE_RATE, amplitudes
+from app.audio.waveform import SAMPLE_RATE, to_float32
 from tests.audio.sounds import ffmpeg, known_sound, write_wave
 
 SECONDS = 12
@@ -176,7 +176,7 @@ def test_the_decoder_hears_a_voice_on_one_channel(
     ffmpeg("-i", str(mono), *options.split(), str(tmp_path / name))
     complaints: list[str] = []
     waveform = decoder.decode(tmp_path / name, lambda: None, warn=complaints.append)
-    plain = amplitudes(decoder.decode(mono, lambda: None))
-    level = float(np.std(amplitudes(waveform)) / np.std(plain))
+    plain = to_float32(decoder.decode(mono, lambda: None))
+    level = float(np.std(to_float32(waveform)) / np.std(plain))
     assert 0.45 < level < 1.1
     assert complaints == []

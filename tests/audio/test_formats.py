@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.errors import AudioUnreadable, NoAudioTrack
 from tests.audio.sounds import FORMATS, TONES, Format, ffmpeg, is_whole, write_wave
 
@@ -25,7 +25,7 @@ def middle_of_second(waveform: Waveform, second: int) -> Waveform:
 
 def level_off_by(waveform: Waveform, amplitude: float) -> float:
     """Return by how many decibels the level differs from that of a sine of `amplitude`."""
-    return 20 * math.log10(float(np.sqrt(np.mean(amplitudes(waveform) ** 2))) / (amplitude / math.sqrt(2)))
+    return 20 * math.log10(float(np.sqrt(np.mean(to_float32(waveform) ** 2))) / (amplitude / math.sqrt(2)))
 
 
 def pitch(waveform: Waveform) -> float:
@@ -156,7 +156,7 @@ def test_sound_that_starts_late_keeps_its_time(source: Path, tmp_path: Path, dec
     ffmpeg(*picture, "-itsoffset", "1.5", "-i", str(source), "-c:v", "mpeg4", "-c:a", "aac", str(film))
     waveform = decoder.decode(film, go_on)
     assert abs(len(waveform) / SAMPLE_RATE - 4.5) < 0.1
-    assert np.abs(amplitudes(waveform[: int(1.4 * SAMPLE_RATE)])).max() < 0.01
+    assert np.abs(to_float32(waveform[: int(1.4 * SAMPLE_RATE)])).max() < 0.01
 
 
 def test_a_pause_in_the_sound_keeps_its_length(source: Path, tmp_path: Path, decoder: Decoder) -> None:
@@ -165,7 +165,7 @@ def test_a_pause_in_the_sound_keeps_its_length(source: Path, tmp_path: Path, dec
     ffmpeg("-i", str(source), "-af", "aselect='not(between(t,1,2))'", "-c:a", "libopus", str(paused))
     waveform = decoder.decode(paused, go_on)
     assert abs(len(waveform) / SAMPLE_RATE - 3) < 0.1
-    assert np.abs(amplitudes(middle_of_second(waveform, 1))).max() < 0.01
+    assert np.abs(to_float32(middle_of_second(waveform, 1))).max() < 0.01
     assert abs(level_off_by(middle_of_second(waveform, 2), 0.5)) < 1
 
 

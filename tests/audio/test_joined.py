@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.errors import AudioUnreadable
 from tests.audio.sounds import FORMATS, TONES, Format, ffmpeg, known_sound, write_wave
 
@@ -24,7 +24,7 @@ def decoded(decoder: Decoder, path: Path) -> tuple[Waveform, list[str]]:
 
 def tone_at(waveform: Waveform, seconds: float) -> float:
     """Return the pitch of the fifth of a second around this place, 0 where it is silent."""
-    heard = amplitudes(waveform[int((seconds - 0.1) * SAMPLE_RATE) : int((seconds + 0.1) * SAMPLE_RATE)])
+    heard = to_float32(waveform[int((seconds - 0.1) * SAMPLE_RATE) : int((seconds + 0.1) * SAMPLE_RATE)])
     if np.abs(heard).max(initial=0) < 0.02:
         return 0.0
     return float(np.argmax(np.abs(np.fft.rfft(heard)))) * SAMPLE_RATE / len(heard)

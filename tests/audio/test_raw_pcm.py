@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.waveform import SAMPLE_RATE, amplitudes
+from app.audio.waveform import SAMPLE_RATE, to_float32
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft, EmptyUpload
 
 
@@ -21,8 +21,8 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path, decoder: Decoder) -> None:
     samples = np.array([0, 1, -1, 32767, -32768, 16384], "<i2")
     waveform = decoder.decode(write(tmp_path / "a", samples.tobytes()), go_on, raw_pcm=True)
     np.testing.assert_array_equal(waveform, samples)
-    np.testing.assert_array_equal(amplitudes(waveform), samples / np.float32(32768))
-    assert amplitudes(waveform).dtype == np.float32
+    np.testing.assert_array_equal(to_float32(waveform), samples / np.float32(32768))
+    assert to_float32(waveform).dtype == np.float32
 
 
 def test_raw_samples_may_look_like_any_other_file(tmp_path: Path, decoder: Decoder) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
-from app.audio.waveform import amplitudes
+from app.audio.waveform import to_float32
 from app.engines.diarization.embedding_network import split
 from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
@@ -56,7 +56,7 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
         exclude_overlap=False,
     )
     vectors = extractor.extract(sound, Windows(starts, SAMPLES, Activity.of(activity)), lambda: None)
-    padded = torch.nn.functional.pad(torch.from_numpy(amplitudes(sound)), (0, SAMPLES))
+    padded = torch.nn.functional.pad(torch.from_numpy(to_float32(sound)), (0, SAMPLES))
     for window, start in enumerate(starts):
         for speaker in range(2):
             mask = torch.from_numpy(activity[window, :, speaker]).unsqueeze(0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.audio.waveform import amplitudes
+from app.audio.waveform import to_float32
 from app.engines.alignment.aligner import Wav2Vec2Aligner
 from app.engines.interfaces import Transcription
 from app.errors import ClientLeft
@@ -36,7 +36,7 @@ def reference(punkt_data: Path) -> Reference:
     model, metadata = load_align_model("en", "cpu", model_name=str(DEMO / "aligner"))
 
     def run(sound: Path | np.ndarray, segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
-        samples = amplitudes(samples_of(sound) if isinstance(sound, Path) else sound)
+        samples = to_float32(samples_of(sound) if isinstance(sound, Path) else sound)
         rows = [
             {"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments
         ]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pyannote.audio import Inference
 
-from app.audio.waveform import Waveform, amplitudes
+from app.audio.waveform import Waveform, to_float32
 from app.engines.diarization.diarizer import PyannoteDiarizer
 from app.engines.sliding_windows import window_scores
 from app.engines.whisper.voice_activity import VoiceActivity
@@ -21,7 +21,7 @@ def sound_of(seconds: float) -> Waveform:
 
 
 def as_file(sound: Waveform) -> dict[str, object]:
-    return {"waveform": torch.from_numpy(amplitudes(sound)).unsqueeze(0), "sample_rate": 16000}
+    return {"waveform": torch.from_numpy(to_float32(sound)).unsqueeze(0), "sample_rate": 16000}
 
 
 @pytest.mark.parametrize("seconds", SECONDS)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic
 from app.engines.alignment.forced_alignment import align_characters
@@ -157,7 +157,7 @@ class Wav2Vec2Aligner:
 
 def _cut(waveform: Waveform, segment: Segment) -> Tensor:
     cut = waveform[int(segment.start * SAMPLE_RATE) : int(segment.end * SAMPLE_RATE)]
-    return torch.from_numpy(amplitudes(cut))
+    return torch.from_numpy(to_float32(cut))
 
 
 def _place(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
@@ -94,7 +94,7 @@ def stock_tracks(
         checkpoint()
 
     output = pipeline(
-        {"waveform": torch.from_numpy(amplitudes(waveform)).unsqueeze(0), "sample_rate": SAMPLE_RATE},
+        {"waveform": torch.from_numpy(to_float32(waveform)).unsqueeze(0), "sample_rate": SAMPLE_RATE},
         num_speakers=speakers.exact,
         min_speakers=speakers.at_least,
         max_speakers=speakers.at_most,

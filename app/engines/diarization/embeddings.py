@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.audio.waveform import Waveform, amplitudes
+from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.embedding_network import SplitNetwork
 from app.engines.diarization.speaker_activity import Activity
@@ -75,7 +75,7 @@ class VoiceprintExtractor:
 
     def _frames(self, waveform: Waveform, windows: Windows, places: NDArray[np.int64]) -> Tensor:
         cuts = [_cut(waveform, windows.starts[place], windows.length) for place in places]
-        sound = torch.from_numpy(amplitudes(np.stack(cuts)))
+        sound = torch.from_numpy(to_float32(np.stack(cuts)))
         features = self.network.features(sound.unsqueeze(1).to(self.device))
         reduced = self.dtype != torch.float32
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=reduced):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import torch
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from app.audio.waveform import SAMPLE_RATE, Waveform, amplitudes
+from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.platform.libraries import whisperx_asr
 from app.engines.whisper.voice_activity import Chunk
@@ -55,6 +55,6 @@ def _stretches(waveform: Waveform, chunks: Sequence[Chunk]) -> list[Waveform]:
 def _probabilities(model: "whisperx_asr.WhisperModel", samples: Waveform) -> list[tuple[str, float]]:
     mels = model.feat_kwargs.get("feature_size") or 80
     padding = N_SAMPLES - len(samples)
-    features: torch.Tensor = log_mel_spectrogram(amplitudes(samples), n_mels=mels, padding=padding)
+    features: torch.Tensor = log_mel_spectrogram(to_float32(samples), n_mels=mels, padding=padding)
     answers = model.model.detect_language(model.encode(features))[0]
     return [(token[2:-2], float(probability)) for token, probability in answers]
