@@ -1,5 +1,6 @@
 """The lists of what is allowed: everything on them is decoded here, and each of them is needed."""
 
+import base64
 import re
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
 from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioUnreadable
 from tests.audio.bitstreams import BITSTREAMS, SECONDS, Bitstream, wave
-from tests.audio.sounds import FORMATS
+from tests.audio.sounds import FORMATS, known_sound, write_wave
 from tests.audio.test_isolation import REFERENCES, Listener, Trap, listener, trap
 
 __all__ = ["listener", "trap"]
@@ -107,13 +108,13 @@ FORCED = {"hls": ("-f", "hls"), "concat": ("-f", "concat", "-safe", "0"), "dash"
 """Formats that refer to sound elsewhere, and how ffmpeg is told to read them whatever they are called."""
 
 
-def follow(command: list[str], kind: str, target: str, upload: Path) -> None:
-    """Run the command on a file that refers to `target`, as if its format were allowed."""
+def follow(command: list[str], kind: str, target: str, upload: Path) -> bytes:
+    """Return what the command makes of a file that refers to `target`, as if its format were allowed."""
     upload.write_text(REFERENCES[kind].replace("{target}", target))
     bare = without(command, "-format_whitelist", "-codec_whitelist")
     bare[bare.index("-i") : bare.index("-i")] = FORCED[kind]
     with upload.open("rb") as source:
-        subprocess.run(bare, stdin=source, capture_output=True, timeout=60)
+        return subprocess.run(bare, stdin=source, capture_output=True, timeout=60).stdout
 
 
 @pytest.mark.parametrize("through_fd", [True, False])
@@ -131,6 +132,20 @@ def test_the_list_of_protocols_alone_keeps_the_network_and_other_files_away(
         follow(command, kind, str(trap.path), tmp_path / "upload")
         follow(command, kind, f"file:{trap.path}", tmp_path / "upload")
     assert not trap.opened
+
+
+@pytest.mark.parametrize("through_fd", [True, False])
+def test_what_ffmpeg_follows_by_itself_is_not_followed(through_fd: bool, tmp_path: Path) -> None:
+    """Without a list ffmpeg reads the protocol `data`: enough to see that the list is in force."""
+    if through_fd and not knows_fd_protocol(find_ffmpeg()):
+        pytest.skip("this ffmpeg has no protocol fd")
+    sound = write_wave(tmp_path / "sound.wav", known_sound()[:4800]).read_bytes()
+    target = "data:audio/wav;base64," + base64.b64encode(sound).decode()
+    command = pcm_command(find_ffmpeg(), Task(track=0), through_fd=through_fd, **COMMAND)
+    assert follow(command, "concat", target, tmp_path / "upload") == b""
+    at = command.index("-protocol_whitelist") + 1
+    command[at] += ",data"
+    assert len(follow(command, "concat", target, tmp_path / "upload")) > 3000
 
 
 @pytest.mark.parametrize("kind", ["hls", "concat"])
