@@ -16,5 +16,5 @@ They stay as ffmpeg delivers them, 115 MB per hour; networks get `to_float32` of
 
 
 def to_float32(samples: Waveform) -> NDArray[np.float32]:
-    """Return `samples`, of any shape, as float32 from -1 to 1: 32768 becomes 1."""
+    """Return `samples`, of any shape, as float32 from -1 to 1."""
     return np.multiply(samples, np.float32(1 / 32768))

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.formats import json_format, srt, tsv, vtt
-from app.formats import txt as text
+from app.formats import json_format, srt, tsv, txt, vtt
 from app.formats.content_disposition import content_disposition
 from app.formats.cues import CueLayout
 from app.transcript import Transcript
@@ -15,7 +14,7 @@ __all__ = ["FORMATS", "CueLayout", "Format", "content_disposition"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a transcript is written, and how the result is called."""
+    """How a transcript is written, and the type and name of the result."""
 
     render: Callable[[Transcript, CueLayout], str]
     media_type: str
@@ -26,7 +25,7 @@ class Format:
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "json": Format(json_format.render, "application/json", "json"),
-        "text": Format(text.render, "text/plain", "txt"),
+        "text": Format(txt.render, "text/plain", "txt"),
         "srt": Format(srt.render, "application/x-subrip", "srt"),
         "vtt": Format(vtt.render, "text/vtt", "vtt"),
         "tsv": Format(tsv.render, "text/tab-separated-values", "tsv"),

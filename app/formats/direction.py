@@ -17,11 +17,11 @@ def reads_right_to_left(text: str) -> bool:
     return kinds.count("R") + kinds.count("AL") > kinds.count("L")
 
 
-def isolated(name: str) -> str:
+def bidi_isolate(name: str) -> str:
     """Return `name` so that it is laid out on its own and moves as a whole to where the line begins."""
     return f"{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"
 
 
-def right_to_left(line: str) -> str:
+def mark_right_to_left(line: str) -> str:
     """Return `line` with a mark at either end, which keeps its first and last characters on their sides."""
     return f"{RIGHT_TO_LEFT_MARK}{line}{RIGHT_TO_LEFT_MARK}"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.formats import txt as text
+from app.formats import txt
 from app.formats.cues import CueLayout
-from app.formats.sanitize import encodable
+from app.formats.sanitize import replace_surrogates
 from app.transcript import Segment, Transcript, Word
 
 
@@ -25,7 +25,7 @@ def render_with_plain_text(transcript: Transcript, *, name_speakers: bool) -> st
     segments = transcript.segments
     if not name_speakers:
         segments = tuple(replace(segment, speaker=None) for segment in segments)
-    plain = text.render(replace(transcript, segments=segments), CueLayout())
+    plain = txt.render(replace(transcript, segments=segments), CueLayout())
     return _compact({**document(transcript), "text": plain})
 
 
@@ -44,17 +44,17 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "duration": _rounded(transcript.duration),
         "model": transcript.model,
         "speaker_embeddings": _voices(transcript.speaker_embeddings),
-        "warnings": [encodable(warning) for warning in transcript.warnings] or None,
+        "warnings": [replace_surrogates(warning) for warning in transcript.warnings] or None,
     }
-    return _known(answer)
+    return _without_none(answer)
 
 
 def _segment(segment: Segment) -> dict[str, Any]:
-    return _known(
+    return _without_none(
         {
             "start": _rounded(segment.start),
             "end": _rounded(segment.end),
-            "text": encodable(segment.text).strip(),
+            "text": replace_surrogates(segment.text).strip(),
             "speaker": segment.speaker,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
         }
@@ -62,9 +62,9 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 
 def _word(word: Word) -> dict[str, Any]:
-    return _known(
+    return _without_none(
         {
-            "word": encodable(word.text).strip(),
+            "word": replace_surrogates(word.text).strip(),
             "start": _rounded(word.start),
             "end": _rounded(word.end),
             "score": _rounded(word.score),
@@ -85,5 +85,5 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None or not math.isfinite(number) else round(number, 3)
 
 
-def _known(values: dict[str, Any]) -> dict[str, Any]:
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}

@@ -2,7 +2,7 @@
 
 import re
 
-from app.formats.cues import CueLayout, cues
+from app.formats.cues import CueLayout, make_cues
 from app.formats.timestamps import clock
 from app.transcript import Transcript
 
@@ -17,7 +17,7 @@ def render(transcript: Transcript, layout: CueLayout) -> str:
     """Return the transcript as SubRip; an empty text when nothing was said."""
     return "".join(
         f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{cue.text(_escape)}\n\n"
-        for number, cue in enumerate(cues(transcript, layout), start=1)
+        for number, cue in enumerate(make_cues(transcript, layout), start=1)
     )
 
 

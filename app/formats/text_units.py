@@ -1,4 +1,8 @@
-"""The pieces of a segment's text between which a line or a cue may end, each with its time."""
+"""The units of a text between which a line may break, each with its time.
+
+A reduced form of Unicode's line breaking (UAX #14): breaks at blanks, and in scripts written without them
+between characters, but never before closing or after opening punctuation.
+"""
 
 import math
 import re
@@ -19,12 +23,12 @@ _TRAILING = (
     r"\u3099\u309a\uff70\uff9e\uff9f\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec6-\u0ece"
     r"\u0f0b-\u0f14\u0f71-\u0fbc\u102b-\u103e\u1056-\u1060\u17b4-\u17d3\ufe00-\ufe0f\u200b-\u200d"
 )
-_ATOM = re.compile(rf"[{_LEADING}]*[{_UNSPACED}](?:\u17d2.|[{_TRAILING}])*|[^\s{_UNSPACED}]+|\S")
+_UNIT = re.compile(rf"[{_LEADING}]*[{_UNSPACED}](?:\u17d2.|[{_TRAILING}])*|[^\s{_UNSPACED}]+|\S")
 
 
 @dataclass(frozen=True, slots=True)
-class Atom:
-    """A word, or one character of a script without spaces."""
+class TextUnit:
+    """A word, or one character of a script without spaces, with the punctuation that must stay with it."""
 
     text: str
     start: Seconds
@@ -34,8 +38,8 @@ class Atom:
     """Whether it belongs to a word that has times of its own."""
 
 
-def atoms(segment: Segment) -> tuple[Atom, ...]:
-    """Return the atoms of a segment of plain text and finite times, in order.
+def split_into_units(segment: Segment) -> tuple[TextUnit, ...]:
+    """Return the units of a segment of plain text and finite times, in order.
 
     Times come from the words; where none are known, from the share of characters in between.
     """
@@ -43,17 +47,17 @@ def atoms(segment: Segment) -> tuple[Atom, ...]:
     timed = [
         (span, word) for span, word in zip(spans or (), segment.words or (), strict=False) if _has_times(word)
     ]
-    timeline = _Timeline(segment, timed)
+    times = _CharacterTimes(segment, timed)
     found = []
-    for match in _ATOM.finditer(segment.text):
+    for match in _UNIT.finditer(segment.text):
         begin, end = match.span()
         found.append(
-            Atom(
+            TextUnit(
                 text=match.group(),
-                start=timeline.at_start_of(begin),
-                end=timeline.at_end_of(end),
+                start=times.at_start_of(begin),
+                end=times.at_end_of(end),
                 space_before=begin > 0 and segment.text[begin - 1].isspace(),
-                spoken=timeline.is_spoken(begin),
+                spoken=times.is_spoken(begin),
             )
         )
     return tuple(found)
@@ -63,37 +67,39 @@ def _has_times(word: Word) -> bool:
     return all(time is not None and math.isfinite(time) for time in (word.start, word.end))
 
 
-class _Timeline:
-    """Maps a place in the text to a time that never runs backwards nor leaves the segment."""
+class _CharacterTimes:
+    """Maps a position in the text to a time that never runs backwards nor leaves the segment."""
 
     def __init__(self, segment: Segment, timed: Sequence[tuple[tuple[int, int], Word]]) -> None:
-        knots = [(0, segment.start)]
+        anchors = [(0, segment.start)]
         for (begin, end), word in timed:
-            knots += [(begin, word.start or 0.0), (end, word.end or 0.0)]
-        knots.append((len(segment.text), segment.end))
-        self._places = [place for place, _ in knots]
+            anchors += [(begin, word.start or 0.0), (end, word.end or 0.0)]
+        anchors.append((len(segment.text), segment.end))
+        self._positions = [position for position, _ in anchors]
         self._times: list[Seconds] = []
-        for _, time in knots:
+        for _, time in anchors:
             earliest = self._times[-1] if self._times else segment.start
             self._times.append(min(max(time, earliest), segment.end))
         self._spoken_begins = [begin for (begin, _), _ in timed]
         self._spoken_ends = [end for (_, end), _ in timed]
 
-    def at_start_of(self, place: int) -> Seconds:
-        """Return the time at which the character at `place` begins."""
-        return self._between(bisect_right(self._places, place) - 1, place)
+    def at_start_of(self, position: int) -> Seconds:
+        """Return the time at which the character at `position` begins."""
+        return self._interpolated(bisect_right(self._positions, position) - 1, position)
 
-    def at_end_of(self, place: int) -> Seconds:
-        """Return the time at which the character before `place` ends."""
-        after = bisect_left(self._places, place)
-        return self._times[after] if self._places[after] == place else self._between(after - 1, place)
+    def at_end_of(self, position: int) -> Seconds:
+        """Return the time at which the character before `position` ends."""
+        after = bisect_left(self._positions, position)
+        if self._positions[after] == position:
+            return self._times[after]
+        return self._interpolated(after - 1, position)
 
-    def is_spoken(self, place: int) -> bool:
-        """Say whether a word with times covers the character at `place`."""
-        index = bisect_right(self._spoken_begins, place) - 1
-        return index >= 0 and place < self._spoken_ends[index]
+    def is_spoken(self, position: int) -> bool:
+        """Say whether a word with times covers the character at `position`."""
+        index = bisect_right(self._spoken_begins, position) - 1
+        return index >= 0 and position < self._spoken_ends[index]
 
-    def _between(self, index: int, place: int) -> Seconds:
-        begin, end = self._places[index], self._places[index + 1]
-        share = (place - begin) / (end - begin)
+    def _interpolated(self, index: int, position: int) -> Seconds:
+        begin, end = self._positions[index], self._positions[index + 1]
+        share = (position - begin) / (end - begin)
         return self._times[index] + share * (self._times[index + 1] - self._times[index])

@@ -1,8 +1,8 @@
 """Plain text (.txt): one line per segment, the speaker's name before it where one is known."""
 
 from app.formats.cues import CueLayout
-from app.formats.direction import reads_right_to_left, right_to_left
-from app.formats.sanitize import plain_line, right_to_left_speaker_mark, speaker_mark
+from app.formats.direction import mark_right_to_left, reads_right_to_left
+from app.formats.sanitize import plain_line, right_to_left_speaker_prefix, speaker_prefix
 from app.transcript import Segment, Transcript
 
 
@@ -16,5 +16,5 @@ def _line(segment: Segment) -> str:
     if not line:
         return ""
     if segment.speaker and reads_right_to_left(line):
-        return right_to_left(right_to_left_speaker_mark(segment.speaker) + line)
-    return speaker_mark(segment.speaker) + line
+        return mark_right_to_left(right_to_left_speaker_prefix(segment.speaker) + line)
+    return speaker_prefix(segment.speaker) + line

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from app.formats.cues import CueLayout, cues
+from app.formats.cues import CueLayout, make_cues
 from app.formats.timestamps import clock
 from app.transcript import Transcript
 
@@ -11,7 +11,7 @@ def render(transcript: Transcript, layout: CueLayout) -> str:
     """Return the transcript as WebVTT; the header alone when nothing was said."""
     return "WEBVTT\n\n" + "".join(
         f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{cue.text(_escape)}\n\n"
-        for cue in cues(transcript, layout)
+        for cue in make_cues(transcript, layout)
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.formats import FORMATS, CueLayout
-from app.formats.cues import cues
+from app.formats.cues import make_cues
 from app.formats.sanitize import plain_line
 from app.formats.timestamps import milliseconds
 from app.transcript import Segment, Transcript, Word
@@ -110,7 +110,7 @@ def test_json_is_strict_json(transcript: Transcript, layout: CueLayout) -> None:
 @some_examples
 @given(WILD, LAYOUT)
 def test_cues_are_in_order_apart_and_short(transcript: Transcript, layout: CueLayout) -> None:
-    shown = cues(transcript, layout)
+    shown = make_cues(transcript, layout)
     assert all(0 < cue.end - cue.start <= 7000 for cue in shown)
     assert all(earlier.end <= later.start for earlier, later in pairwise(shown))
 
@@ -119,18 +119,18 @@ def test_cues_are_in_order_apart_and_short(transcript: Transcript, layout: CueLa
 @given(WILD, LAYOUT)
 def test_no_cue_flashes_where_there_is_room(transcript: Transcript, layout: CueLayout) -> None:
     """A cue under 0.8 s lasts until the next one, and a pause under 0.2 s is none."""
-    for cue, following in pairwise(cues(transcript, layout)):
+    for cue, following in pairwise(make_cues(transcript, layout)):
         gap = following.start - cue.end
         assert cue.end - cue.start >= 800 or gap == 0
         assert gap == 0 or gap >= 200 or cue.end - cue.start == 7000
-    assert all(cue.end - cue.start >= 800 for cue in cues(transcript, layout)[-1:])
+    assert all(cue.end - cue.start >= 800 for cue in make_cues(transcript, layout)[-1:])
 
 
 @some_examples
 @given(spoken(), LAYOUT)
 def test_cues_come_with_their_words_or_a_little_later(transcript: Transcript, layout: CueLayout) -> None:
     """Whoever begins at the same moment waits two seconds at most."""
-    shown = cues(transcript, replace(layout, highlight_words=False))
+    shown = make_cues(transcript, replace(layout, highlight_words=False))
     starts = [milliseconds(segment.start) for segment in transcript.segments]
     ends = [milliseconds(segment.end) for segment in transcript.segments]
     assert all(min(starts) <= cue.start <= max(ends) + 2000 for cue in shown)
@@ -140,7 +140,7 @@ def test_cues_come_with_their_words_or_a_little_later(transcript: Transcript, la
 @given(spoken(), LAYOUT)
 def test_cues_keep_line_count_width_and_every_word(transcript: Transcript, layout: CueLayout) -> None:
     layout = CueLayout(layout.max_line_width, layout.max_line_count)
-    shown = [cue.text(str) for cue in cues(transcript, layout)]
+    shown = [cue.text(str) for cue in make_cues(transcript, layout)]
     bare = map(without_marks, shown)
     said = without_space("".join(re.sub(r"^\[SPEAKER_0\d\]: ", "", text) for text in bare))
     spoken_text = "".join(plain_line(segment.text) for segment in transcript.segments)
@@ -154,7 +154,7 @@ def test_cues_keep_line_count_width_and_every_word(transcript: Transcript, layou
 @some_examples
 @given(spoken())
 def test_highlighting_underlines_each_placed_word_once_in_order(transcript: Transcript) -> None:
-    shown = cues(transcript, CueLayout(highlight_words=True))
+    shown = make_cues(transcript, CueLayout(highlight_words=True))
     underlined = "".join(span.text for cue in shown for line in cue.lines for span in line if span.underlined)
     placed = [
         word.text for segment in transcript.segments for word in segment.words or () if word.start is not None
@@ -165,7 +165,7 @@ def test_highlighting_underlines_each_placed_word_once_in_order(transcript: Tran
 @some_examples
 @given(spoken(), LAYOUT)
 def test_webvtt_py_finds_the_cues_that_were_written(transcript: Transcript, layout: CueLayout) -> None:
-    shown = cues(transcript, layout)
+    shown = make_cues(transcript, layout)
     captions = list(webvtt.from_string(FORMATS["vtt"].render(transcript, layout)))
     assert [caption.start_in_seconds for caption in captions] == [cue.start // 1000 for cue in shown]
     written = [
@@ -179,7 +179,7 @@ def test_webvtt_py_finds_the_cues_that_were_written(transcript: Transcript, layo
 def test_pysubs2_finds_the_cues_that_were_written(transcript: Transcript, layout: CueLayout) -> None:
     document = pysubs2.SSAFile.from_string(FORMATS["srt"].render(transcript, layout), "srt")
     assert [(event.start, event.end) for event in document] == [
-        (cue.start, cue.end) for cue in cues(transcript, layout)
+        (cue.start, cue.end) for cue in make_cues(transcript, layout)
     ]
 
 
