@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-_UNSAFE = re.compile(r'[<>:"|?*%;\\]+')
+_UNSAFE = re.compile(r'[<>:"|?*%;\\/]+')
 
 
 def download_name(upload_name: str | None, extension: str) -> str:
@@ -29,6 +29,7 @@ def content_disposition(upload_name: str | None, extension: str) -> str:
     """Return the value of a Content-Disposition header (RFC 6266) in ASCII, whatever the upload is called."""
     name = download_name(upload_name, extension)
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    ascii_name = _UNSAFE.sub("_", ascii_name)  # a full-width quotation mark has become a plain one
     if ascii_name.strip() in ("", f".{extension}"):
         ascii_name = f"transcript.{extension}"
     header = f'attachment; filename="{ascii_name}"'

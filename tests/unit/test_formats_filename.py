@@ -1,7 +1,7 @@
 """The file name of an answer is taken from the upload and can break neither header nor disk."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.formats.content_disposition import content_disposition, download_name
@@ -39,6 +39,8 @@ def test_names_beyond_ascii_are_sent_in_both_forms() -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))
+@example("；")
+@example("a＂／b")
 def test_no_upload_name_can_break_the_header(upload: str) -> None:
     header = content_disposition(upload, "srt")
     assert header.isascii()
