@@ -160,15 +160,14 @@ def _abilities_of(fetcher: ModelFetcher, source: str) -> Abilities | None:
 def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:
     """Return what fetches models and brings them into memory."""
     fetcher = build_fetcher(settings, show_progress=show_progress)
-    segmentation, embedding = _windows(settings, plan)
     return EngineLoader(
         fetcher,
         EngineSettings(
             plan=plan,
             cpu_threads=settings.cpu_threads,
             align_batch_size=settings.align_batch_size,
-            segmentation_batch_size=segmentation,
-            embedding_batch_size=embedding,
+            segmentation_batch_size=settings.segmentation_batch_size,
+            embedding_batch_size=settings.embedding_batch_size,
             align_precision=settings.align_precision,
             diarize_precision=settings.diarize_precision,
             clustering_threshold=settings.diarize_clustering_threshold,
@@ -177,10 +176,10 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
     )
 
 
-def _windows(settings: Settings, plan: DevicePlan) -> tuple[int, int]:
-    """Return how many windows the segmentation and the embedding network work on together."""
+def _diarize_batch_size(settings: Settings, plan: DevicePlan) -> int:
+    """Return the most windows that diarization works on together."""
     segmentation = segmentation_windows(settings.segmentation_batch_size, plan.diarize)
-    return segmentation, embedding_windows(settings.embedding_batch_size, plan.diarize)
+    return max(segmentation, embedding_windows(settings.embedding_batch_size, plan.diarize))
 
 
 def build_engine_stack(settings: Settings) -> EngineStack:
@@ -208,7 +207,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         loader,
         plan,
         align_batch_size=settings.align_batch_size,
-        diarize_batch_size=max(_windows(settings, plan)),
+        diarize_batch_size=_diarize_batch_size(settings, plan),
         cpu_fallback=settings.oom_cpu_fallback,
         observer=ledger,
     )

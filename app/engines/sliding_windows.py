@@ -22,11 +22,13 @@ def window_scores(
     waveform: Waveform,
     checkpoint: Checkpoint,
     reduce: Callable[[NDArray[Any]], NDArray[Any]] = lambda outputs: outputs,
+    batch_size: int | None = None,
 ) -> Any:
     """Return what the network of `inference` says about every window of `waveform` (samples,).
 
     The answer is pyannote's SlidingWindowFeature (windows, frames, classes); the last window is filled up
-    with silence. `reduce` is applied to the outputs of each batch.
+    with silence. `reduce` is applied to the outputs of each batch, of `batch_size` windows or, by default, of
+    the number that `inference` was made with.
     """
     size = inference.model.audio.get_num_samples(inference.duration)
     step = round(inference.step * SAMPLE_RATE)
@@ -34,7 +36,7 @@ def window_scores(
     count = complete + (len(waveform) < size or (len(waveform) - size) % step > 0)
     scores: NDArray[Any] | None = None
     done = 0
-    for batch in _batches(waveform, size, step, complete, count, inference.batch_size):
+    for batch in _batches(waveform, size, step, complete, count, batch_size or inference.batch_size):
         checkpoint()
         outputs = reduce(inference.infer(torch.from_numpy(to_float32(batch)).unsqueeze(1)))
         if scores is None:

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     align_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"
     """Number format of the aligner; auto is the fastest that keeps the word times: float16 on a GPU."""
     segmentation_batch_size: int | None = Field(None, ge=1, le=1024)
-    """Ten-second windows per step of the speaker segmentation; unset: 32 on a GPU, 8 on a CPU."""
+    """Windows in which speech, and then speakers, are looked for together; unset: 32 on a GPU, 8 on a CPU."""
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 2 on a CPU."""
     diarize_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"

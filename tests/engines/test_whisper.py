@@ -289,3 +289,50 @@ def test_prompts_longer_than_the_context_are_cut_not_refused(transcriber: Whispe
         language="en", initial_prompt="budget " * 2000, hotwords="Munich, Hamburg, " * 900
     )
     transcriber.transcribe(samples_of(recordings(SENTENCE)[0]), request, nothing)
+
+
+class CountingWindows:
+    """pyannote's Inference, which writes down how many windows it gets at a time."""
+
+    def __init__(self, inference: Any) -> None:
+        self._inference = inference
+        self.batches: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inference, name)
+
+    def infer(self, windows: Any) -> Any:
+        self.batches.append(len(windows))
+        return self._inference.infer(windows)
+
+
+@pytest.mark.parametrize(("batch_size", "windows"), [(16, 8), (8, 8), (4, 4), (1, 1)])
+def test_speech_is_looked_for_in_smaller_batches_where_memory_is_short(
+    batch_size: int, windows: int, listening: Listening
+) -> None:
+    inference = CountingWindows(VoiceActivity.load("cpu", 8)._inference)
+    whole = WhisperTranscriber(listening, VoiceActivity(inference), batch_size=8, chunk_seconds=10.0)
+    sound = samples_of(recordings("conversation-en-*")[0])
+    less = whole.with_batch_size(batch_size).transcribe(
+        sound, TranscriptionRequest("transcribe", "en"), nothing
+    )
+    assert max(inference.batches) == windows
+    assert (
+        less.segments == whole.transcribe(sound, TranscriptionRequest("transcribe", "en"), nothing).segments
+    )
+
+
+@pytest.mark.parametrize(("asked", "windows"), [(None, 8), (3, 3)])
+def test_the_operators_number_of_windows_reaches_the_search_for_speech(
+    asked: int | None, windows: int
+) -> None:
+    loaded = WhisperTranscriber.load(
+        DEMO / "whisper",
+        device="cpu",
+        compute_type="int8",
+        batch_size=2,
+        cpu_threads=0,
+        chunk_seconds=10.0,
+        speech_batch_size=asked,
+    )
+    assert loaded._voice_activity._batch_size == windows

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
 from app.engines.lending.memory_policy import is_out_of_memory
-from app.engines.platform.device_plan import CPU_BATCH_SIZE, CPU_COMPUTE_TYPE, DevicePlan
+from app.engines.platform.device_plan import (
+    CPU_BATCH_SIZE,
+    CPU_COMPUTE_TYPE,
+    DevicePlan,
+    embedding_windows,
+    segmentation_windows,
+)
 from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
 from app.models.catalogue import ModelSpec, is_directory_source, shown_source
@@ -41,8 +47,9 @@ class EngineSettings:
     plan: DevicePlan
     cpu_threads: int = 0
     align_batch_size: int = 8
-    segmentation_batch_size: int = 32
-    embedding_batch_size: int = 32
+    segmentation_batch_size: int | None = None
+    """Windows; None: as many as suit the device."""
+    embedding_batch_size: int | None = None
     align_precision: str = "auto"
     diarize_precision: str = "auto"
     clustering_threshold: float | None = None
@@ -84,6 +91,7 @@ class EngineLoader:
                 batch_size=plan.batch_size if as_planned else CPU_BATCH_SIZE,
                 cpu_threads=self._settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
+                speech_batch_size=self._settings.segmentation_batch_size,
                 scope=Scope(model.name, model.abilities.and_of(read_abilities(source)), model.languages),
             )
         return Loaded(engine, engine.close, size, source)
@@ -136,8 +144,8 @@ class EngineLoader:
             engine = PyannoteDiarizer.load(
                 directory,
                 device=device,
-                segmentation_batch_size=settings.segmentation_batch_size,
-                embedding_batch_size=settings.embedding_batch_size,
+                segmentation_batch_size=segmentation_windows(settings.segmentation_batch_size, device),
+                embedding_batch_size=embedding_windows(settings.embedding_batch_size, device),
                 precision=settings.diarize_precision if as_planned else "auto",
                 clustering_threshold=settings.clustering_threshold,
                 min_duration_off=settings.min_duration_off,

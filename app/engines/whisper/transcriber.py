@@ -66,6 +66,7 @@ class WhisperTranscriber:
         batch_size: int,
         cpu_threads: int,
         chunk_seconds: float,
+        speech_batch_size: int | None = None,
         scope: Scope = Scope(),
     ) -> "WhisperTranscriber":
         """Load the CTranslate2 model in directory `source`; nothing is downloaded.
@@ -75,6 +76,7 @@ class WhisperTranscriber:
             compute_type: CTranslate2's name of the number format, such as int8 or float16.
             cpu_threads: threads on CPU; 0 takes every core.
             chunk_seconds: longest stretch of speech that is decoded at once.
+            speech_batch_size: windows in which speech is looked for together; None: as many as suit `device`.
             scope: what may be asked of it.
         """
         model = WhisperModel(
@@ -86,14 +88,18 @@ class WhisperTranscriber:
         )
         if not model.model.is_multilingual:
             scope = replace(scope, abilities=Abilities(english_only=True, translates=False))
-        voice_activity = VoiceActivity.load(device)
+        voice_activity = VoiceActivity.load(device, speech_batch_size)
         return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds, scope=scope)
 
     def with_batch_size(self, batch_size: int) -> "WhisperTranscriber":
-        """Return a view over the same weights that decodes `batch_size` chunks at a time."""
+        """Return a view over the same weights that decodes `batch_size` chunks at a time.
+
+        Where that is fewer than before, speech is looked for in as much smaller batches.
+        """
+        share = min(1.0, batch_size / self._batch_size)
         return WhisperTranscriber(
             self._model,
-            self._voice_activity,
+            self._voice_activity.with_smaller_batches(share),
             batch_size=batch_size,
             chunk_seconds=self._chunk_seconds,
             scope=self._scope,

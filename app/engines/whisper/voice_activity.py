@@ -28,18 +28,27 @@ class Chunk(TypedDict):
 class VoiceActivity:
     """Finds the speech chunks of a recording; usable from several threads at once."""
 
-    def __init__(self, inference: "pyannote_audio.Inference") -> None:
+    def __init__(self, inference: "pyannote_audio.Inference", batch_size: int | None = None) -> None:
+        """Work on `batch_size` windows together; by default on as many as `inference` was made for."""
         self._inference = inference
+        self._batch_size: int = batch_size or inference.batch_size
 
     @classmethod
-    def load(cls, device: str) -> "VoiceActivity":
-        """Load the segmentation checkpoint that the whisperX wheel carries; nothing is downloaded."""
+    def load(cls, device: str, batch_size: int | None = None) -> "VoiceActivity":
+        """Load the segmentation checkpoint that the whisperX wheel carries; nothing is downloaded.
+
+        It works on `batch_size` windows together, or as many as suit `device`.
+        """
         checkpoint = Path(whisperx_vads.__file__).parent.parent / "assets" / "pytorch_model.bin"
         model = pyannote_audio.Model.from_pretrained(checkpoint)
         inference = pyannote_audio.Inference(
-            model, device=torch.device(device), batch_size=segmentation_windows(None, device)
+            model, device=torch.device(device), batch_size=segmentation_windows(batch_size, device)
         )
         return cls(inference)
+
+    def with_smaller_batches(self, share: float) -> "VoiceActivity":
+        """Return a view over the same weights that works on this share of the windows together."""
+        return VoiceActivity(self._inference, max(1, int(self._batch_size * share)))
 
     def chunks(self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint) -> list[Chunk]:
         """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any."""
@@ -57,7 +66,7 @@ class VoiceActivity:
     def _speech_scores(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
         """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
         inference, model = self._inference, self._inference.model
-        windows = window_scores(inference, waveform, checkpoint, _most_active)
+        windows = window_scores(inference, waveform, checkpoint, _most_active, self._batch_size)
         scores = inference.aggregate(
             windows, model.receptive_field, warm_up=inference.warm_up, hamming=True, missing=0.0
         )
