@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HARDENED = ["--user", "1000:1000", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
+HARDENED = [
+    *("--user", "1000:1000", "--read-only", "--tmpfs", "/tmp"),
+    *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+]
 PROBE_OFTEN = ["--health-interval", "2s", "--health-start-period", "5s", "--health-retries", "3"]
 START_SECONDS = 240
 
@@ -98,7 +101,7 @@ def volume(engine: Engine) -> Iterator[str]:
 
 @contextmanager
 def started(engine: Engine, *arguments: str) -> Iterator[Container]:
-    """Run the image in the background under the restrictions that the README promises to work."""
+    """Run the image in the background under the restrictions that docs/install.md promises to work."""
     container = Container(engine, f"asr-test-{uuid.uuid4().hex[:8]}")
     engine.output(
         "run", "--detach", "--name", container.name, *HARDENED, *PROBE_OFTEN, *arguments, engine.image

@@ -1,4 +1,4 @@
-"""The built image does on a Docker engine what the README says: as uid 1000, read-only, offline."""
+"""The built image does on a Docker engine what docs/install.md says: as uid 1000, read-only, offline."""
 
 import json
 import re
@@ -164,7 +164,7 @@ def test_prefetch_is_a_command_of_the_image(engine: Engine) -> None:
 
 
 def test_the_cache_can_be_saved_and_brought_back(engine: Engine, volume: str) -> None:
-    """The README's commands: tar out of one volume, into another, which docker can then remove."""
+    """The commands of docs/install.md: tar out of one volume, into another, which docker can then remove."""
     mount, shell = ["-v", f"{volume}:/.cache"], ["--entrypoint", "sh", engine.image, "-c"]
     engine.output("run", "--rm", *mount, *shell, "mkdir -p /.cache/hub && echo kept > /.cache/hub/file")
     other = f"{volume}-restored"
