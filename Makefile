@@ -1,4 +1,4 @@
-# The commands the README names. Everything is installed into .venv; nothing else on the machine changes.
+# The commands that README and CONTRIBUTING name. Everything is installed into .venv; nothing else on the machine changes.
 .PHONY: demo serve test lint mutants bench image image-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)

@@ -1,4 +1,4 @@
-"""README, OpenAPI and code name the same options, with the same types, defaults and ranges."""
+"""docs/api.md, OpenAPI and code name the same options, with the same types, defaults and ranges."""
 
 import re
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ OPTIONS = list(AsrOptions.model_fields)
 
 
 def options_table() -> dict[str, dict[str, str]]:
-    """Return the README's table of options: name -> column -> cell."""
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    """Return the table of options in docs/api.md: name -> column -> cell."""
+    lines = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").splitlines()
     header = next(number for number, line in enumerate(lines) if line.startswith("| Option |"))
     columns = cells(lines[header])
     rows = {}
@@ -65,5 +65,5 @@ def test_ranges_and_choices_are_the_same_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_every_option_is_explained_in_the_readme(name: str) -> None:
+def test_every_option_is_explained(name: str) -> None:
     assert len(options_table()[name]["Meaning"]) > 20

@@ -134,10 +134,21 @@ def test_accepted_work_is_finished_before_docker_kills_the_process(name: str) ->
     assert int(services()[name]["stop_grace_period"].removesuffix("s")) >= LONGEST_STOP + MARGIN
 
 
-def test_the_command_of_the_readme_gives_as_much_time() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_command_with_docker_run_gives_as_much_time() -> None:
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     (timeout,) = re.findall(r"--stop-timeout (\d+)", text)
     assert int(timeout) >= LONGEST_STOP + MARGIN
+
+
+@pytest.mark.parametrize("name", services())
+def test_the_command_with_docker_run_gives_no_more_rights(name: str) -> None:
+    """Neither way is the careless one."""
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").split("## docker run")[1]
+    service = services()[name]
+    assert service["read_only"] is True
+    assert "--read-only --tmpfs /tmp " in text
+    assert f"--cap-drop {service['cap_drop'][0]} " in text
+    assert f"--security-opt {service['security_opt'][0].removesuffix(':true')} " in text
 
 
 @pytest.mark.parametrize("name", load(DEVELOPMENT)["services"])

@@ -1,1 +1,1 @@
-"""Writes what documentation can take from the code: .env.example and the tables of the README."""
+"""Writes what the pages can take from the code and from measurements, and .env.example."""

@@ -6,5 +6,5 @@ from tools.demo.measure.table import as_markdown
 
 
 def bundle_table(report: dict[str, Any]) -> str:
-    """Return the README's table of what the bundle reaches, from its FIGURES.json."""
+    """Return the table of what the bundle reaches, from its FIGURES.json."""
     return "".join(f"{line}\n" for line in as_markdown(report).splitlines() if line.startswith("|"))

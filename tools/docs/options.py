@@ -1,4 +1,4 @@
-"""Puts the options, formats and errors of POST /asr into words for the README."""
+"""Puts the options, formats and errors of POST /asr into words for docs/api.md."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _LONG = {"language": "a code or English name of Whisper's languages, or auto"}
 
 
 def options_table() -> str:
-    """Return the README's table of all options of POST /asr."""
+    """Return the table of all options of POST /asr."""
     schemas = AsrOptions.model_json_schema()["properties"]
     rows = [
         (code(name), _type(schemas[name]), _default(field.default), _range(name), field.description or "")
@@ -24,13 +24,13 @@ def options_table() -> str:
 
 
 def formats_table() -> str:
-    """Return the README's table of output formats."""
+    """Return the table of output formats."""
     rows = [(code(name), code(kind.media_type), code(f".{kind.extension}")) for name, kind in FORMATS.items()]
     return table(("output_format", "Media type", "File name ends in"), rows)
 
 
 def errors_table() -> str:
-    """Return the README's table of failures, by status and code."""
+    """Return the table of failures, by status and code."""
     rows = sorted(
         (str(status_of(kind)), code(kind.code), (kind.__doc__ or "").splitlines()[0])
         for kind in _kinds(AsrError)

@@ -1,4 +1,4 @@
-"""Puts Settings into words: .env.example and the README's table of settings."""
+"""Puts Settings into words: .env.example, docker-compose.yml and the one table of settings."""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +7,15 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from app.settings.schema import Settings
+from tools.docs.costs import COSTS
 from tools.docs.tables import code, table
 
 COMPOSE_VARIABLES = {
     "COMPOSE_PROFILES": ("gpu", "Which service docker compose starts: gpu or cpu."),
-    "ASR_IMAGE": ("whisperx-asr-api", "Image that docker compose builds and runs."),
+    "ASR_IMAGE": (
+        "whisperx-asr-api",
+        "Image that docker compose runs: built in a clone, or published.",
+    ),
     "TORCH_INDEX": (
         "",
         "Index that the image takes torch from; unset: requirements.lock.",
@@ -44,12 +48,12 @@ def forward_settings(compose: str) -> str:
 
 
 def settings_table() -> str:
-    """Return the README's table of all settings."""
+    """Return the table of all settings, each with what it costs to change it."""
     rows = [
-        (code(name.upper()), default_in_words(field), _allowed(field), _sentence(field))
+        (code(name.upper()), _default_in_words(field), _allowed(field), _sentence(field), COSTS.get(name, ""))
         for name, field in Settings.model_fields.items()
     ]
-    return table(("Variable", "Default", "Allowed", "Meaning"), rows)
+    return table(("Name", "Default", "Allowed", "Meaning", "What it costs"), rows)
 
 
 def _entries() -> Iterator[str]:
@@ -80,7 +84,7 @@ def _default(field: FieldInfo) -> str:
     return str(default).lower() if isinstance(default, bool) else f"{default}"
 
 
-def default_in_words(field: FieldInfo) -> str:
+def _default_in_words(field: FieldInfo) -> str:
     """Return the default as Markdown code, or "unset"."""
     return code(_default(field)) if _default(field) else "unset"
 

@@ -1,4 +1,4 @@
-"""The measured speed, from the files that `make bench` leaves in benchmarks/results."""
+"""The measured speed, from the files that are kept in benchmarks/results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,20 +8,51 @@ from tools.docs.tables import table
 Results = Mapping[str, Any]
 """What one file of benchmarks/results holds, by benchmark."""
 
+_MEMORY = "memory"
+"""The benchmark of the GPU's memory, which has tables of its own."""
+
 
 def speed_tables(results: Results) -> str:
-    """Return two tables: stages beside the reference, and figures that stand alone."""
+    """Return two tables of a CPU: stages beside the reference, and figures that stand alone."""
     rows = [row for benchmark in results.values() for row in benchmark["results"]]
     beside = [_comparison(row) for row in rows if "ratio" in row]
     alone = [_figure(row) for row in rows if "value" in row and (row["goal"] or "clients" in row["name"])]
-    machine = next(iter(results.values()))["machine"]
-    place = machine["gpu"] or f"{machine['cores']} cores of an {machine['processor']}"
     return (
-        f"On {place}, torch {machine['libraries']['torch']}, {machine['date']}:\n\n"
+        f"On {_place(results)}:\n\n"
         + table(("Against the reference", "Reference", "Ours", "Ratio", "Goal", "Results"), beside)
         + "\n"
         + table(("Measured alone", "Value", "Goal"), alone)
     )
+
+
+def gpu_tables(results: Results) -> str:
+    """Return two tables of a GPU: beside the reference, and alone with the share of each stage."""
+    rows = [row for name, each in results.items() if name != _MEMORY for row in each["results"]]
+    beside = [_comparison(row) for row in rows if "ratio" in row]
+    alone = [(row["name"], _amount(row), row["note"]) for row in rows if "value" in row]
+    return (
+        f"On {_place(results)}:\n\n"
+        + table(("Against the reference", "Reference", "Ours", "Ratio", "Goal", "Results"), beside)
+        + "\n"
+        + table(("Measured alone", "Value", "Of which"), alone)
+    )
+
+
+def service_table(load: Results) -> str:
+    """Return how long the service takes to answer while far more is asked of it than it can do."""
+    rows = [
+        (name, *(f"{1000 * found[part]:.0f} ms" for part in ("median", "p95", "p99", "longest")))
+        for name, found in load["answer_seconds"].items()
+    ]
+    heads = (f"{load['clients']} clients at once", "Median", "95 %", "99 %", "Longest")
+    return table(heads, rows)
+
+
+def _place(results: Results) -> str:
+    machine = next(iter(results.values()))["machine"]
+    cores = f"{machine['cores']} cores of an {machine['processor']}"
+    place = f"one {machine['gpu']} with {cores}" if machine["gpu"] else cores
+    return f"{place}, torch {machine['libraries']['torch']}, {machine['date']}"
 
 
 def _comparison(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -30,11 +61,19 @@ def _comparison(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["name"],
         f"{row['reference_seconds']:.3g} s",
         f"{row['our_seconds']:.3g} s",
-        f"{row['ratio']:.1f} ({low:.1f} to {high:.1f})",
+        f"{_ratio(row['ratio'])} ({_ratio(low)} to {_ratio(high)})",
         "" if row["goal"] is None else f"{row['goal']:g}",
         row["equality"],
     )
 
 
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+
+
 def _figure(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return row["name"], f"{row['value']:.3g} {row['unit']}", row["goal"] or ""
+    return row["name"], _amount(row), row["goal"] or ""
+
+
+def _amount(row: Mapping[str, Any]) -> str:
+    return f"{row['value']:.3g} {row['unit']}"

@@ -1,4 +1,4 @@
-"""Markdown tables, and the places of the README that hold them."""
+"""Markdown tables, and the places of a page that hold them."""
 
 import re
 from collections.abc import Sequence

@@ -1,14 +1,17 @@
-"""`make demo` prints the transcript that the README shows."""
+"""`make demo` prints the transcript that README shows, and the first request gets the answer shown there."""
 
+import json
 import re
 import subprocess
 import sys
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.service import ROOT, Service
+
 LINE = re.compile(r"^\d\d:\d\d\.\d\d - \d\d:\d\d\.\d\d  (SPEAKER_\d\d) +(.+)$", re.MULTILINE)
 
 
@@ -23,8 +26,13 @@ def printed() -> str:
 
 
 def shown() -> str:
+    return between("<!-- transcript -->")
+
+
+def between(mark: str) -> str:
+    """Return what stands in README between `mark` and the next end."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.split("<!-- transcript -->")[1].split("<!-- end -->")[0]
+    return text.split(mark)[1].split("<!-- end -->")[0]
 
 
 def spoken(transcript: str) -> list[tuple[str, str]]:
@@ -45,3 +53,17 @@ def test_the_readme_shows_what_the_demo_prints(printed: str) -> None:
     assert len(in_readme) >= 30
     wanted = spoken(printed)[: len(in_readme)]
     assert SequenceMatcher(None, in_readme, wanted, autojunk=False).ratio() >= 0.9
+
+
+def test_the_first_request_gets_the_answer_that_is_shown(live_service: Service, meeting: Path) -> None:
+    """The same keys in the same order and the same words; times may differ by what a processor rounds."""
+    with meeting.open("rb") as recording:
+        answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": recording}, timeout=240)
+    printed = json.dumps(answer.json(), indent=4, ensure_ascii=False).splitlines()
+    in_readme = between("<!-- answer -->").strip().splitlines()[1:-1]
+    assert len(in_readme) == 20
+    assert [shape(line) for line in in_readme] == [shape(line) for line in printed[:20]]
+
+
+def shape(line: str) -> str:
+    return re.sub(r"\d+\.\d+", "0.0", line)

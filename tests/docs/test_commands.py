@@ -1,4 +1,4 @@
-"""The README cannot lie: its commands are run, here or by a test that is named, or say why they are not."""
+"""The pages cannot lie: their commands are run, here or by a test that is named, or say why they are not."""
 
 import os
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.audio.ffmpeg import find_ffmpeg
-from tests.readme.readme_commands import ROOT, Command, commands, of_kind
-from tests.service import Service
+from tests.docs.commands_of_pages import Command, commands, of_kind
+from tests.service import ROOT, Service
 
 SAMPLE_SECONDS = 12
 """Enough for three voices; the whole meeting would only take longer."""
@@ -60,7 +60,7 @@ def test_command_works_on_a_running_service(command: Command, live_service: Serv
 
 
 def test_every_command_is_run_or_says_why_not() -> None:
-    unmarked = [f"line {command.line}: {command.script.strip()}" for command in of_kind("unmarked")]
+    unmarked = [f"{command}: {command.script.strip()}" for command in of_kind("unmarked")]
     assert not unmarked, "put a comment above: run: live, run by: ..., or not run here: ..."
 
 
@@ -85,7 +85,7 @@ def test_the_named_runner_exists(command: Command) -> None:
 
 @pytest.mark.parametrize("command", commands(), ids=str)
 def test_make_targets_and_options_exist(command: Command) -> None:
-    """Every `make X` of the README is a target, every file it names is there."""
+    """Every `make X` of a page is a target, every file it names is there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z-]+)", command.script):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
