@@ -130,7 +130,7 @@ class Decoder:
             if outcome.verdict.no_such_track:
                 break
             refused = refused or outcome
-            if outcome.verdict.killed:
+            if outcome.verdict.killed or outcome.verdict.unopened:
                 break
         return refused or outcome
 

@@ -10,6 +10,8 @@ _KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU)
 _KEPT_BYTES = 1 << 14
 _ERRORS_OF_PADDING = 4
 """Lines about the one packet that is made of padding."""
+_UNOPENED = re.compile(r"Error opening input|\[error\] \S*(?:fd:|/dev/stdin): ")
+"""In the words of ffmpeg 7, and of older ones that only name the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Verdict:
 
     no_such_track: bool
     """The file has fewer sound tracks than the one that was asked for."""
+    unopened: bool
+    """The file could not be opened at all, whichever track was asked for."""
     killed: bool
     """Somebody ended ffmpeg: the system for its memory, its limit of processor time, or an operator."""
     failed: bool
@@ -60,7 +64,9 @@ class Messages:
     def verdict(self, code: int) -> Verdict:
         """Return what it comes to; `code` is the exit status."""
         lacking = "matches no streams" in self._kept or "does not contain any stream" in self._kept
-        return Verdict(lacking, -code in _KILLING, code != 0, self._errors, _reason(self._kept, code))
+        unopened = code > 0 and _UNOPENED.search(self._kept) is not None
+        reason = _reason(self._kept, code)
+        return Verdict(lacking, unopened, -code in _KILLING, code != 0, self._errors, reason)
 
 
 _HARMLESS = re.compile(

@@ -71,11 +71,11 @@ def test_two_inverted_channels_among_many_do_not_cancel_each_other() -> None:
     assert abs(heard(mix, other)[0]) > 0.3
 
 
-@pytest.mark.parametrize("channels", [4, 8, 16, 64])
-def test_one_speaker_of_many_channels_is_not_drowned(channels: int) -> None:
-    voice = speech(1)
+@pytest.mark.parametrize(("channels", "seconds"), [(4, 12), (8, 12), (16, 12), (64, 4)])
+def test_one_speaker_of_many_channels_is_not_drowned(channels: int, seconds: int) -> None:
+    voice = speech(1, seconds)
     for at in (0, channels // 2, channels - 1):
-        noisy = [steady(number, 0.003) for number in range(channels)]
+        noisy = [steady(number, 0.003, seconds) for number in range(channels)]
         noisy[at] = noisy[at] + voice
         level, clean = heard(mixed(noisy), voice)
         assert level > 0.45

@@ -119,6 +119,37 @@ def test_all_calls_of_a_decoding_share_one_time_limit(tmp_path: Path, encoded: d
     assert time.monotonic() - began < 3
 
 
+def counting_ffmpeg(tmp_path: Path, instead: str = "") -> tuple[Decoder, Callable[[], int]]:
+    """Return a decoder and what tells how often it has started ffmpeg, or `instead`, on a file."""
+    script, starts = tmp_path / "ffmpeg", tmp_path / "starts"
+    run = instead or f'exec "{find_ffmpeg()}" "$@"'
+    starts.mkdir()
+    # A directory for each, since the child may write no file.
+    count = f'case "$*" in *-protocols*) echo fd; exit;; *) mkdir "{starts}/$$";; esac'
+    script.write_text(f"#!/bin/sh\n{count}\n{run}\n")
+    script.chmod(0o755)
+    return Decoder(str(script)), lambda: len(list(starts.iterdir()))
+
+
+def test_what_cannot_be_opened_is_not_tried_track_by_track(tmp_path: Path) -> None:
+    decoder, starts = counting_ffmpeg(tmp_path)
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"\x00" * 5000)
+    with pytest.raises(AudioUnreadable, match="not a valid audio file"):
+        decoder.decode(junk, go_on)
+    assert starts() == 1
+
+
+def test_an_older_ffmpeg_says_in_other_words_that_it_cannot_open_a_file(tmp_path: Path) -> None:
+    message = "[error] fd:: Invalid data found when processing input"
+    decoder, starts = counting_ffmpeg(tmp_path, f"echo '{message}' >&2; exit 1")
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"\x00" * 5000)
+    with pytest.raises(AudioUnreadable, match="not a valid audio file"):
+        decoder.decode(junk, go_on)
+    assert starts() == 1
+
+
 def test_no_child_is_left_where_its_limits_cannot_be_set(
     endless_ffmpeg: Path, encoded: dict[str, Path], children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
