@@ -1,6 +1,7 @@
 """Which stage runs, in what order, side by side or not, and what may fail without failing the request."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Engines, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
 from app.models.catalogue import ModelSpec
 from app.options.parsing import AsrOptions
@@ -140,10 +141,9 @@ class Pipeline:
     def _diarize(
         self, waveform: Waveform, model: ModelSpec, options: AsrOptions, run: Run
     ) -> Diarization | None:
-        bounds = SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers)
         try:
             with run.using(Stage.DIARIZE, self._engines.diarizer(model, run.checkpoint)) as diarizer:
-                return diarizer.diarize(waveform, bounds, run.checkpoint)
+                return diarizer.diarize(waveform, _speaker_count(options), run.checkpoint)
         except DEGRADABLE as exc:
             run.degrade("speakers are missing", _explain(exc))
             return None
@@ -211,6 +211,13 @@ def _failing_aloud(work: Callable[[Checkpoint], T], failed: threading.Event) -> 
             raise
 
     return run
+
+
+def _speaker_count(options: AsrOptions) -> SpeakerCountRange:
+    exact = options.num_speakers
+    return SpeakerCountRange(
+        least=exact or options.min_speakers or 1, most=exact or options.max_speakers or math.inf
+    )
 
 
 def _limits(transcription: Transcription, diarization: Diarization | None, options: AsrOptions) -> list[str]:

@@ -8,14 +8,14 @@ import torch
 from app.audio.waveform import Waveform
 from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
 from app.engines.diarization.stages import DiarizationStages
-from app.engines.interfaces import SpeakerBounds
+from app.engines.interfaces import SpeakerCountRange
 from app.transcript import Diarization
 from benchmarks.full_size import diarization_pipeline
 from benchmarks.pairs import Comparison, compare
 from benchmarks.scale import Scale
 from benchmarks.sounds import DEMO, long_meeting
 
-ANYONE = SpeakerBounds()
+ANYONE = SpeakerCountRange()
 BATCH_SIZE = 32
 
 

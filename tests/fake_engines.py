@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
 from app.models.catalogue import ModelSpec
 from app.models.loaded_model import EngineKey, Expect, Loaded
@@ -29,7 +29,7 @@ class FakeEngines:
     diarize_failure: Exception | None = None
     score: float = 0.9
     requests: list[TranscriptionRequest] = field(default_factory=list)
-    bounds: list[SpeakerBounds] = field(default_factory=list)
+    bounds: list[SpeakerCountRange] = field(default_factory=list)
     heard: list[Waveform] = field(default_factory=list)
     entered: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -83,7 +83,7 @@ class FakeEngines:
             raise self.align_failure
         return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
         self.bounds.append(speakers)
         self._pass_gate("diarize", checkpoint)
         if self.diarize_failure is not None:

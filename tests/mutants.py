@@ -56,15 +56,15 @@ MUTANTS = (
     Mutant(
         "num_speakers ignored on the way to the engine",
         "app/pipeline.py",
-        "SpeakerBounds(options.num_speakers,",
-        "SpeakerBounds(None,",
+        "exact = options.num_speakers",
+        "exact = None",
         ("tests/unit/test_pipeline.py",),
     ),
     Mutant(
         "num_speakers ignored by the engine",
         "app/engines/diarization/diarizer.py",
         "self.stages.run(waveform, speakers, checkpoint)",
-        "self.stages.run(waveform, SpeakerBounds(), checkpoint)",
+        "self.stages.run(waveform, SpeakerCountRange(), checkpoint)",
         ("tests/engines/test_pyannote.py", "-k", "two_people_asked_for"),
     ),
     Mutant(

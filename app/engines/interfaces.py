@@ -4,6 +4,7 @@ torch, whisperx and pyannote are imported by the implementations only, never her
 else can be tested without them.
 """
 
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,12 +38,16 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerBounds:
-    """How many people speak: exactly `exact`, or from `at_least` to `at_most`."""
+class SpeakerCountRange:
+    """How many people speak: from `least` to `most`."""
 
-    exact: int | None = None
-    at_least: int | None = None
-    at_most: int | None = None
+    least: int = 1
+    most: float = math.inf
+
+    @property
+    def exact(self) -> int | None:
+        """Return the number of people where it is known."""
+        return self.least if self.least == self.most else None
 
 
 class Transcriber(Protocol):
@@ -72,7 +77,7 @@ class Aligner(Protocol):
 class Diarizer(Protocol):
     """Who spoke when."""
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
         """Return the turns and voice vectors of the people in `waveform`."""
         ...
 

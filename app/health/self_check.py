@@ -10,7 +10,7 @@ from pathlib import Path
 from app.audio.decoder import Decoder
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Engines, SpeakerBounds, TranscriptionRequest
+from app.engines.interfaces import Engines, SpeakerCountRange, TranscriptionRequest
 from app.engines.lending.guard import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
 from app.health.ledger import Ledger
@@ -100,7 +100,7 @@ class SelfCheck:
     def _listen(self, subject: Subject, waveform: Waveform, checkpoint: Checkpoint) -> None:
         if subject.stage is Stage.DIARIZE:
             with self._engines.diarizer(subject.model, checkpoint) as diarizer:
-                diarizer.diarize(waveform, SpeakerBounds(), checkpoint)
+                diarizer.diarize(waveform, SpeakerCountRange(), checkpoint)
         elif subject.stage is Stage.ALIGN:
             assert subject.language is not None
             with self._engines.aligner(subject.model, subject.language, checkpoint) as aligner:

@@ -7,12 +7,13 @@ import pytest
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from app.engines.diarization.clustering import WINDOWS, Bounds, clear_voices, cluster_voices
+from app.engines.diarization.clustering import WINDOWS, clear_voices, cluster_voices
 from app.engines.diarization.speaker_activity import Activity
+from app.engines.interfaces import SpeakerCountRange
 from tests.engines.conftest import DEMO, recordings, samples_of
 from tests.engines.long_recordings import voices_of_a_long_meeting
 
-FREE = Bounds(None, 1, np.inf)
+FREE = SpeakerCountRange()
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,10 @@ def same_partition(left: np.ndarray, right: np.ndarray, activity: Activity) -> f
 
 
 @pytest.mark.parametrize("kind", ["vbx", "agglomerative"])
-@pytest.mark.parametrize("bounds", [FREE, Bounds(2, 2, 2)], ids=["free", "two"])
+@pytest.mark.parametrize("bounds", [FREE, SpeakerCountRange(2, 2)], ids=["free", "two"])
 def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
     kind: str,
-    bounds: Bounds,
+    bounds: SpeakerCountRange,
     long_meeting: tuple[np.ndarray, Activity],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -106,5 +107,5 @@ def test_more_people_asked_for_than_vectors_there_are_is_no_failure(
     vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity], vectors: int
 ) -> None:
     size = long_meeting[0].shape[-1]
-    voices = cluster_voices(vbx, *few(vectors, size), Bounds(8, 8, 8))
+    voices = cluster_voices(vbx, *few(vectors, size), SpeakerCountRange(8, 8))
     assert 1 <= len(voices.centroids) <= max(1, vectors)

@@ -5,7 +5,7 @@ import torch
 
 from app.engines.alignment.aligner import Wav2Vec2Aligner
 from app.engines.diarization.diarizer import PyannoteDiarizer
-from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
+from app.engines.interfaces import SpeakerCountRange, TranscriptionRequest
 from app.engines.whisper.transcriber import WhisperTranscriber
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of
 from tests.engines.test_wav2vec2 import Heard, aligned_words
@@ -60,8 +60,8 @@ def test_turns_are_those_of_the_cpu(precision: str, diarizer: PyannoteDiarizer) 
         min_duration_off=None,
     )
     sound = samples_of(recordings("conversation-en-3-voices-*")[0])
-    expected = diarizer.diarize(sound, SpeakerBounds(), nothing).turns
-    found = on_gpu.diarize(sound, SpeakerBounds(), nothing).turns
+    expected = diarizer.diarize(sound, SpeakerCountRange(), nothing).turns
+    found = on_gpu.diarize(sound, SpeakerCountRange(), nothing).turns
     assert [turn.speaker for turn in found] == [turn.speaker for turn in expected]
     for turn, other in zip(found, expected, strict=True):
         # Rounding differs between devices: a score at the threshold may fall on the other side for a frame.

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
-from app.engines.interfaces import SpeakerBounds
+from app.engines.interfaces import SpeakerCountRange
 from app.errors import ClientLeft
 from app.transcript import Diarization, Turn
 from tests.engines.conftest import load_diarizer, nothing, recordings, samples_of, truth_of
 from tests.engines.powerset import powerset_pipeline
 
 Diarized = Callable[[Path], Diarization]
-ANYONE = SpeakerBounds()
+ANYONE = SpeakerCountRange()
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +95,9 @@ def test_a_network_that_chooses_sets_of_speakers_gives_the_stock_pipelines_turns
     assert_same(ours, named(stock_tracks(choosing.pipeline, sound, ANYONE, nothing)))
 
 
-@pytest.mark.parametrize(
-    "bounds", [SpeakerBounds(exact=3), SpeakerBounds(at_least=3), SpeakerBounds(at_most=1)]
-)
+@pytest.mark.parametrize("bounds", [SpeakerCountRange(3, 3), SpeakerCountRange(3), SpeakerCountRange(most=1)])
 def test_asked_for_a_number_the_answer_is_the_stock_pipelines(
-    bounds: SpeakerBounds, diarizer: PyannoteDiarizer
+    bounds: SpeakerCountRange, diarizer: PyannoteDiarizer
 ) -> None:
     path = recordings("conversation-en-2-voices-*")[0]
     sound = samples_of(path)[: 16 * 16000]
@@ -141,20 +139,20 @@ def test_labels_count_people_in_order_of_first_appearance(diarized: Diarized) ->
 
 def test_two_people_asked_for_where_three_speak(diarizer: PyannoteDiarizer, diarized: Diarized) -> None:
     path = recordings("conversation-en-3-voices-*")[0]
-    two = diarizer.diarize(samples_of(path), SpeakerBounds(exact=2), nothing)
+    two = diarizer.diarize(samples_of(path), SpeakerCountRange(2, 2), nothing)
     assert len({turn.speaker for turn in two.turns}) == 2
     assert len({turn.speaker for turn in diarized(path).turns}) == 3
 
 
 def test_limits_on_the_number_are_kept(diarizer: PyannoteDiarizer) -> None:
     sound = samples_of(recordings("conversation-en-3-voices-*")[0])
-    assert len(diarizer.diarize(sound, SpeakerBounds(at_most=2), nothing).embeddings) <= 2
-    assert len(diarizer.diarize(sound, SpeakerBounds(at_least=4), nothing).embeddings) >= 4
+    assert len(diarizer.diarize(sound, SpeakerCountRange(most=2), nothing).embeddings) <= 2
+    assert len(diarizer.diarize(sound, SpeakerCountRange(4), nothing).embeddings) >= 4
 
 
 def test_more_people_than_can_be_told_apart_are_no_failure(diarizer: PyannoteDiarizer) -> None:
     sound = samples_of(recordings("sentence-en-*")[0])
-    assert diarizer.diarize(sound, SpeakerBounds(exact=20), nothing).turns
+    assert diarizer.diarize(sound, SpeakerCountRange(20, 20), nothing).turns
 
 
 @pytest.mark.parametrize("samples", [0, 10, 1000, 48000])

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from app.composition import build_engine_stack
-from app.engines.interfaces import SpeakerBounds, TranscriptionRequest
+from app.engines.interfaces import SpeakerCountRange, TranscriptionRequest
 from app.errors import EngineFailed
 from app.health.preloader import load_part
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
@@ -29,7 +29,7 @@ def test_whisper_the_aligner_and_the_pipeline_hear_the_known_sound() -> None:
     assert all(word.start is not None for word in timed.words or ())
     assert timed.words
     with stack.engines.diarizer(model, stay) as diarizer:
-        turns = diarizer.diarize(sound, SpeakerBounds(), stay).turns
+        turns = diarizer.diarize(sound, SpeakerCountRange(), stay).turns
     assert len({turn.speaker for turn in turns}) == 1
 
 

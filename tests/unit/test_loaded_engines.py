@@ -13,7 +13,7 @@ import pytest
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.lender import LoadedEngines
 from app.engines.lending.pool import Pool
 from app.engines.platform.device_plan import DevicePlan
@@ -77,7 +77,7 @@ class Engine:
         self.card.run(self.device, self.batch_size)
         return segments
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
         self.card.run(self.device, self.batch_size)
         return Diarization(())
 
@@ -154,7 +154,7 @@ def test_each_stage_starts_with_its_own_batch_size() -> None:
     ):
         assert aligner is not None
         aligner.align(SILENCE, (), lambda: None)
-        diarizer.diarize(SILENCE, SpeakerBounds(), lambda: None)
+        diarizer.diarize(SILENCE, SpeakerCountRange(), lambda: None)
     assert room.card.runs == [("cuda", 16), ("cuda", 8), ("cuda", 32)]
 
 

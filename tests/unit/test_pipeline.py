@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Aligner, Diarizer, SpeakerBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import Aligner, Diarizer, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.guard import is_of_the_engine
 from app.errors import (
     AsrError,
@@ -188,7 +188,7 @@ def test_speaker_counts_reach_the_diarizer() -> None:
     engines = FakeEngines()
     transcribe(engines, min_speakers=2, max_speakers=4)
     transcribe(engines, num_speakers=3)
-    assert engines.bounds == [SpeakerBounds(None, 2, 4), SpeakerBounds(3, None, None)]
+    assert engines.bounds == [SpeakerCountRange(2, 4), SpeakerCountRange(3, 3)]
 
 
 def test_voice_vectors_are_returned_only_where_they_were_asked_for() -> None:
@@ -224,7 +224,7 @@ class EndlessDiarizer(FakeEngines):
 
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def diarize(self, waveform: object, speakers: SpeakerBounds, checkpoint: Checkpoint) -> object:
+    def diarize(self, waveform: object, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> object:
         try:
             while True:
                 checkpoint()

@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from app.engines.diarization.speaker_activity import Activity
+from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_clustering, pyannote_core, pyannote_vbx
 
@@ -32,15 +33,6 @@ Vectors = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """How many voices are allowed."""
-
-    exact: int | None
-    least: int
-    most: float
-
-
-@dataclass(frozen=True, slots=True)
 class Voices:
     """Who is who."""
 
@@ -51,7 +43,11 @@ class Voices:
 
 
 def cluster_voices(
-    clustering: Any, embeddings: Vectors, activity: Activity, bounds: Bounds, limit: int = PAIRWISE_LIMIT
+    clustering: Any,
+    embeddings: Vectors,
+    activity: Activity,
+    allowed: SpeakerCountRange,
+    limit: int = PAIRWISE_LIMIT,
 ) -> Voices:
     """Return the voices behind `embeddings` (windows, speakers, dimension).
 
@@ -62,26 +58,26 @@ def cluster_voices(
     training, windows, speakers = clear_voices(clustering, embeddings, activity)
     if len(training) < 2:
         return _one_voice(embeddings, training)
-    bounds = _feasible(bounds, len(training))
+    allowed = _feasible(allowed, len(training))
     if len(training) <= limit:
         clusters, _, centroids = clustering(
             embeddings=embeddings,
             segmentations=_feature(activity[:]),
-            num_clusters=bounds.exact,
-            min_clusters=bounds.least,
-            max_clusters=bounds.most,
+            num_clusters=allowed.exact,
+            min_clusters=allowed.least,
+            max_clusters=allowed.most,
         )
         return Voices(np.asarray(clusters, dtype=np.int64), centroids)
     if isinstance(clustering, pyannote_clustering.VBxClustering):
-        return _vbx(clustering, embeddings, training, activity, bounds, min(limit, TREE_VECTORS))
-    if bounds.most < 2:
+        return _vbx(clustering, embeddings, training, activity, allowed, min(limit, TREE_VECTORS))
+    if allowed.most < 2:
         return _one_voice(embeddings, training)
     chosen = _evenly(len(training), min(limit, TREE_VECTORS))
     labels = _for_a_part(clustering, len(chosen) / len(training)).cluster(
         training[chosen].copy(),
-        min_clusters=bounds.least,
-        max_clusters=bounds.most,
-        num_clusters=bounds.exact,
+        min_clusters=allowed.least,
+        max_clusters=allowed.most,
+        num_clusters=allowed.exact,
     )
     clusters, _, centroids = clustering.assign_embeddings(
         embeddings,
@@ -135,14 +131,18 @@ def _one_voice(embeddings: Vectors, training: Vectors) -> Voices:
     return Voices(np.zeros((windows, speakers), dtype=np.int64), centroid)
 
 
-def _feasible(bounds: Bounds, vectors: int) -> Bounds:
-    """Return `bounds` that `vectors` vectors can meet: more voices than vectors there cannot be."""
-    exact = None if bounds.exact is None else min(bounds.exact, vectors)
-    return Bounds(exact, min(bounds.least, vectors), max(min(bounds.most, vectors), 1))
+def _feasible(allowed: SpeakerCountRange, vectors: int) -> SpeakerCountRange:
+    """Return `allowed` that `vectors` vectors can meet: more voices than vectors there cannot be."""
+    return SpeakerCountRange(min(allowed.least, vectors), max(min(allowed.most, vectors), 1))
 
 
 def _vbx(
-    clustering: Any, embeddings: Vectors, training: Vectors, activity: Activity, bounds: Bounds, size: int
+    clustering: Any,
+    embeddings: Vectors,
+    training: Vectors,
+    activity: Activity,
+    allowed: SpeakerCountRange,
+    size: int,
 ) -> Voices:
     """VBx as pyannote runs it, started from a tree over `size` vectors instead of all."""
     start = _branches(_normed(training), size, clustering.threshold)
@@ -157,7 +157,7 @@ def _vbx(
     )
     weights = responsibilities[:, priors > 1e-7]
     centroids = weights.T @ training / weights.sum(axis=0, keepdims=True).T
-    wanted = _wanted(bounds, len(centroids))
+    wanted = _wanted(allowed, len(centroids))
     if wanted is not None:
         labels = KMeans(n_clusters=wanted, n_init=3, random_state=42).fit_predict(_normed(training))
         centroids = np.vstack([training[labels == voice].mean(axis=0) for voice in range(wanted)])
@@ -194,13 +194,13 @@ def _branches(normed: Vectors, size: int, threshold: float) -> NDArray[np.int64]
     return renumbered
 
 
-def _wanted(bounds: Bounds, found: int) -> int | None:
-    """Return the number of voices to force; None where `found` voices are within bounds."""
-    wanted = bounds.exact
-    if found < bounds.least:
-        wanted = bounds.least
-    elif found > bounds.most:
-        wanted = int(bounds.most)
+def _wanted(allowed: SpeakerCountRange, found: int) -> int | None:
+    """Return the number of voices to force; None where `found` voices are within what is allowed."""
+    wanted = allowed.exact
+    if found < allowed.least:
+        wanted = allowed.least
+    elif found > allowed.most:
+        wanted = int(allowed.most)
     return None if wanted == found else wanted
 
 

@@ -11,7 +11,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.stages import DiarizationStages, SpeakerTracks, Track
 from app.engines.failures import translated
-from app.engines.interfaces import SpeakerBounds
+from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.libraries import pyannote_audio
 from app.engines.platform.precision import number_format
 from app.transcript import Diarization, Turn
@@ -71,7 +71,7 @@ class PyannoteDiarizer:
         """Let go of the weights."""
         self.pipeline = self.stages = None
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
         """Return the turns and voice vectors of the people in `waveform` (samples,) at 16 kHz.
 
         Raises:
@@ -86,7 +86,7 @@ class PyannoteDiarizer:
 
 
 def stock_tracks(
-    pipeline: Any, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint
+    pipeline: Any, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint
 ) -> SpeakerTracks:
     """Return who speaks when in `waveform` (samples,), computed by pyannote's own `pipeline`."""
 
@@ -96,8 +96,8 @@ def stock_tracks(
     output = pipeline(
         {"waveform": torch.from_numpy(to_float32(waveform)).unsqueeze(0), "sample_rate": SAMPLE_RATE},
         num_speakers=speakers.exact,
-        min_speakers=speakers.at_least,
-        max_speakers=speakers.at_most,
+        min_speakers=speakers.least,
+        max_speakers=speakers.most,
         hook=passed,
     )
     rows = {label: row for row, label in enumerate(output.speaker_diarization.labels())}

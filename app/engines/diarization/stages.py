@@ -20,11 +20,11 @@ from app.engines.diarization.aggregation import (
     speaker_activations,
     speaker_counts,
 )
-from app.engines.diarization.clustering import Bounds, Voices, cluster_voices
+from app.engines.diarization.clustering import Voices, cluster_voices
 from app.engines.diarization.embedding_network import split
 from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
-from app.engines.interfaces import SpeakerBounds
+from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_audio, pyannote_diarization, pyannote_verification
 from app.engines.sliding_windows import window_scores
@@ -107,7 +107,7 @@ class DiarizationStages:
         voiceprints = replace(self.voiceprints, batch_size=embedding)
         return replace(self, segmentation=inference, voiceprints=voiceprints)
 
-    def run(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> SpeakerTracks:
+    def run(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> SpeakerTracks:
         """Return who speaks when in `waveform` (samples,)."""
 
         heard = self.hear(waveform, checkpoint)
@@ -119,11 +119,10 @@ class DiarizationStages:
         vectors = self.voiceprints.extract(waveform, self.windows_of(heard), checkpoint)
         return_freed_memory()
         checkpoint()
-        bounds = _bounds(speakers)
-        voices = cluster_voices(self.clustering, vectors, heard.activity, bounds)
+        voices = cluster_voices(self.clustering, vectors, heard.activity, speakers)
         return_freed_memory()
         checkpoint()
-        return self._tracks(heard, counts, voices, bounds, timeline)
+        return self._tracks(heard, counts, voices, speakers, timeline)
 
     def hear(self, waveform: Waveform, checkpoint: Checkpoint) -> Heard:
         """Return what the segmentation network says about `waveform` (samples,)."""
@@ -139,12 +138,12 @@ class DiarizationStages:
         heard: Heard,
         counts: NDArray[np.uint8],
         voices: Voices,
-        bounds: Bounds,
+        speakers: SpeakerCountRange,
         timeline: Timeline,
     ) -> SpeakerTracks:
         clusters = np.where(heard.activity.speaking(), voices.clusters, -2)
         activations = speaker_activations(heard.scores, clusters, timeline)
-        counts = np.minimum(counts, bounds.most).astype(np.int8)
+        counts = np.minimum(counts, speakers.most).astype(np.int8)
         middles = timeline.middles()
         return SpeakerTracks(
             exclusive=self._tracks_of(loudest(activations, np.minimum(counts, 1)), middles),
@@ -174,13 +173,6 @@ class DiarizationStages:
 
 def _as_bytes(decisions: NDArray[np.float32]) -> NDArray[np.uint8]:
     return decisions.astype(np.uint8)
-
-
-def _bounds(speakers: SpeakerBounds) -> Bounds:
-    """Return `speakers` as pyannote reads them: an exact number, also where both limits are equal."""
-    least = speakers.exact or speakers.at_least or 1
-    most = speakers.exact or speakers.at_most or np.inf
-    return Bounds(least if least == most else speakers.exact, least, most)
 
 
 def _joined(stretches: list[tuple[float, float]], pause: float) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from app.checkpoint import Checkpoint
 from app.engines.interfaces import (
     Aligner,
     Diarizer,
-    SpeakerBounds,
+    SpeakerCountRange,
     Transcriber,
     Transcription,
     TranscriptionRequest,
@@ -108,6 +108,6 @@ class GuardedDiarizer:
 
     guard: Guard[Diarizer]
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerBounds, checkpoint: Checkpoint) -> Diarization:
+    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
         """Return the turns and voice vectors of the people in `waveform`."""
         return self.guard.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
