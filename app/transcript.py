@@ -1,5 +1,9 @@
-"""What was said, when and by whom: the frozen values that travel between the stages."""
+"""What was said, when and by whom: the frozen values that travel between the stages.
 
+Every number in them is finite: what an engine does not know is None, never NaN.
+"""
+
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,6 +23,20 @@ class Word:
     """Mean probability of the aligned characters, 0 to 1."""
     speaker: str | None = None
 
+    def __post_init__(self) -> None:
+        """Turn times and scores that are NaN or infinite into None."""
+        for name in ("start", "end", "score"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                object.__setattr__(self, name, None)
+
+    @property
+    def span(self) -> tuple[Seconds, Seconds] | None:
+        """Start and end, in this order; None where either is unknown."""
+        if self.start is None or self.end is None:
+            return None
+        return self.start, max(self.start, self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -33,6 +51,10 @@ class Segment:
     avg_logprob: float | None = None
     """Mean log probability of the decoded tokens."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a time that is NaN or infinite."""
+        _check_finite(self.start, self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -41,6 +63,10 @@ class Turn:
     start: Seconds
     end: Seconds
     speaker: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a time that is NaN or infinite."""
+        _check_finite(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +78,7 @@ class Diarization:
     overlapping_turns: tuple[Turn, ...] = ()
     """The ordinary diarization, in which people may speak at once, ordered by start."""
     embeddings: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """One voice vector per label."""
+    """One voice vector per label, where there is one; its numbers are finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +92,11 @@ class Transcript:
     model: str
     speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
     warnings: tuple[str, ...] = ()
+
+
+def _check_finite(*times: Seconds) -> None:
+    if not all(map(math.isfinite, times)):
+        raise ValueError(f"times must be finite: {times}")
 
 
 def word_spans(segment: Segment) -> tuple[tuple[int, int], ...] | None:

@@ -1,6 +1,5 @@
 """Subtitle cues that people can read: short enough in time and text, one speaker each, never overlapping."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -102,15 +101,9 @@ def _default_width(text: str) -> int:
 
 
 def _in_order(segments: Sequence[Segment]) -> Iterator[Segment]:
-    """Yield plain segments with finite times, ordered by start."""
-    latest: Seconds = 0.0
-    timed = []
-    for segment in segments:
-        start = segment.start if math.isfinite(segment.start) else latest
-        latest = max(start, segment.end) if math.isfinite(segment.end) else start
-        timed.append(replace(segment, start=start, end=latest))
-    for segment in sorted(timed, key=lambda segment: segment.start):
-        yield plain_segment(segment)
+    """Yield the segments with plain text, ordered by start, none ending before it starts."""
+    for segment in sorted(segments, key=lambda segment: segment.start):
+        yield replace(plain_segment(segment), end=max(segment.start, segment.end))
 
 
 def _highlighted(plain: Cue, lines: Sequence[Line], style: _LineStyle) -> Iterator[Cue]:

@@ -1,8 +1,6 @@
 """JSON (.json): everything that is known; what is not known is an absent key."""
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +34,7 @@ def _compact(answer: dict[str, Any]) -> str:
 def document(transcript: Transcript) -> dict[str, Any]:
     """Return the answer of POST /asr; `text` repeats the segments, as the published example shows."""
     segments = [_segment(segment) for segment in transcript.segments]
+    embeddings = transcript.speaker_embeddings
     answer: dict[str, Any] = {
         "text": segments,
         "language": transcript.language,
@@ -43,7 +42,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "word_segments": [word for segment in segments for word in segment.get("words", ())],
         "duration": _rounded(transcript.duration),
         "model": transcript.model,
-        "speaker_embeddings": _voices(transcript.speaker_embeddings),
+        "speaker_embeddings": None if embeddings is None else dict(embeddings),
         "warnings": [replace_surrogates(warning) for warning in transcript.warnings] or None,
     }
     return _without_none(answer)
@@ -73,16 +72,9 @@ def _word(word: Word) -> dict[str, Any]:
     )
 
 
-def _voices(embeddings: Mapping[str, tuple[float, ...]] | None) -> dict[str, list[float]] | None:
-    """Return the voice vectors, without those that hold a number which is none."""
-    if embeddings is None:
-        return None
-    return {label: list(vector) for label, vector in embeddings.items() if all(map(math.isfinite, vector))}
-
-
 def _rounded(number: float | None) -> float | None:
-    """Return `number` to three decimals (milliseconds); None when it is none."""
-    return None if number is None or not math.isfinite(number) else round(number, 3)
+    """Return `number` to three decimals: times in whole milliseconds."""
+    return None if number is None else round(number, 3)
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

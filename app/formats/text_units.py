@@ -4,13 +4,11 @@ A reduced form of Unicode's line breaking (UAX #14): breaks at blanks, and in sc
 between characters, but never before closing or after opening punctuation.
 """
 
-import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.transcript import Seconds, Segment, Word, word_spans
+from app.transcript import Seconds, Segment, word_spans
 
 _UNSPACED = (
     r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -39,15 +37,11 @@ class TextUnit:
 
 
 def split_into_units(segment: Segment) -> tuple[TextUnit, ...]:
-    """Return the units of a segment of plain text and finite times, in order.
+    """Return the units of a segment of plain text, in order.
 
     Times come from the words; where none are known, from the share of characters in between.
     """
-    spans = word_spans(segment)
-    timed = [
-        (span, word) for span, word in zip(spans or (), segment.words or (), strict=False) if _has_times(word)
-    ]
-    times = _CharacterTimes(segment, timed)
+    times = _CharacterTimes(segment)
     found = []
     for match in _UNIT.finditer(segment.text):
         begin, end = match.span()
@@ -63,25 +57,24 @@ def split_into_units(segment: Segment) -> tuple[TextUnit, ...]:
     return tuple(found)
 
 
-def _has_times(word: Word) -> bool:
-    return all(time is not None and math.isfinite(time) for time in (word.start, word.end))
-
-
 class _CharacterTimes:
     """Maps a position in the text to a time that never runs backwards nor leaves the segment."""
 
-    def __init__(self, segment: Segment, timed: Sequence[tuple[tuple[int, int], Word]]) -> None:
+    def __init__(self, segment: Segment) -> None:
+        self._spoken_begins: list[int] = []
+        self._spoken_ends: list[int] = []
         anchors = [(0, segment.start)]
-        for (begin, end), word in timed:
-            anchors += [(begin, word.start or 0.0), (end, word.end or 0.0)]
+        for (begin, end), word in zip(word_spans(segment) or (), segment.words or (), strict=False):
+            if word.span is not None:
+                anchors += [(begin, word.span[0]), (end, word.span[1])]
+                self._spoken_begins.append(begin)
+                self._spoken_ends.append(end)
         anchors.append((len(segment.text), segment.end))
         self._positions = [position for position, _ in anchors]
         self._times: list[Seconds] = []
         for _, time in anchors:
             earliest = self._times[-1] if self._times else segment.start
             self._times.append(min(max(time, earliest), segment.end))
-        self._spoken_begins = [begin for (begin, _), _ in timed]
-        self._spoken_ends = [end for (_, end), _ in timed]
 
     def at_start_of(self, position: int) -> Seconds:
         """Return the time at which the character at `position` begins."""

@@ -1,18 +1,16 @@
 """Seconds become whole milliseconds here and nowhere else."""
 
-import math
-
 from app.transcript import Seconds
 
 _LATEST: Seconds = 1e9
 
 
 def milliseconds(seconds: Seconds) -> int:
-    """Return `seconds` in milliseconds, rounded to the nearest; 0 for a negative or unknown time.
+    """Return `seconds` in milliseconds, rounded to the nearest; 0 for a negative time.
 
     It agrees with round(seconds, 3), which JSON writes.
     """
-    return round(round(min(seconds, _LATEST), 3) * 1000) if math.isfinite(seconds) and seconds > 0 else 0
+    return round(round(min(max(seconds, 0.0), _LATEST), 3) * 1000)
 
 
 def clock(total_milliseconds: int, decimal_mark: str) -> str:

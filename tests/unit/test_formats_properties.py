@@ -27,6 +27,7 @@ NASTY = st.sampled_from(
      "{\\an8}", "\x00", "\u2028", "\x85", "\ud800", "\ufeff", "中文。", "ไทย", "e\u0301", "👩‍👩‍👧"]
 )  # fmt: skip
 TEXT = st.one_of(SOME_TEXT, st.lists(st.one_of(NASTY, SOME_TEXT), max_size=4).map(" ".join))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANY_TIME = st.one_of(st.none(), st.floats())
 SPEAKER = st.sampled_from([None, "SPEAKER_00", "SPEAKER_01"])
 LAYOUT = st.builds(
@@ -37,8 +38,8 @@ LAYOUT = st.builds(
 )
 WILD_SEGMENT = st.builds(
     Segment,
-    st.floats(),
-    st.floats(),
+    FINITE,
+    FINITE,
     TEXT,
     st.one_of(
         st.none(),
@@ -50,11 +51,9 @@ WILD = st.builds(
     Transcript,
     st.lists(WILD_SEGMENT, max_size=5).map(tuple),
     st.sampled_from(["en", "zh", "th"]),
-    st.floats(),
+    FINITE,
     st.just("demo"),
-    st.one_of(
-        st.none(), st.dictionaries(st.just("SPEAKER_00"), st.lists(st.floats(), max_size=3).map(tuple))
-    ),
+    st.one_of(st.none(), st.dictionaries(st.just("SPEAKER_00"), st.lists(FINITE, max_size=3).map(tuple))),
 )
 
 
