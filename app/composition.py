@@ -18,14 +18,15 @@ from app.engines.platform.device_plan import (
     segmentation_windows,
 )
 from app.engines.platform.gpu import gpu_is_usable, gpu_size
-from app.health.ledger import Ledger, Part
-from app.health.preloader import Preloader, expected_parts, load_part
+from app.health.expected_engines import ExpectedEngine, expected_engines
+from app.health.ledger import Ledger
+from app.health.preloader import Preloader, load_expected
 from app.models.catalogue import Abilities, Catalogue, parse_sources
+from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
 from app.models.known_models import DEFAULT_MODEL
 from app.models.model_files import WHISPER_FILES
-from app.models.subject import Subject
 from app.models.whisper_abilities import read_abilities
 from app.options.languages import LANGUAGES
 from app.settings.models import (
@@ -60,9 +61,9 @@ class EngineStack:
         self.preloader.start()
         self.reaper.start()
 
-    def is_loaded(self, subject: Subject) -> bool:
-        """Return whether `subject` is in memory now."""
-        return _is_loaded(self.pool, subject)
+    def is_loaded(self, engine_id: EngineId) -> bool:
+        """Return whether `engine_id` is in memory now."""
+        return _is_loaded(self.pool, engine_id)
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -198,7 +199,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
     )
     loader = build_loader(settings, plan, show_progress=False)
     ledger = Ledger(
-        service_parts(settings, catalogue),
+        _expected(settings, catalogue),
         named_sources=catalogue.named_sources,
     )
     engines = LoadedEngines(
@@ -212,7 +213,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         observer=ledger,
     )
     preloader = Preloader(
-        ledger, partial(load_part, engines), look=loader.look, is_loaded=partial(_is_loaded, pool)
+        ledger, partial(load_expected, engines), search=loader.look, is_loaded=partial(_is_loaded, pool)
     )
     reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
     return EngineStack(catalogue, plan, pool, engines, ledger, preloader, reaper)
@@ -227,9 +228,9 @@ def memory_budgets(settings: Settings, plan: DevicePlan) -> dict[str, int]:
     }
 
 
-def service_parts(settings: Settings, catalogue: Catalogue) -> tuple[Part, ...]:
+def _expected(settings: Settings, catalogue: Catalogue) -> tuple[ExpectedEngine, ...]:
     """Return the engines that the service is to have, in the order in which requests will miss them."""
-    return expected_parts(
+    return expected_engines(
         catalogue,
         preloaded=preloaded_model(settings),
         language=preloaded_language(settings, catalogue),
@@ -237,5 +238,5 @@ def service_parts(settings: Settings, catalogue: Catalogue) -> tuple[Part, ...]:
     )
 
 
-def _is_loaded(pool: Pool, subject: Subject) -> bool:
-    return any(subject.on(entry.key.device) == entry.key for entry in pool.loaded())
+def _is_loaded(pool: Pool, engine_id: EngineId) -> bool:
+    return any(engine_id.on(entry.key.device) == entry.key for entry in pool.loaded())

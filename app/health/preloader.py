@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from app.engines.interfaces import Engines
 from app.errors import AsrError, ModelUnavailable, Unavailable
-from app.health.ledger import Ledger, Part
-from app.models.catalogue import Catalogue, ModelSpec, is_directory_source
-from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
+from app.health.expected_engines import ExpectedEngine
+from app.health.ledger import Ledger
+from app.models.catalogue import ModelSpec, is_directory_source
+from app.models.engine_id import EngineId
 from app.stage import Stage
 from app.transcript import Seconds
 
@@ -18,20 +19,20 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS: Seconds = 10
 LONGEST_RETRY_SECONDS: Seconds = 300
-LOOK_SECONDS: Seconds = 30
-"""How often the files of what is not in memory are looked for."""
-_RETRY_SECONDS = 300
+SEARCH_SECONDS: Seconds = 30
+"""How often the files of what is not in memory are searched for."""
+_NO_ALIGNER_RETRY_SECONDS = 300
 
 
 @dataclass(slots=True)
 class _Schedule:
-    """When the preloading thread turns to one part again."""
+    """When the preloading thread turns to one engine again; times are those of time.monotonic."""
 
     load_at: Seconds = 0.0
-    look_at: Seconds = 0.0
-    pause: Seconds = 0.0
+    search_at: Seconds = 0.0
+    load_pause: Seconds = 0.0
     """Before the next load, after a failed one; 0: the last one worked."""
-    look_pause: Seconds = 0.0
+    search_pause: Seconds = 0.0
 
 
 class Preloader:
@@ -40,31 +41,31 @@ class Preloader:
     def __init__(
         self,
         ledger: Ledger,
-        load: Callable[[Part], None],
+        load: Callable[[ExpectedEngine], None],
         *,
-        look: Callable[[Subject], bool],
-        is_loaded: Callable[[Subject], bool],
+        search: Callable[[EngineId], bool],
+        is_loaded: Callable[[EngineId], bool],
         first_retry_seconds: Seconds = FIRST_RETRY_SECONDS,
         longest_retry_seconds: Seconds = LONGEST_RETRY_SECONDS,
-        look_seconds: Seconds = LOOK_SECONDS,
+        search_seconds: Seconds = SEARCH_SECONDS,
         tick_seconds: Seconds = 1,
     ) -> None:
         """Load what `ledger` misses with `load`, which leaves it loaded or raises.
 
-        `look` returns whether the files of what is not loaded are on disk, False if they can be downloaded,
+        `search` returns whether the files of what is not loaded are on disk, False if they can be downloaded,
         and raises ModelUnavailable where they are out of reach.
         """
         self._ledger = ledger
         self._load = load
-        self._look = look
+        self._search_files = search
         self._is_loaded = is_loaded
         self._first_retry_seconds = first_retry_seconds
         self._longest_retry_seconds = longest_retry_seconds
-        self._look_seconds = look_seconds
+        self._search_seconds = search_seconds
         self._tick_seconds = tick_seconds
-        self._schedules = {part: _Schedule() for part in ledger.parts}
+        self._schedules = {engine: _Schedule() for engine in ledger.expected}
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="preload", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="preload", daemon=True)
 
     def start(self) -> None:
         """Begin to load; returns at once."""
@@ -74,117 +75,94 @@ class Preloader:
         """Begin no further load; one that is under way ends by itself."""
         self._stopped.set()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._stopped.is_set():
-            for part, schedule in self._schedules.items():
+            for engine, schedule in self._schedules.items():
                 if not self._stopped.is_set():
-                    self._see_to(part, schedule)
+                    self._load_or_search(engine, schedule)
             self._stopped.wait(self._tick_seconds)
 
-    def _see_to(self, part: Part, schedule: _Schedule) -> None:
+    def _load_or_search(self, engine: ExpectedEngine, schedule: _Schedule) -> None:
+        """Do what is due for `engine`."""
         now = time.monotonic()
-        if self._ledger.wants_load(part):
+        if self._ledger.should_load(engine):
             if now >= schedule.load_at:
-                self._load_part(part, schedule)
-        elif now >= schedule.look_at and not self._is_loaded(part.subject):
-            found = self._look_for(part)
-            if found or is_directory_source(part.subject.source):
-                schedule.look_pause = 0
-            # Whoever waits for a hub asks it ever more seldom.
-            schedule.look_pause = min(
-                max(self._look_seconds, 2 * schedule.look_pause), self._longest_retry_seconds
-            )
-            schedule.look_at = time.monotonic() + schedule.look_pause
+                wait_seconds = self._try_to_load(engine, schedule)
+                schedule.load_at = time.monotonic() + wait_seconds
+        elif now >= schedule.search_at and not self._is_loaded(engine.id):
+            if self._search(engine) or is_directory_source(engine.id.source):
+                schedule.search_pause = 0
+            # A hub is asked ever more seldom.
+            schedule.search_pause = self._longer(schedule.search_pause, self._search_seconds)
+            schedule.search_at = time.monotonic() + schedule.search_pause
 
-    def _load_part(self, part: Part, schedule: _Schedule) -> None:
-        self._ledger.begin(part.subject)
+    def _try_to_load(self, engine: ExpectedEngine, schedule: _Schedule) -> Seconds:
+        """Load `engine` and note how that ended; return how long to wait before the next time."""
+        self._ledger.begin_attempt(engine.id)
         failure: Exception | None = None
         try:
-            self._load(part)
+            self._load(engine)
         except Exception as exc:
             failure = exc
-        self._ledger.settle(part.subject, failure)
+        self._ledger.end_attempt(engine.id, failure)
         if failure is None:
-            schedule.pause, wait_seconds = 0, self._first_retry_seconds
-            logger.info("ready: %s", part.missing)
-        else:
-            schedule.pause = min(
-                max(self._first_retry_seconds, 2 * schedule.pause), self._longest_retry_seconds
-            )
-            asked = failure.retry_after_seconds if isinstance(failure, Unavailable) else 0
-            wait_seconds = max(schedule.pause, asked)
-            shown = None if isinstance(failure, AsrError) else failure
-            logger.warning(
-                "%s unavailable: %s; tried again in %.0f s",
-                part.missing,
-                failure if shown is None else "loading failed unexpectedly",
-                wait_seconds,
-                exc_info=shown,
-            )
-        schedule.load_at = time.monotonic() + wait_seconds
+            schedule.load_pause = 0
+            logger.info("ready: %s", engine.capability)
+            return self._first_retry_seconds
+        schedule.load_pause = self._longer(schedule.load_pause, self._first_retry_seconds)
+        asked = failure.retry_after_seconds if isinstance(failure, Unavailable) else 0
+        wait_seconds = max(schedule.load_pause, asked)
+        foreseen = isinstance(failure, AsrError)
+        logger.warning(
+            "%s unavailable: %s; tried again in %.0f s",
+            engine.capability,
+            failure if foreseen else "loading failed unexpectedly",
+            wait_seconds,
+            exc_info=None if foreseen else failure,
+        )
+        return wait_seconds
 
-    def _look_for(self, part: Part) -> bool:
-        """Look for the files of `part` and note what was found; return whether they are on disk."""
-        self._ledger.begin(part.subject, looks=True)
+    def _longer(self, pause: Seconds, first: Seconds) -> Seconds:
+        """Return the pause after `pause`: twice as long, from `first` to the longest."""
+        return min(max(first, 2 * pause), self._longest_retry_seconds)
+
+    def _search(self, engine: ExpectedEngine) -> bool:
+        """Search for the files of `engine` and note what was found; return whether they are on disk."""
+        self._ledger.begin_attempt(engine.id, searching=True)
         try:
-            found = self._look(part.subject)
+            found = self._search_files(engine.id)
         except Exception as exc:
-            if self._ledger.lacks_files(part.subject, exc):
-                logger.warning("%s unavailable: %s", part.missing, exc)
+            if self._ledger.record_files_missing(engine.id, exc):
+                logger.warning("%s unavailable: %s", engine.capability, exc)
             return False
-        self._ledger.found(part.subject, found)
+        self._ledger.record_files_found(engine.id, found)
         return found
 
 
-def expected_parts(
-    catalogue: Catalogue, *, preloaded: str | None, language: str | None, diarization: bool
-) -> tuple[Part, ...]:
-    """Return what the service is to have: the default model, the preloaded one, and what goes with that.
-
-    Without `preloaded` nothing is loaded at start; without `language` no aligner is; without `diarization`
-    the pipeline is not, but its files are looked for.
-
-    Raises:
-        ModelUnavailable, UnknownModel: the catalogue has no such model.
-    """
-    default = catalogue.resolve()
-    model = default if preloaded is None else catalogue.resolve(preloaded)
-    at_start = preloaded is not None
-    parts = [Part(transcriber_of(default), "transcription", True, at_start and model == default)]
-    if model != default:
-        parts.append(Part(transcriber_of(model), f"transcription with {model.name}", False))
-    if at_start and language is not None:
-        source = catalogue.aligner_source(model, language) or ""
-        parts.append(Part(aligner_of(model, language, source), f"word times for {language}", False))
-    pipeline = diarizer_of(model, catalogue.diarizer_source(model))
-    parts.append(Part(pipeline, "speakers", False, at_start and diarization))
-    return tuple(parts)
-
-
-def load_part(engines: Engines, part: Part) -> None:
-    """Load `part` and leave it loaded.
+def load_expected(engines: Engines, engine: ExpectedEngine) -> None:
+    """Load `engine` and leave it loaded.
 
     Raises:
         ModelUnavailable, OutOfMemory: it cannot be loaded now.
     """
-    subject = part.subject
-    if subject.stage is Stage.ALIGN:
-        assert subject.language is not None
-        _load_aligner(engines, subject.model, subject.language)
-    elif subject.stage is Stage.DIARIZE:
-        with engines.diarizer(subject.model, _wait):
+    model = engine.id.model
+    if engine.id.stage is Stage.ALIGN:
+        assert engine.id.language is not None
+        _load_aligner(engines, model, engine.id.language)
+    elif engine.id.stage is Stage.DIARIZE:
+        with engines.diarizer(model, _go_on):
             pass
     else:
-        with engines.transcriber(subject.model, _wait):
+        with engines.transcriber(model, _go_on):
             pass
 
 
 def _load_aligner(engines: Engines, model: ModelSpec, language: str) -> None:
-    with engines.aligner(model, language, _wait) as aligner:
+    with engines.aligner(model, language, _go_on) as aligner:
         if aligner is None:
             reason = f"none is known; name one with ALIGN_MODELS={language}=<model>"
-            raise ModelUnavailable(f"aligner-{language}", reason, _RETRY_SECONDS)
+            raise ModelUnavailable(f"aligner-{language}", reason, _NO_ALIGNER_RETRY_SECONDS)
 
 
-def _wait() -> None:
+def _go_on() -> None:
     """The checkpoint of preloading: nothing ends its wait."""

@@ -14,7 +14,7 @@ from app.engines.interfaces import Engines, SpeakerCountRange, TranscriptionRequ
 from app.engines.lending.guard import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
 from app.health.ledger import Ledger
-from app.models.subject import Subject
+from app.models.engine_id import EngineId
 from app.stage import Stage
 from app.transcript import Seconds, Segment
 from app.work.worker import Worker
@@ -48,7 +48,7 @@ class SelfCheck:
         engines: Engines,
         worker: Worker,
         *,
-        is_loaded: Callable[[Subject], bool],
+        is_loaded: Callable[[EngineId], bool],
         tick_seconds: Seconds = 1,
     ) -> None:
         self._ledger = ledger
@@ -56,58 +56,60 @@ class SelfCheck:
         self._worker = worker
         self._is_loaded = is_loaded
         self._tick_seconds = tick_seconds
-        self._expected = frozenset(part.subject for part in ledger.parts)
+        self._expected = frozenset(engine.id for engine in ledger.expected)
         self._sound = KnownSound()
 
     async def watch(self) -> None:
         """Check what is suspect, one engine at a time, until cancelled."""
         while True:
             await asyncio.sleep(self._tick_seconds)
-            for subject in self._ledger.suspects():
+            for engine_id in self._ledger.due_for_check():
                 # Where threads hang, a further one might hang as well; the service is unhealthy anyway.
                 if self._worker.stats().healthy:
-                    await self._check(subject)
+                    await self._check(engine_id)
 
-    async def _check(self, subject: Subject) -> None:
+    async def _check(self, engine_id: EngineId) -> None:
         try:
             with self._worker.place(CLIENT) as place:
-                await place.run(partial(self._try, subject))
+                await place.run(partial(self._try, engine_id))
         except Exception as exc:
             # No place in the queue, a model that is not there, no time: others tell of that.
             shown = None if isinstance(exc, AsrError) else exc
-            logger.warning("%s could not be checked: %s", subject.stage.noun, exc, exc_info=shown)
-            self._ledger.put_off(subject)
+            logger.warning("%s could not be checked: %s", engine_id.stage.noun, exc, exc_info=shown)
+            self._ledger.postpone_check(engine_id)
 
-    def _try(self, subject: Subject, checkpoint: Checkpoint) -> None:
-        """Check `subject` unless that is settled by now; in a worker's thread."""
-        if not self._ledger.is_suspect(subject):
+    def _try(self, engine_id: EngineId, checkpoint: Checkpoint) -> None:
+        """Check `engine_id` unless that is settled by now; in a worker's thread."""
+        if not self._ledger.is_suspect(engine_id):
             return
-        if subject not in self._expected and not self._is_loaded(subject):
-            self._ledger.passed(subject)
+        if engine_id not in self._expected and not self._is_loaded(engine_id):
+            self._ledger.record_check_passed(engine_id)
             return
         waveform = self._sound.waveform
         try:
-            self._listen(subject, waveform, _limited(checkpoint))
+            self._listen(engine_id, waveform, _limited(checkpoint))
         except BaseException as exc:
             if not is_of_the_engine(exc):
                 raise
-            logger.error("%s with %s fails on a known sound", subject.stage.noun, subject.name, exc_info=exc)
-            self._ledger.broke(subject, exc)
+            logger.error(
+                "%s with %s fails on a known sound", engine_id.stage.noun, engine_id.name, exc_info=exc
+            )
+            self._ledger.record_check_failed(engine_id, exc)
         else:
-            logger.info("%s with %s works on a known sound", subject.stage.noun, subject.name)
-            self._ledger.passed(subject)
+            logger.info("%s with %s works on a known sound", engine_id.stage.noun, engine_id.name)
+            self._ledger.record_check_passed(engine_id)
 
-    def _listen(self, subject: Subject, waveform: Waveform, checkpoint: Checkpoint) -> None:
-        if subject.stage is Stage.DIARIZE:
-            with self._engines.diarizer(subject.model, checkpoint) as diarizer:
+    def _listen(self, engine_id: EngineId, waveform: Waveform, checkpoint: Checkpoint) -> None:
+        if engine_id.stage is Stage.DIARIZE:
+            with self._engines.diarizer(engine_id.model, checkpoint) as diarizer:
                 diarizer.diarize(waveform, SpeakerCountRange(), checkpoint)
-        elif subject.stage is Stage.ALIGN:
-            assert subject.language is not None
-            with self._engines.aligner(subject.model, subject.language, checkpoint) as aligner:
+        elif engine_id.stage is Stage.ALIGN:
+            assert engine_id.language is not None
+            with self._engines.aligner(engine_id.model, engine_id.language, checkpoint) as aligner:
                 if aligner is not None:
                     aligner.align(waveform, (Segment(0.0, SAID_SECONDS, SAID),), checkpoint)
         else:
-            with self._engines.transcriber(subject.model, checkpoint) as transcriber:
+            with self._engines.transcriber(engine_id.model, checkpoint) as transcriber:
                 transcriber.transcribe(waveform, TranscriptionRequest(language="en"), checkpoint)
 
 

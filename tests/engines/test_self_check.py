@@ -6,7 +6,7 @@ import time
 from app.composition import build_engine_stack
 from app.engines.interfaces import SpeakerCountRange, TranscriptionRequest
 from app.errors import EngineFailed
-from app.health.preloader import load_part
+from app.health.preloader import load_expected
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.settings.schema import Settings
 from app.transcript import Segment
@@ -41,15 +41,15 @@ async def suspect_and_watch() -> None:
     stack = build_engine_stack(Settings(_env_file=None, device="cpu", preload_model="demo"))
     worker = Worker(1, 1)
     check = SelfCheck(stack.ledger, stack.engines, worker, is_loaded=stack.is_loaded, tick_seconds=0.01)
-    for part in stack.ledger.parts:
-        load_part(stack.engines, part)
-        assert stack.is_loaded(part.subject)
-        stack.ledger.ran(part.subject, EngineFailed(part.subject.stage.noun))
+    for engine in stack.ledger.expected:
+        load_expected(stack.engines, engine)
+        assert stack.is_loaded(engine.id)
+        stack.ledger.record_run(engine.id, EngineFailed(engine.id.stage.noun))
     await worker.start()
     watching = asyncio.create_task(check.watch())
     try:
         deadline = time.monotonic() + 60
-        while any(stack.ledger.is_suspect(part.subject) for part in stack.ledger.parts):
+        while any(stack.ledger.is_suspect(engine.id) for engine in stack.ledger.expected):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
     finally:

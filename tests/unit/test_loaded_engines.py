@@ -19,8 +19,8 @@ from app.engines.lending.pool import Pool
 from app.engines.platform.device_plan import DevicePlan
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.models.catalogue import Catalogue, ModelSpec
+from app.models.engine_id import EngineId
 from app.models.loaded_model import Expect, Loaded
-from app.models.subject import Subject
 from app.transcript import Diarization, LanguageGuess, Segment
 
 SILENCE = np.zeros(16000, dtype=np.int16)
@@ -130,11 +130,11 @@ class Room:
             observer=self,
         )
 
-    def loaded(self, subject: Subject, failure: BaseException | None) -> None:
-        self.load_outcomes.append((subject.name, type(failure).__name__))
+    def record_load(self, engine_id: EngineId, failure: BaseException | None) -> None:
+        self.load_outcomes.append((engine_id.name, type(failure).__name__))
 
-    def ran(self, subject: Subject, failure: BaseException | None) -> None:
-        self.outcomes.append((subject.stage.noun, type(failure).__name__))
+    def record_run(self, engine_id: EngineId, failure: BaseException | None) -> None:
+        self.outcomes.append((engine_id.stage.noun, type(failure).__name__))
 
     def transcribe(self) -> Transcription:
         with self.engines.transcriber(self.model, stay) as transcriber:

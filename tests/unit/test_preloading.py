@@ -13,17 +13,18 @@ import pytest
 from app.composition import build_catalogue, build_engine_stack, preloaded_language
 from app.engines.platform.device_plan import ImplausibleSettings
 from app.errors import ModelUnavailable
-from app.health.ledger import Ledger, Part
-from app.health.preloader import Preloader, load_part
+from app.health.expected_engines import ExpectedEngine
+from app.health.ledger import Ledger
+from app.health.preloader import Preloader, load_expected
 from app.models.catalogue import Catalogue
-from app.models.subject import Subject
+from app.models.engine_id import EngineId
 from app.prefetch import prefetch
 from app.settings.schema import Settings
 from app.stage import Stage
 
 MODEL = Catalogue().resolve("demo")
-WHISPER = Part(Subject(Stage.TRANSCRIBE, "demo", "demo", MODEL), "transcription", True)
-LAZY = Part(WHISPER.subject, "transcription", True, preloaded=False)
+WHISPER = ExpectedEngine(EngineId(Stage.TRANSCRIBE, "demo", "demo", MODEL), "transcription", True)
+LAZY = ExpectedEngine(WHISPER.id, "transcription", True, preloaded=False)
 
 
 class Volume:
@@ -39,14 +40,14 @@ class Volume:
         self.gate = threading.Event()
         self.gate.set()
 
-    def load(self, part: Part) -> None:
+    def load(self, engine: ExpectedEngine) -> None:
         self.loads.append(time.monotonic())
         self.gate.wait(5)
         if self.load_failures:
             raise self.load_failures.pop(0)
         self.in_memory = True
 
-    def look(self, subject: Subject) -> bool:
+    def look(self, engine_id: EngineId) -> bool:
         self.looks += 1
         if self.missing is not None:
             raise self.missing
@@ -54,23 +55,23 @@ class Volume:
 
 
 class Start(Protocol):
-    def __call__(self, part: Part, volume: Volume, longest: float = 0.02) -> Ledger: ...
+    def __call__(self, engine: ExpectedEngine, volume: Volume, longest: float = 0.02) -> Ledger: ...
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
     started: list[Preloader] = []
 
-    def run(part: Part, volume: Volume, longest: float = 0.02) -> Ledger:
-        ledger = Ledger([part])
+    def run(engine: ExpectedEngine, volume: Volume, longest: float = 0.02) -> Ledger:
+        ledger = Ledger([engine])
         preloader = Preloader(
             ledger,
             volume.load,
-            look=volume.look,
+            search=volume.look,
             is_loaded=lambda _: volume.in_memory,
             first_retry_seconds=0.01,
             longest_retry_seconds=longest,
-            look_seconds=0.02,
+            search_seconds=0.02,
             tick_seconds=0.005,
         )
         started.append(preloader)
@@ -131,18 +132,18 @@ def test_a_load_that_fails_long_after_the_start_is_tried_again(start: Start) -> 
     ledger = start(WHISPER, volume)
     wait_for(ledger, "healthy")
     volume.load_failures, volume.in_memory = away(2), False
-    ledger.loaded(WHISPER.subject, away(1)[0])
+    ledger.record_load(WHISPER.id, away(1)[0])
     assert ledger.report().status == "unhealthy"
     wait_for(ledger, "healthy")
     assert len(volume.loads) == 4
 
 
-@pytest.mark.parametrize("part", [WHISPER, LAZY], ids=["preloaded", "at need"])
+@pytest.mark.parametrize("engine", [WHISPER, LAZY], ids=["preloaded", "at need"])
 def test_files_that_vanish_while_nothing_is_loaded_are_noticed_and_their_return_too(
-    start: Start, part: Part, caplog: pytest.LogCaptureFixture
+    start: Start, engine: ExpectedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     volume = Volume()
-    ledger = start(part, volume)
+    ledger = start(engine, volume)
     wait_for(ledger, "healthy")
     loads = len(volume.loads)
     with caplog.at_level(logging.WARNING):
@@ -170,7 +171,7 @@ def test_a_hub_is_asked_ever_more_seldom_and_a_directory_steadily(start: Start) 
     volume, directory = Volume(), Volume()
     volume.missing = directory.missing = away(1)[0]
     start(LAZY, volume, longest=60)
-    start(replace(LAZY, subject=replace(LAZY.subject, source="/models/mine")), directory, longest=60)
+    start(replace(LAZY, id=replace(LAZY.id, source="/models/mine")), directory, longest=60)
     time.sleep(0.6)
     assert 3 <= volume.looks <= 6
     assert directory.looks > 10
@@ -200,10 +201,10 @@ def test_each_setting_leaves_out_its_part(
     chosen: dict[str, object], at_start: list[str], at_need: list[str]
 ) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
-    parts = build_engine_stack(settings).ledger.parts
-    assert [part.subject.stage.noun for part in parts if part.preloaded] == at_start
-    assert [part.subject.stage.noun for part in parts if not part.preloaded] == at_need
-    assert [part.subject.stage.noun for part in parts if part.essential] == ["transcription"]
+    expected = build_engine_stack(settings).ledger.expected
+    assert [engine.id.stage.noun for engine in expected if engine.preloaded] == at_start
+    assert [engine.id.stage.noun for engine in expected if not engine.preloaded] == at_need
+    assert [engine.id.stage.noun for engine in expected if engine.essential] == ["transcription"]
 
 
 def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_without_a_preloaded_model_and_without_files_nobody_is_healthy(tmp_path:
 def test_a_preloaded_language_without_an_aligner_says_which_setting_names_one() -> None:
     settings = Settings(_env_file=None, device="cpu", preload_language="haw")
     stack = build_engine_stack(settings)
-    (aligner,) = [part for part in stack.ledger.parts if part.subject.stage is Stage.ALIGN]
+    (aligner,) = [engine for engine in stack.ledger.expected if engine.id.stage is Stage.ALIGN]
     with pytest.raises(ModelUnavailable, match="ALIGN_MODELS=haw"):
-        load_part(stack.engines, aligner)
+        load_expected(stack.engines, aligner)
 
 
 def catalogue_of(**chosen: object) -> Catalogue:
@@ -252,10 +253,12 @@ def test_what_is_preloaded_is_the_preloaded_model_and_not_the_default() -> None:
     models = {"preload_model": "whisper-large", "default_model": "tiny", "extra_models": "large-v3=/no/where"}
     settings = Settings(_env_file=None, device="cpu", **models)  # type: ignore[arg-type]
     stack = build_engine_stack(settings)
-    (whisper,) = [part for part in stack.ledger.parts if part.preloaded and not part.subject.language][:1]
+    (whisper,) = [engine for engine in stack.ledger.expected if engine.preloaded and not engine.id.language][
+        :1
+    ]
     with pytest.raises(ModelUnavailable, match="large-v3 is not available: its directory"):
-        load_part(stack.engines, whisper)
-    assert [part.subject.name for part in stack.ledger.parts if part.essential] == ["tiny"]
+        load_expected(stack.engines, whisper)
+    assert [engine.id.name for engine in stack.ledger.expected if engine.essential] == ["tiny"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 
 from app.checkpoint import Checkpoint
 from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
-from app.health.ledger import Ledger, Part
+from app.health.expected_engines import ExpectedEngine
+from app.health.ledger import Ledger
 from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
 from app.models.catalogue import Catalogue
-from app.models.subject import Subject, aligner_of, diarizer_of, transcriber_of
+from app.models.engine_id import EngineId, aligner_of, diarizer_of, transcriber_of
 from app.stage import Stage
 from app.work.worker import Worker
 from tests.conftest import DEMO
@@ -27,9 +28,9 @@ WHISPER = transcriber_of(MODEL)
 ALIGNER = aligner_of(MODEL, "en", "aligner")
 DIARIZER = diarizer_of(MODEL, "diarizer")
 PARTS = [
-    Part(WHISPER, "transcription", True),
-    Part(ALIGNER, "word times", False),
-    Part(DIARIZER, "speakers", False),
+    ExpectedEngine(WHISPER, "transcription", True),
+    ExpectedEngine(ALIGNER, "word times", False),
+    ExpectedEngine(DIARIZER, "speakers", False),
 ]
 
 
@@ -44,8 +45,8 @@ class Checks:
 
     def __init__(self) -> None:
         self.ledger = Ledger(PARTS)
-        for part in PARTS:
-            self.ledger.settle(part.subject, None)
+        for engine in PARTS:
+            self.ledger.end_attempt(engine.id, None)
         self.engines = FakeEngines()
         self.worker = Worker(1, 1, watchdog_seconds=60)
         self.in_memory = True
@@ -91,17 +92,17 @@ async def test_nothing_is_tried_while_nothing_broke() -> None:
     assert checks.engines.heard == []
 
 
-@pytest.mark.parametrize("subject", [WHISPER, ALIGNER, DIARIZER], ids=lambda subject: subject.stage)
-async def test_a_bad_recording_is_found_out_to_be_one(subject: Subject) -> None:
+@pytest.mark.parametrize("engine_id", [WHISPER, ALIGNER, DIARIZER], ids=lambda engine_id: engine_id.stage)
+async def test_a_bad_recording_is_found_out_to_be_one(engine_id: EngineId) -> None:
     checks = Checks()
     async with checks.running():
-        checks.ledger.ran(subject, EngineFailed("it"))
-        await checks.until(lambda: not checks.ledger.is_suspect(subject))
+        checks.ledger.record_run(engine_id, EngineFailed("it"))
+        await checks.until(lambda: not checks.ledger.is_suspect(engine_id))
     assert checks.ledger.report().status == "healthy"
 
 
 @pytest.mark.parametrize(
-    ("subject", "attribute", "status"),
+    ("engine_id", "attribute", "status"),
     [
         (WHISPER, "failure", "unhealthy"),
         (ALIGNER, "align_failure", "degraded"),
@@ -113,14 +114,14 @@ async def test_a_bad_recording_is_found_out_to_be_one(subject: Subject) -> None:
     "failure", [EngineFailed("it"), OutOfMemory("it", 30), RuntimeError("raw"), SystemExit(1)], ids=repr
 )
 async def test_a_broken_engine_is_found_out_and_a_request_that_works_heals_it(
-    subject: Subject, attribute: str, status: str, failure: BaseException
+    engine_id: EngineId, attribute: str, status: str, failure: BaseException
 ) -> None:
     checks = Checks()
     setattr(checks.engines, attribute, failure)
     async with checks.running():
-        checks.ledger.ran(subject, EngineFailed("it"))
+        checks.ledger.record_run(engine_id, EngineFailed("it"))
         await checks.until(lambda: checks.ledger.report().status == status)
-        checks.ledger.ran(subject, None)
+        checks.ledger.record_run(engine_id, None)
         assert checks.ledger.report().status == "healthy"
 
 
@@ -129,7 +130,7 @@ async def test_an_engine_that_mends_itself_is_healthy_after_the_next_check() -> 
     checks.ledger = Ledger(PARTS, clock=lambda: now[0])
     checks.engines.failure = EngineFailed("it")
     async with checks.running():
-        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        checks.ledger.record_run(WHISPER, EngineFailed("it"))
         await checks.until(lambda: checks.ledger.report().status == "unhealthy")
         checks.engines.failure = None
         await asyncio.sleep(0.05)
@@ -144,7 +145,7 @@ async def test_what_is_no_fault_of_the_engine_proves_nothing(failure: AsrError) 
     checks = Checks()
     checks.engines.failure = failure
     async with checks.running():
-        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        checks.ledger.record_run(WHISPER, EngineFailed("it"))
         await checks.until(lambda: bool(checks.engines.requests))
         await asyncio.sleep(0.05)
     assert checks.ledger.report().status == "healthy"
@@ -162,12 +163,12 @@ async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_chec
 
     def work(checkpoint: Checkpoint) -> None:
         release.wait(5)
-        checks.ledger.ran(WHISPER, None)
+        checks.ledger.record_run(WHISPER, None)
 
     async with checks.running():
         running = asyncio.create_task(_served(checks.worker, work))
         await checks.until(lambda: checks.worker.stats().running == 1)
-        checks.ledger.ran(WHISPER, EngineFailed("it"))
+        checks.ledger.record_run(WHISPER, EngineFailed("it"))
         await checks.until(lambda: checks.worker.stats().queued == 1)
         await asyncio.sleep(0.05)
         assert checks.engines.requests == []
@@ -181,8 +182,8 @@ async def test_running_work_is_waited_for_and_a_success_meanwhile_makes_the_chec
 async def test_a_model_that_only_some_ask_for_is_not_loaded_for_a_check() -> None:
     checks = Checks()
     checks.in_memory = False
-    extra = Subject(Stage.TRANSCRIBE, "mine", "/models/mine", MODEL)
+    extra = EngineId(Stage.TRANSCRIBE, "mine", "/models/mine", MODEL)
     async with checks.running():
-        checks.ledger.ran(extra, EngineFailed("it"))
+        checks.ledger.record_run(extra, EngineFailed("it"))
         await checks.until(lambda: not checks.ledger.is_suspect(extra))
     assert checks.engines.requests == []

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 import app
 from app.api.dependencies import Services, ServicesDep
 from app.api.schemas import HealthAnswer
-from app.health.ledger import Report
+from app.health.report import HealthReport
 from app.models.loaded_model import PoolEntry
 from app.work.worker import WorkerStats
 
@@ -34,7 +34,7 @@ async def health(services: ServicesDep) -> JSONResponse:
 
 def health_sources(
     services: Services,
-) -> tuple[Report, WorkerStats, WorkerStats, tuple[PoolEntry, ...], str, str]:
+) -> tuple[HealthReport, WorkerStats, WorkerStats, tuple[PoolEntry, ...], str, str]:
     """Return what the answer is made of; each call takes a lock for microseconds at most."""
     return (
         services.ledger.report(),
@@ -47,7 +47,7 @@ def health_sources(
 
 
 def health_body(
-    report: Report,
+    report: HealthReport,
     worker: WorkerStats,
     detection: WorkerStats,
     loaded: tuple[PoolEntry, ...],

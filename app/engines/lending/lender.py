@@ -16,8 +16,15 @@ from app.engines.platform.device_plan import CPU_BATCH_SIZE, DevicePlan
 from app.engines.platform.gpu import release_cached_memory, release_scarce_memory
 from app.errors import OutOfMemory
 from app.models.catalogue import Catalogue, ModelSpec
+from app.models.engine_id import (
+    EngineId,
+    EngineObserver,
+    NullObserver,
+    aligner_of,
+    diarizer_of,
+    transcriber_of,
+)
 from app.models.loaded_model import Expect, Loaded
-from app.models.subject import Observer, Subject, Unobserved, aligner_of, diarizer_of, transcriber_of
 
 E = TypeVar("E")
 
@@ -57,7 +64,7 @@ class LoadedEngines:
         align_batch_size: int = 8,
         diarize_batch_size: int = 32,
         cpu_fallback: bool = True,
-        observer: Observer | None = None,
+        observer: EngineObserver | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._pool = pool
@@ -66,7 +73,7 @@ class LoadedEngines:
         self._align_batch_size = align_batch_size
         self._diarize_batch_size = diarize_batch_size
         self._cpu_fallback = cpu_fallback
-        self._observer = observer or Unobserved()
+        self._observer = observer or NullObserver()
 
     @contextmanager
     def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Transcriber]:
@@ -75,13 +82,15 @@ class LoadedEngines:
         Raises:
             ModelUnavailable: it cannot be loaded now.
         """
-        subject = transcriber_of(model)
+        engine_id = transcriber_of(model)
 
         def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
-            return self._lease(subject, device, partial(self._loader.transcriber, model, device), checkpoint)
+            return self._lease(
+                engine_id, device, partial(self._loader.transcriber, model, device), checkpoint
+            )
 
         with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedTranscriber(guard)
 
     @contextmanager
@@ -95,15 +104,15 @@ class LoadedEngines:
         if source is None:
             yield None
             return
-        subject = aligner_of(model, language, source)
+        engine_id = aligner_of(model, language, source)
 
         def lease(device: str) -> AbstractContextManager[BatchedAligner]:
             return self._lease(
-                subject, device, partial(self._loader.aligner, source, language, device), checkpoint
+                engine_id, device, partial(self._loader.aligner, source, language, device), checkpoint
             )
 
         with self._lend(lease, self._plan.align, self._align_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedAligner(guard)
 
     @contextmanager
@@ -114,35 +123,35 @@ class LoadedEngines:
             ModelUnavailable: it cannot be loaded now.
         """
         source = self._catalogue.diarizer_source(model)
-        subject = diarizer_of(model, source)
+        engine_id = diarizer_of(model, source)
 
         def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
-            return self._lease(subject, device, partial(self._loader.diarizer, source, device), checkpoint)
+            return self._lease(engine_id, device, partial(self._loader.diarizer, source, device), checkpoint)
 
         with self._lend(lease, self._plan.diarize, self._diarize_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(subject, engine.with_batch_size, batch_size, on_cpu)
+            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
             yield GuardedDiarizer(guard)
 
     def _lease(
         self,
-        subject: Subject,
+        engine_id: EngineId,
         device: str,
         load: Callable[[Expect], Loaded[E]],
         checkpoint: Checkpoint,
     ) -> AbstractContextManager[E]:
-        key = subject.on(device)
+        key = engine_id.on(device)
 
         def load_with_room(expect: Expect) -> Loaded[E]:
             what = f"loading {key.kind} {key.name}"
             try:
                 loaded = load_with_memory_policy(what, lambda: load(expect), self._free)
             except BaseException as exc:
-                self._observer.loaded(subject, exc)
+                self._observer.record_load(engine_id, exc)
                 raise
             finally:
                 # Those who asked for it may have left: no job may follow that would do it.
                 release_memory()
-            self._observer.loaded(subject, None)
+            self._observer.record_load(engine_id, None)
             return loaded
 
         return self._pool.lease(key, load_with_room, checkpoint)
@@ -169,13 +178,13 @@ class LoadedEngines:
 
     def _guard(
         self,
-        subject: Subject,
+        engine_id: EngineId,
         with_batch_size: Callable[[int], E],
         batch_size: int,
         on_cpu: Callable[[], AbstractContextManager[E]] | None,
     ) -> Guard[E]:
-        observe = partial(self._observer.ran, subject)
-        return Guard(subject.stage.noun, with_batch_size, batch_size, self._free, on_cpu, observe)
+        observe = partial(self._observer.record_run, engine_id)
+        return Guard(engine_id.stage.noun, with_batch_size, batch_size, self._free, on_cpu, observe)
 
     def _free(self) -> None:
         self._pool.unload_unused()

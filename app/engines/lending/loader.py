@@ -18,10 +18,10 @@ from app.engines.platform.device_plan import (
 from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
 from app.models.catalogue import ModelSpec, is_directory_source, shown_source
+from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.loaded_model import Expect, Loaded
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
-from app.models.subject import Subject
 from app.models.whisper_abilities import read_abilities
 from app.stage import Stage
 from app.transcript import Seconds
@@ -152,15 +152,15 @@ class EngineLoader:
             )
         return Loaded(engine, engine.close, size, directory)
 
-    def look(self, subject: Subject) -> bool:
-        """Return whether the files of `subject` are on disk; False: they are not, but can be downloaded.
+    def look(self, engine_id: EngineId) -> bool:
+        """Return whether the files of `engine_id` are on disk; False: they are not, but can be downloaded.
 
         Raises:
             ModelUnavailable: they are out of reach.
         """
-        if subject.stage is Stage.ALIGN and _is_pipeline(subject.source):
-            return self._fetcher.look_for_pipeline(subject.name, subject.source)
-        return self._fetcher.look(subject.name, subject.source, _FILES[subject.stage])
+        if engine_id.stage is Stage.ALIGN and _is_pipeline(engine_id.source):
+            return self._fetcher.look_for_pipeline(engine_id.name, engine_id.source)
+        return self._fetcher.look(engine_id.name, engine_id.source, _FILES[engine_id.stage])
 
     @contextmanager
     def _load_errors(self, name: str, source: str, place: Path) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Whom health keeps account of: one engine by its source, wherever it runs."""
+"""Which engine is meant, wherever it runs, and who is told how its loads and runs end."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,8 +9,8 @@ from app.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """An engine, and the model and language through which it can be asked for; equal sources are one."""
+class EngineId:
+    """An engine by stage, name and source, with the model and language through which it is asked for."""
 
     stage: Stage
     name: str
@@ -23,38 +23,38 @@ class Subject:
         return EngineKey(self.stage.engine_kind, self.name, self.source, device)
 
 
-def transcriber_of(model: ModelSpec) -> Subject:
+def transcriber_of(model: ModelSpec) -> EngineId:
     """Return the Whisper model itself."""
-    return Subject(Stage.TRANSCRIBE, model.name, model.source, model)
+    return EngineId(Stage.TRANSCRIBE, model.name, model.source, model)
 
 
-def aligner_of(model: ModelSpec, language: str, source: str) -> Subject:
+def aligner_of(model: ModelSpec, language: str, source: str) -> EngineId:
     """Return the aligner from `source` that times the words of `language`."""
-    return Subject(Stage.ALIGN, f"aligner-{language}", source, model, language)
+    return EngineId(Stage.ALIGN, f"aligner-{language}", source, model, language)
 
 
-def diarizer_of(model: ModelSpec, source: str) -> Subject:
+def diarizer_of(model: ModelSpec, source: str) -> EngineId:
     """Return the diarization pipeline from `source`."""
-    return Subject(Stage.DIARIZE, shown_source(source), source, model)
+    return EngineId(Stage.DIARIZE, shown_source(source), source, model)
 
 
-class Observer(Protocol):
+class EngineObserver(Protocol):
     """Told how loads and runs of engines ended; called from any thread, returns at once."""
 
-    def loaded(self, subject: Subject, failure: BaseException | None) -> None:
+    def record_load(self, engine_id: EngineId, failure: BaseException | None) -> None:
         """Take note of a load's end; None: it worked."""
         ...
 
-    def ran(self, subject: Subject, failure: BaseException | None) -> None:
+    def record_run(self, engine_id: EngineId, failure: BaseException | None) -> None:
         """Take note of a run's end; None: it worked."""
         ...
 
 
-class Unobserved:
+class NullObserver:
     """An observer that forgets what it is told."""
 
-    def loaded(self, subject: Subject, failure: BaseException | None) -> None:
+    def record_load(self, engine_id: EngineId, failure: BaseException | None) -> None:
         """Do nothing."""
 
-    def ran(self, subject: Subject, failure: BaseException | None) -> None:
+    def record_run(self, engine_id: EngineId, failure: BaseException | None) -> None:
         """Do nothing."""
