@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from app.engines.lending.memory_policy import is_device_lost, is_out_of_memory
+from app.engines.failures import is_device_lost, is_out_of_memory
 from app.health.engine_state import CHECK_GAP_SECONDS, FIRST_CHECK_SECONDS, EngineState, explain
 from app.health.expected_engines import ExpectedEngine
 from app.health.report import HealthReport, Reporter

@@ -10,8 +10,8 @@ from pathlib import Path
 from app.audio.decoder import Decoder
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
+from app.engines.failures import is_engine_failure
 from app.engines.interfaces import Engines, SpeakerCountRange, TranscriptionRequest
-from app.engines.lending.guard import is_of_the_engine
 from app.errors import AsrError, DeadlineExceeded
 from app.health.ledger import Ledger
 from app.models.engine_id import EngineId
@@ -89,7 +89,7 @@ class SelfCheck:
         try:
             self._listen(engine_id, waveform, _limited(checkpoint))
         except BaseException as exc:
-            if not is_of_the_engine(exc):
+            if not is_engine_failure(exc):
                 raise
             logger.error(
                 "%s with %s fails on a known sound", engine_id.stage.noun, engine_id.name, exc_info=exc

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from app.composition import build_catalogue, build_engine_stack, build_loader, build_plan, memory_budgets
+from app.engines.failures import is_out_of_memory
 from app.engines.interfaces import TranscriptionRequest
-from app.engines.lending.memory_policy import is_out_of_memory, run_with_memory_policy
+from app.engines.lending.memory_policy import run_with_memory_policy
 from app.engines.platform.allocator import machine_memory
 from app.errors import OutOfMemory
 from app.settings.schema import Settings

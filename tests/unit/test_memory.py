@@ -6,12 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engines.lending.memory_policy import (
-    is_device_lost,
-    is_out_of_memory,
-    load_with_memory_policy,
-    run_with_memory_policy,
-)
+from app.engines.failures import is_device_lost, is_out_of_memory
+from app.engines.lending.memory_policy import load_with_memory_policy, run_with_memory_policy
 from app.errors import EngineFailed, OutOfMemory
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.checkpoint import Checkpoint
+from app.engines.failures import is_engine_failure
 from app.engines.interfaces import Aligner, Diarizer, SpeakerCountRange, Transcription, TranscriptionRequest
-from app.engines.lending.guard import is_of_the_engine
 from app.errors import (
     AsrError,
     ClientLeft,
@@ -263,7 +263,7 @@ def test_transcription_beside_a_failed_diarization_is_stopped(reason: BaseExcept
         transcribe(engines, beside=True)
     (stopped_by,) = engines.stopped_by
     assert isinstance(stopped_by, StageCancelled), "it has not failed, and nobody has left"
-    assert not is_of_the_engine(stopped_by), "nobody counts it"
+    assert not is_engine_failure(stopped_by), "nobody counts it"
 
 
 def test_a_diarization_that_may_be_missing_stops_nothing() -> None:

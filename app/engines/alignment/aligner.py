@@ -26,7 +26,7 @@ from app.engines.alignment.words import (
     unplaced_words,
     wording_of,
 )
-from app.engines.failures import translated
+from app.engines.failures import engine_errors
 from app.engines.platform.precision import number_format
 from app.transcript import Segment
 
@@ -101,7 +101,7 @@ class Wav2Vec2Aligner:
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
         """
-        with translated("alignment"):
+        with engine_errors("alignment"):
             wordings = [
                 wording_of(segment.text.strip(), self._vocabulary.ids, spaced=self._spaced)
                 for segment in segments

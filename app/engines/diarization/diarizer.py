@@ -10,7 +10,7 @@ import torch
 from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.stages import DiarizationStages, SpeakerTracks, Track
-from app.engines.failures import translated
+from app.engines.failures import engine_errors
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.libraries import pyannote_audio
 from app.engines.platform.precision import number_format
@@ -79,7 +79,7 @@ class PyannoteDiarizer:
         """
         if len(waveform) == 0:
             return Diarization(())
-        with translated(_STAGE):
+        with engine_errors(_STAGE):
             if self.stages is not None:
                 return named(self.stages.run(waveform, speakers, checkpoint))
             return named(stock_tracks(self.pipeline, waveform, speakers, checkpoint))

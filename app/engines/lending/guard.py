@@ -7,6 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
+from app.engines.failures import is_engine_failure
 from app.engines.interfaces import (
     Aligner,
     Diarizer,
@@ -16,7 +17,6 @@ from app.engines.interfaces import (
     TranscriptionRequest,
 )
 from app.engines.lending.memory_policy import run_with_memory_policy
-from app.errors import AsrError, EngineFailed, OutOfMemory, StageCancelled
 from app.transcript import Diarization, LanguageGuess, Segment
 
 E = TypeVar("E")
@@ -24,12 +24,6 @@ T = TypeVar("T")
 
 Outcome: TypeAlias = Callable[[BaseException | None], None]
 """Told how a run failed, or None when it succeeded."""
-
-
-def is_of_the_engine(failure: BaseException) -> bool:
-    """Return whether a run's `failure` says something of the engine, not of the request, client or time."""
-    foreign = not isinstance(failure, (AsrError, StageCancelled))
-    return foreign or isinstance(failure, (EngineFailed, OutOfMemory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class Guard(Generic[E]):
                 None if self.on_cpu is None else lambda: self._run_on_cpu(work),
             )
         except BaseException as exc:
-            if is_of_the_engine(exc):
+            if is_engine_failure(exc):
                 self.observe(exc)
             raise
         self.observe(None)

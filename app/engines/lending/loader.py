@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.engines.failures import is_out_of_memory
 from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
-from app.engines.lending.memory_policy import is_out_of_memory
 from app.engines.platform.device_plan import (
     CPU_BATCH_SIZE,
     CPU_COMPUTE_TYPE,

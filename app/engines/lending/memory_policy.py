@@ -4,48 +4,12 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from app.engines.failures import is_out_of_memory
 from app.errors import OutOfMemory, causes
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_MEMORY_WORDS = (
-    "out of memory",
-    "failed to allocate",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "std::bad_alloc",
-    "cublas_status_alloc_failed",
-    "cudnn_status_alloc_failed",
-    "cudaerrormemoryallocation",
-)
-_LOST_DEVICE_WORDS = (
-    "illegal memory access",
-    "device-side assert",
-    "unspecified launch failure",
-    "misaligned address",
-    "illegal instruction was encountered",
-    "uncorrectable ecc error",
-    "gpu has fallen off the bus",
-)
-
-
-def is_out_of_memory(exc: BaseException) -> bool:
-    """Return whether `exc`, or what caused it, says that host or device memory ran out.
-
-    Known by type and message alone, so that no engine library need be imported: torch raises
-    OutOfMemoryError, CTranslate2 a RuntimeError, the host's allocator a MemoryError.
-    """
-    return any(_says_out_of_memory(link) for link in causes(exc))
-
-
-def is_device_lost(exc: BaseException) -> bool:
-    """Return whether `exc`, or what caused it, leaves the GPU unusable for the rest of this process."""
-    return any(
-        isinstance(link, RuntimeError) and any(words in str(link).lower() for words in _LOST_DEVICE_WORDS)
-        for link in causes(exc)
-    )
 
 
 def run_with_memory_policy(
@@ -116,9 +80,3 @@ def _halving(batch_size: int) -> Iterator[int]:
         yield size
         size //= 2
     yield 1
-
-
-def _says_out_of_memory(exc: BaseException) -> bool:
-    if isinstance(exc, (MemoryError, OutOfMemory)) or type(exc).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(exc, RuntimeError) and any(words in str(exc).lower() for words in _MEMORY_WORDS)

@@ -10,7 +10,7 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.failures import translated
+from app.engines.failures import engine_errors
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe
@@ -120,7 +120,7 @@ class WhisperTranscriber:
         """
         scope = self._scope
         scope.abilities.check(scope.name, language=request.language, task=request.task)
-        with translated(_STAGE):
+        with engine_errors(_STAGE):
             chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
             return_freed_memory()
             checkpoint()
@@ -142,7 +142,7 @@ class WhisperTranscriber:
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
         """
-        with translated("language detection"):
+        with engine_errors("language detection"):
             for start in range(0, len(waveform), _DETECTION_WINDOW):
                 window = waveform[start : start + _DETECTION_WINDOW]
                 chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint)
