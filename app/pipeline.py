@@ -16,7 +16,7 @@ from app.checkpoint import Checkpoint
 from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory, StageCancelled
 from app.models.catalogue import ModelSpec
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from app.speakers import assign_speakers
 from app.stage import Stage
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript

@@ -25,7 +25,7 @@ from app.engines.platform.device_plan import (
 from app.engines.platform.precision import number_format
 from app.engines.whisper.transcriber import WhisperTranscriber
 from app.models.catalogue import ModelSpec
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Segment, Transcript
 from benchmarks.align import use_our_sentences, whisperx_align

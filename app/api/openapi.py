@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from app import errors
 from app.api.error_responses import status_of
 from app.api.schemas import ErrorAnswer
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 
 API_INFO: Mapping[str, Any] = {
     "title": "WhisperX ASR API",

@@ -67,6 +67,10 @@ class ModelSpec:
     languages: tuple[str, ...] = tuple(LANGUAGES)
     """Codes of the languages that are detected."""
 
+    def check(self, *, language: str | None, task: str | None) -> None:
+        """Raise BadParameter for a language or task that the model is known not to be trained on."""
+        self.abilities.check(self.name, language=language, task=task)
+
     @property
     def english_only(self) -> bool:
         """Whether the model is known to write English speech only."""

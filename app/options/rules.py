@@ -1,64 +1,73 @@
 """What options mean together: dependent defaults, contradictions, and options without effect.
 
 A switch that asks for something another switch forbids is refused. An option that merely finds nothing to act
-on is kept and named in a warning.
+on is kept and named in a warning. Only options that the caller wrote (`model_fields_set`) get warnings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 
 from app.errors import ParameterConflict
+from app.options.asr_options import AsrOptions
 
 _SUBTITLES = ("srt", "vtt")
 _ONLY_FOR_SUBTITLES = ("max_line_width", "max_line_count", "highlight_words")
 _ONLY_FOR_SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "split_speakers", "fill_nearest")
 
 
-def settle(chosen: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """Return the values that hold and the warnings; `chosen` has only what the caller wrote.
+def apply_rules(options: AsrOptions) -> tuple[AsrOptions, list[str]]:
+    """Return the options that hold, and a warning for each that was written and has no effect.
 
     Raises: ParameterConflict.
     """
-    settled = dict(chosen)
-    if chosen.get("encode") is False:
-        settled.setdefault("diarize", False)
-    refuse_contradictions(settled)
-    warnings = _speaker_counts(settled)
-    if settled.get("diarize") is False:
-        warnings += _without_effect(settled, _ONLY_FOR_SPEAKERS, "diarize=false")
-    output_format = settled.get("output_format", "json")
-    if output_format not in _SUBTITLES:
-        warnings += _without_effect(settled, _ONLY_FOR_SUBTITLES, f"output_format={output_format}")
-    if output_format != "json" and settled.get("return_speaker_embeddings"):
-        warnings += _without_effect(settled, ("return_speaker_embeddings",), f"output_format={output_format}")
-    if settled.get("task") == "translate" and settled.get("word_timestamps"):
-        warnings += _without_effect(settled, ("word_timestamps",), "task=translate, which has no word times")
-    return settled, warnings
+    if not options.encode and "diarize" not in options.model_fields_set:
+        options = options.model_copy(update={"diarize": False})
+    refuse_contradictions(options)
+    overridden = _overridden_counts(options)
+    warnings = []
+    if overridden:
+        warnings.append(f"num_speakers={options.num_speakers} overrides {' and '.join(overridden)}")
+    written = options.model_fields_set - set(overridden)
+    warnings += [
+        f"{name} has no effect with {reason}"
+        for reason, names in _limits(options)
+        for name in names
+        if name in written
+    ]
+    return options.model_copy(update=dict.fromkeys(overridden)), warnings
 
 
-def refuse_contradictions(settled: Mapping[str, object]) -> None:
-    """Refuse values that contradict each other; one that is not there contradicts nothing.
+def refuse_contradictions(options: AsrOptions) -> None:
+    """Refuse values that contradict each other; defaults contradict nothing.
 
     Raises: ParameterConflict.
     """
-    if settled.get("return_speaker_embeddings") and settled.get("diarize") is False:
+    if options.return_speaker_embeddings and not options.diarize:
         raise ParameterConflict("return_speaker_embeddings", "needs diarize=true")
-    if settled.get("highlight_words") and settled.get("word_timestamps") is False:
+    if options.highlight_words and not options.word_timestamps:
         raise ParameterConflict("highlight_words", "needs word_timestamps=true")
-    if settled.get("highlight_words") and settled.get("task") == "translate":
+    if options.highlight_words and options.task == "translate":
         raise ParameterConflict("highlight_words", "needs task=transcribe; a translation has no word times")
-    fewest, most = settled.get("min_speakers"), settled.get("max_speakers")
-    if isinstance(fewest, int) and isinstance(most, int) and fewest > most:
+    fewest, most = options.min_speakers, options.max_speakers
+    if fewest is not None and most is not None and fewest > most:
         raise ParameterConflict("min_speakers", f"{fewest} is more than max_speakers {most}")
 
 
-def _speaker_counts(settled: dict[str, object]) -> list[str]:
-    if settled.get("num_speakers") is None:
+def _overridden_counts(options: AsrOptions) -> list[str]:
+    """Return the names of the bounds that an exact number of speakers makes meaningless."""
+    bounds = {"min_speakers": options.min_speakers, "max_speakers": options.max_speakers}
+    if options.num_speakers is None:
         return []
-    overridden = [name for name in ("min_speakers", "max_speakers") if settled.pop(name, None) is not None]
-    if not overridden:
-        return []
-    return [f"num_speakers={settled['num_speakers']} overrides {' and '.join(overridden)}"]
+    return [name for name, bound in bounds.items() if bound is not None]
 
 
-def _without_effect(settled: Mapping[str, object], names: Sequence[str], reason: str) -> list[str]:
-    return [f"{name} has no effect with {reason}" for name in names if name in settled]
+def _limits(options: AsrOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each choice that leaves others without effect, and the names of those."""
+    output_format = f"output_format={options.output_format}"
+    if not options.diarize:
+        yield "diarize=false", _ONLY_FOR_SPEAKERS
+    if options.output_format not in _SUBTITLES:
+        yield output_format, _ONLY_FOR_SUBTITLES
+    if options.output_format != "json" and options.return_speaker_embeddings:
+        yield output_format, ("return_speaker_embeddings",)
+    if options.task == "translate" and options.word_timestamps:
+        yield "task=translate, which has no word times", ("word_timestamps",)

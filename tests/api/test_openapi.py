@@ -8,7 +8,9 @@ import pytest
 from app.api.error_responses import STATUS
 from app.errors import AsrError, BadParameter
 from app.formats import FORMATS
-from app.options.parsing import OPTION_ALIASES, AsrOptions, parse_options
+from app.models.catalogue import ModelSpec
+from app.options.asr_options import OPTION_ALIASES, AsrOptions
+from app.options.parsing import OptionReader
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process
 
@@ -39,7 +41,7 @@ def query_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def accepts(name: str, value: object) -> bool:
     try:
-        parse_options([(name, str(value))], [], resolve_model=str)
+        OptionReader(lambda model: ModelSpec(str(model), "owner/name")).read_form([(name, str(value))])
     except BadParameter:
         return False
     return True

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 from tests.service import Service

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.api.openapi import upload_operation
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from tests.service import ROOT
 
 OPTIONS = list(AsrOptions.model_fields)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from tests.browser.chromium import Page, chromium_page, find_chromium
 from tests.browser.docs_page import ANSWER, OPERATION, open_docs, shown, transcribe_on_page
 from tests.service import Service, running_service

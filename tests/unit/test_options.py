@@ -7,33 +7,34 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadParameter, ParameterConflict, UnknownModel
+from app.models.catalogue import ModelSpec
+from app.options.asr_options import OPTION_ALIASES, AsrOptions
 from app.options.languages import LANGUAGES, language_code
-from app.options.parsing import (
-    OPTION_ALIASES,
-    OPTION_CHOICES,
-    AsrOptions,
-    ParsedOptions,
-    check_options,
-    parse_options,
-)
+from app.options.parsing import OPTION_CHOICES, OptionReader, ParsedOptions
 
 MODELS = {None: "large-v3", "large-v3": "large-v3", "whisper-1": "large-v3", "demo": "demo"}
 
 
-def resolve_model(name: str | None) -> str:
+def resolve_model(name: str | None) -> ModelSpec:
     if name not in MODELS:
         raise UnknownModel(str(name), [known for known in MODELS if known])
-    return MODELS[name]
+    return ModelSpec(MODELS[name], "owner/name")
 
 
-def parsed(query: str = "", form: str = "") -> ParsedOptions:
-    """Parse options written as name=value, separated by |."""
-    both = [[tuple(pair.split("=", 1)) for pair in place.split("|") if pair] for place in (query, form)]
-    return parse_options(both[0], both[1], resolve_model=resolve_model)  # type: ignore[arg-type]
+def pairs_of(written: str) -> list[tuple[str, str]]:
+    """Return options written as name=value, separated by |."""
+    return [(pair.partition("=")[0], pair.partition("=")[2]) for pair in written.split("|") if pair]
+
+
+def parsed(query: str = "", form: str = "") -> ParsedOptions[ModelSpec]:
+    """Read options written as name=value, separated by |."""
+    reader = OptionReader(resolve_model)
+    reader.read_query(pairs_of(query))
+    return reader.read_form(pairs_of(form))
 
 
 def test_defaults_are_those_of_the_contract() -> None:
-    assert parsed() == ParsedOptions(AsrOptions(model="large-v3"))
+    assert parsed() == ParsedOptions(AsrOptions(model="large-v3"), resolve_model(None))
     assert AsrOptions().model_dump() == {
         "task": "transcribe",
         "language": None,
@@ -217,11 +218,9 @@ def test_the_same_words_leave_every_number_unset(word: str) -> None:
 def test_a_language_that_is_not_allowed_is_as_unknown() -> None:
     for text in ("fr", "French", "klingon"):
         with pytest.raises(BadParameter, match=r"use auto, an English language name or one of en, de$"):
-            parse_options([("language", text)], [], resolve_model=resolve_model, languages=("en", "de"))
-    pairs = [("language", "German")]
-    assert (
-        parse_options(pairs, [], resolve_model=resolve_model, languages=("en", "de")).options.language == "de"
-    )
+            OptionReader(resolve_model, ("en", "de")).read_query([("language", text)])
+    german = OptionReader(resolve_model, ("en", "de")).read_form([("language", "German")])
+    assert german.options.language == "de"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +237,6 @@ def test_options_mean_the_same_however_they_are_split(whole: str) -> None:
     for taken in range(2 ** len(pairs)):
         query = [pair for number, pair in enumerate(pairs) if taken >> number & 1]
         form = [pair for pair in pairs if pair not in query]
-        check_options([tuple(pair.split("=")) for pair in query], resolve_model=resolve_model)  # type: ignore[misc]
         got = parsed("|".join(query), "|".join(form))
         assert (got.options, set(got.warnings)) == (parsed(whole).options, set(parsed(whole).warnings))
 
@@ -255,9 +253,8 @@ def test_options_mean_the_same_however_they_are_split(whole: str) -> None:
     ],
 )
 def test_what_one_part_alone_proves_wrong_is_refused_before_the_other_is_known(part: str) -> None:
-    pairs = [tuple(pair.split("=")) for pair in part.split("|")]
     with pytest.raises((BadParameter, ParameterConflict, UnknownModel)):
-        check_options(pairs, resolve_model=resolve_model)  # type: ignore[arg-type]
+        OptionReader(resolve_model).read_query(pairs_of(part))
 
 
 def test_raw_pcm_is_not_diarized_unless_asked_for() -> None:

@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import AsrError, ParameterConflict
-from app.options.parsing import OPTION_ALIASES, AsrOptions, ParsedOptions, parse_options
+from app.models.catalogue import ModelSpec
+from app.options.asr_options import OPTION_ALIASES, AsrOptions
+from app.options.parsing import OptionReader, ParsedOptions
 
 some_examples = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -43,17 +45,19 @@ OPTIONS = st.builds(
 )
 
 
-def own_name(name: str | None) -> str:
-    return name or "large-v3"
+def parse(query: list[tuple[str, str]], form: list[tuple[str, str]]) -> ParsedOptions[ModelSpec]:
+    reader = OptionReader(lambda name: ModelSpec(name or "large-v3", "owner/name"))
+    reader.read_query(query)
+    return reader.read_form(form)
 
 
 def written(options: AsrOptions) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in options.model_dump().items() if value is not None]
 
 
-def answer(query: list[tuple[str, str]], form: list[tuple[str, str]]) -> ParsedOptions | AsrError:
+def answer(query: list[tuple[str, str]], form: list[tuple[str, str]]) -> ParsedOptions[ModelSpec] | AsrError:
     try:
-        return parse_options(query, form, resolve_model=own_name)
+        return parse(query, form)
     except AsrError as refusal:
         return refusal
 
@@ -75,9 +79,9 @@ def test_anything_gives_options_or_a_typed_refusal(
 @some_examples
 @given(OPTIONS)
 def test_options_written_out_are_read_back(options: AsrOptions) -> None:
-    assert parse_options(written(options), [], resolve_model=own_name).options == options
-    assert parse_options([], written(options), resolve_model=own_name).options == options
-    assert parse_options(written(options), written(options), resolve_model=own_name).options == options
+    assert parse(written(options), []).options == options
+    assert parse([], written(options)).options == options
+    assert parse(written(options), written(options)).options == options
 
 
 @some_examples

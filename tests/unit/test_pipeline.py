@@ -22,7 +22,7 @@ from app.errors import (
     StageCancelled,
 )
 from app.models.catalogue import Catalogue, ModelSpec
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline, Run
 from app.transcript import Diarization, Transcript, Turn
 from tests.fake_engines import FakeEngines

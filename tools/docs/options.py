@@ -6,7 +6,8 @@ from typing import Any
 from app.api.error_responses import status_of
 from app.errors import AsrError
 from app.formats import FORMATS
-from app.options.parsing import OPTION_CHOICES, AsrOptions
+from app.options.asr_options import AsrOptions
+from app.options.parsing import OPTION_CHOICES
 from tools.docs.tables import code, table
 
 _LONG = {"language": "a code or English name of Whisper's languages, or auto"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,15 +13,9 @@ from app.api.intake.client_identity import client_of
 from app.api.intake.receive_upload import ReceivedForm, receive_upload
 from app.api.request_record import record_of
 from app.errors import BadRequest
-from app.models.catalogue import Catalogue, ModelSpec
-from app.options.parsing import (
-    OPTION_ALIASES,
-    AsrOptions,
-    ModelResolver,
-    ParsedOptions,
-    check_options,
-    parse_options,
-)
+from app.models.catalogue import ModelSpec
+from app.options.asr_options import OPTION_ALIASES, AsrOptions
+from app.options.parsing import OptionReader
 from app.work.upload_store import StoredUpload
 from app.work.worker import Place, Worker
 
@@ -61,53 +55,26 @@ async def receive_submission(
         BadRequest, UploadTooLarge, UploadStalled, Unavailable, ClientLeft: before any engine is touched.
     """
     client = client_of(request)
-    query = request.query_params.multi_items()
-    _check_query(query, services.catalogue)
+    reader = OptionReader(services.catalogue.resolve, services.catalogue.languages)
+    reader.read_query(request.query_params.multi_items())
     async with AsyncExitStack() as stack:
         place = stack.enter_context(worker.place(client))
         with services.uploads_per_client.one_more(client):
             receiving = receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS)
             form = await stack.enter_async_context(receiving)
-        parsed, model = _read_options(query, form.fields, services.catalogue)
+        parsed = reader.read_form(form.fields)
         record = record_of(request)
-        record.file_name, record.model = form.file_name, model.name
+        record.file_name, record.model = form.file_name, parsed.model.name
         yield Submission(
             upload=await asyncio.to_thread(_the_file, form),
             file_name=form.file_name,
             options=parsed.options,
             written=parsed.written,
             spellings=parsed.spellings,
-            model=model,
+            model=parsed.model,
             warnings=(*parsed.warnings, *_left_out(form)),
             place=place,
         )
-
-
-def _check_query(query: list[tuple[str, str]], catalogue: Catalogue) -> None:
-    """Refuse what the query string alone proves wrong, whatever the form will say."""
-    values = check_options(query, resolve_model=_own_name(catalogue), languages=catalogue.languages)
-    if "model" in values:
-        _check_ability(catalogue.resolve(str(values["model"])), values)
-
-
-def _read_options(
-    query: list[tuple[str, str]], fields: tuple[tuple[str, str], ...], catalogue: Catalogue
-) -> tuple[ParsedOptions, ModelSpec]:
-    parsed = parse_options(query, fields, resolve_model=_own_name(catalogue), languages=catalogue.languages)
-    model = catalogue.resolve(parsed.options.model)
-    _check_ability(model, parsed.options.model_dump())
-    return parsed, model
-
-
-def _own_name(catalogue: Catalogue) -> ModelResolver:
-    return lambda name: catalogue.resolve(name).name
-
-
-def _check_ability(model: ModelSpec, values: Mapping[str, object]) -> None:
-    language, task = values.get("language"), values.get("task")
-    model.abilities.check(
-        model.name, language=str(language) if language else None, task=str(task) if task else None
-    )
 
 
 def _the_file(form: ReceivedForm) -> StoredUpload:

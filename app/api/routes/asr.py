@@ -12,7 +12,7 @@ from app.api.work import run_submission
 from app.audio.waveform import Waveform
 from app.formats import FORMATS, CueLayout, content_disposition
 from app.formats.json_format import render_with_plain_text
-from app.options.parsing import AsrOptions
+from app.options.asr_options import AsrOptions
 from app.pipeline import Run
 from app.transcript import Transcript
 
