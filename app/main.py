@@ -80,10 +80,7 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
         ),
         uploads_per_client=UploadsPerClient(settings.max_uploads_per_client),
         spool=Spool(settings.temp_dir),
-        decoder=Decoder(
-            max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
-        ),
-        pipeline=Pipeline(engines, beside=_beside(settings.diarize_beside_transcription, stack.plan)),
+        pipeline=_pipeline(settings, stack, engines),
         worker=_worker(settings, settings.gpu_concurrency, "slot"),
         detection_worker=_worker(settings, 1, "detection"),
         # Engines from outside are ready as they come: there is nothing to preload.
@@ -91,6 +88,14 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
         loaded_engines=stack.pool.loaded,
         device=stack.plan.whisper,
     )
+
+
+def _pipeline(settings: Settings, stack: EngineStack, engines: Engines) -> Pipeline:
+    decoder = Decoder(
+        max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
+    )
+    concurrently = _concurrently(settings.diarize_beside_transcription, stack.plan)
+    return Pipeline(engines, decoder, diarize_concurrently=concurrently)
 
 
 def _worker(settings: Settings, slots: int, name: str) -> Worker:
@@ -104,7 +109,7 @@ def _worker(settings: Settings, slots: int, name: str) -> Worker:
     )
 
 
-def _beside(wanted: str, plan: DevicePlan) -> bool:
+def _concurrently(wanted: str, plan: DevicePlan) -> bool:
     """Return whether diarization runs while transcription does.
 
     On one CPU both would share the same cores, and on one GPU the same memory; on two devices neither waits.

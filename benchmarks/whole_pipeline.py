@@ -1,9 +1,11 @@
 """c) Our whole work on a request against the plain whisperX sequence with the same models."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,10 @@ from app.engines.platform.precision import number_format
 from app.engines.whisper.transcriber import WhisperTranscriber
 from app.models.catalogue import ModelSpec
 from app.options.asr_options import AsrOptions
-from app.pipeline import Pipeline, Run
+from app.pipeline import Pipeline
+from app.request_context import RequestContext
 from app.transcript import Segment, Transcript
+from app.work.upload_store import StoredUpload
 from benchmarks.align import use_our_sentences, whisperx_align
 from benchmarks.full_size import diarization_pipeline, letter_ids, wav2vec2, whisper_small
 from benchmarks.pairs import Comparison, compare
@@ -65,6 +69,16 @@ class GivenEngines:
         yield self.engines["diarizer"]
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSound:
+    """Decodes nothing: both sides start from the samples."""
+
+    samples: Waveform
+
+    def decode(self, _path: Path, _checkpoint: Checkpoint, **_: object) -> Waveform:
+        return self.samples
+
+
 def run(scale: Scale) -> list[Comparison]:
     """Return what a request takes: Whisper small, wav2vec2 base and a ResNet34, all of the real size."""
     warnings.filterwarnings("ignore")
@@ -72,11 +86,13 @@ def run(scale: Scale) -> list[Comparison]:
     seconds = 10.0 if scale.quick else (60.0 if scale.device == "cpu" else 600.0)
     samples, models = long_meeting(seconds), _models(scale)
     sound = to_float32(samples)
-    pipeline = Pipeline(_our_engines(models, scale), beside=scale.device == "cuda")
+    pipeline = Pipeline(
+        _our_engines(models, scale), GivenSound(samples), diarize_concurrently=scale.device == "cuda"
+    )
     measured = compare(
         f"pipeline, Whisper small {_compute_type(scale)}, wav2vec2 base, ResNet34, {seconds:g} s",
         lambda: whisperx_sequence(models, sound, scale),
-        lambda: _ours(pipeline, samples),
+        lambda: _ours(pipeline),
         _agreement,
         pairs=scale.pairs,
         goal=3.0 if scale.device == "cuda" else 2.5,
@@ -102,9 +118,10 @@ def whisperx_sequence(models: Models, sound: NDArray[np.float32], scale: Scale) 
     return answer
 
 
-def _ours(pipeline: Pipeline, samples: Waveform) -> Transcript:
-    options = AsrOptions(language="en", diarize=True)
-    return pipeline.transcribe(samples, SPEC, options, Run(lambda: None))
+def _ours(pipeline: Pipeline) -> Transcript:
+    context = RequestContext(SPEC, AsrOptions(language="en", diarize=True))
+    upload = StoredUpload(os.open(os.devnull, os.O_RDONLY))
+    return pipeline.transcribe(upload, context, lambda: None)
 
 
 def _models(scale: Scale) -> Models:

@@ -1,9 +1,13 @@
 """Engines that answer at once, for tests of what surrounds them; they write down what they were asked."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
@@ -12,6 +16,7 @@ from app.engines.lending.pool import Pool
 from app.models.catalogue import ModelSpec
 from app.models.loaded_model import EngineKey, Expect, Loaded
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
+from app.work.upload_store import StoredUpload
 
 
 @dataclass
@@ -90,6 +95,21 @@ class FakeEngines:
             raise self.diarize_failure
         turns = (Turn(0.0, 0.5, "SPEAKER_00"), Turn(0.5, 1.0, "SPEAKER_01"))
         return Diarization(turns, turns, {"SPEAKER_00": (0.1, 0.2), "SPEAKER_01": (0.3, 0.4)})
+
+
+@dataclass
+class GivenSound:
+    """A decoder that finds the same second of silence in every upload."""
+
+    samples: Waveform = field(default_factory=lambda: np.zeros(SAMPLE_RATE, dtype=np.int16))
+
+    def decode(self, path: Path, checkpoint: Checkpoint, **_: object) -> Waveform:
+        return self.samples
+
+
+def some_upload() -> StoredUpload:
+    """Return an upload whose content does not matter."""
+    return StoredUpload(os.open(os.devnull, os.O_RDONLY))
 
 
 @dataclass

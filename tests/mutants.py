@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "aligned with the wrong language",
         "app/pipeline.py",
-        "self._engines.aligner(model, transcription.language,",
-        'self._engines.aligner(model, "de" if transcription.language == "en" else "en",',
+        "self._engines.aligner(context.model, transcription.language,",
+        'self._engines.aligner(context.model, "de" if transcription.language == "en" else "en",',
         ("tests/unit/test_pipeline.py",),
     ),
     Mutant(

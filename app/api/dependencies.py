@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.intake.receive_upload import UploadLimits
-from app.audio.decoder import Decoder
 from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import PoolEntry
@@ -24,7 +23,6 @@ class Services:
     catalogue: Catalogue
     upload_limits: UploadLimits
     spool: Spool
-    decoder: Decoder
     pipeline: Pipeline
     worker: Worker
     """Where recordings are transcribed."""

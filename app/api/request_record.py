@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from app.request_context import RequestContext
 from app.stage import Stage
 
 UNMATCHED = "unmatched"
@@ -30,6 +31,12 @@ class RequestRecord:
     """The site whose page was turned away."""
     outcome: str = ""
     """The error code; empty while nothing went wrong."""
+
+    def note(self, context: RequestContext, queue_seconds: float | None) -> None:
+        """Take over what the stages gathered; a stage that still runs, for nobody, adds nothing more."""
+        waited = {} if queue_seconds is None else {Stage.QUEUE: queue_seconds}
+        self.stage_seconds = waited | context.stage_seconds
+        self.audio_seconds = context.audio_seconds
 
 
 def record_of_scope(scope: Scope) -> RequestRecord:

@@ -46,10 +46,10 @@ class StoredUpload:
             self.size += len(block)
 
     @contextmanager
-    def borrow(self) -> Iterator[Path]:
-        """Lend a path that opens this upload from its first byte, valid inside the `with` block alone.
+    def open(self) -> Iterator[Path]:
+        """Yield a path that opens this upload from its first byte, valid inside the `with` block alone.
 
-        The borrower holds a descriptor of its own: one that outlives the request can neither fail half-way
+        The reader holds a descriptor of its own: one that outlives the request can neither fail half-way
         nor come to read another upload.
 
         Raises:

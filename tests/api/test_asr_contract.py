@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from app.engines.interfaces import Transcription
+from app.engines.interfaces import SpeakerCountRange, Transcription
 from app.formats import FORMATS
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
@@ -312,7 +312,7 @@ def test_that_nobody_spoke_is_told_in_every_form(tmp_path: Path, output: str) ->
 def test_speaker_counts_reach_the_engine_by_name(client: TestClient, engines: FakeEngines) -> None:
     send(client, {"min_speakers": "2", "max_speakers": "5"})
     send(client, {"num_speakers": "3", "max_speakers": "5"})
-    assert [(bounds.least, bounds.most) for bounds in engines.bounds] == [(2, 5), (3, 3)]
+    assert engines.bounds == [SpeakerCountRange(2, 5), SpeakerCountRange(3, 3)]
 
 
 def test_raw_samples_turn_speakers_off_unless_asked_for(client: TestClient, engines: FakeEngines) -> None:

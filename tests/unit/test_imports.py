@@ -9,10 +9,10 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = (
-    ("errors", "transcript", "checkpoint", "stage", "logs"),
+    ("errors", "transcript", "checkpoint", "stage", "logs", "concurrency"),
     ("audio", "options", "formats", "speakers"),
     ("models",),
-    ("engines",),
+    ("engines", "request_context"),
     ("pipeline", "work", "health"),
     ("api",),
     ("settings",),

@@ -3,10 +3,9 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 
 from app.checkpoint import Checkpoint
@@ -23,17 +22,24 @@ from app.errors import (
 )
 from app.models.catalogue import Catalogue, ModelSpec
 from app.options.asr_options import AsrOptions
-from app.pipeline import Pipeline, Run
+from app.pipeline import Pipeline
+from app.request_context import RequestContext
 from app.transcript import Diarization, Transcript, Turn
-from tests.fake_engines import FakeEngines
+from tests.fake_engines import FakeEngines, GivenSound, some_upload
 
-SECOND = np.zeros(16000, dtype=np.int16)
 DEMO = Catalogue(default="demo").resolve()
 
 
-def transcribe(engines: FakeEngines, *, beside: bool = False, **options: object) -> Transcript:
-    run = Run(checkpoint=lambda: None)
-    return Pipeline(engines, beside=beside).transcribe(SECOND, DEMO, AsrOptions(model="demo", **options), run)
+def transcribe(engines: FakeEngines, *, concurrently: bool = False, **options: object) -> Transcript:
+    return pipeline(engines, concurrently).transcribe(some_upload(), asking(**options), lambda: None)
+
+
+def pipeline(engines: FakeEngines, concurrently: bool = False) -> Pipeline:
+    return Pipeline(engines, GivenSound(), diarize_concurrently=concurrently)
+
+
+def asking(**options: object) -> RequestContext:
+    return RequestContext(DEMO, AsrOptions(model="demo", **options))
 
 
 @dataclass
@@ -58,10 +64,10 @@ class Unavailable(FakeEngines):
         yield self
 
 
-@pytest.mark.parametrize("beside", [False, True])
-def test_words_have_times_and_speakers(beside: bool) -> None:
+@pytest.mark.parametrize("concurrently", [False, True])
+def test_words_have_times_and_speakers(concurrently: bool) -> None:
     """The usual way: every word is timed and given to who said it."""
-    transcript = transcribe(FakeEngines(), beside=beside)
+    transcript = transcribe(FakeEngines(), concurrently=concurrently)
     words = [word for segment in transcript.segments for word in segment.words or ()]
     assert [(word.text, word.start, word.speaker) for word in words] == [
         ("hello", 0.0, "SPEAKER_00"),
@@ -109,12 +115,12 @@ def test_without_word_timestamps_speakers_are_still_told_apart_word_by_word() ->
     assert all(segment.words is None for segment in transcript.segments)
 
 
-@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("concurrently", [False, True])
 @pytest.mark.parametrize(("missing", "lost"), [("aligner", "word times"), ("diarizer", "speakers")])
 def test_a_stage_that_is_unavailable_leaves_the_transcript_and_a_warning(
-    missing: str, lost: str, beside: bool
+    missing: str, lost: str, concurrently: bool
 ) -> None:
-    transcript = transcribe(Unavailable(missing=missing), beside=beside)
+    transcript = transcribe(Unavailable(missing=missing), concurrently=concurrently)
     assert " ".join(segment.text for segment in transcript.segments) == "hello there"
     assert len(transcript.warnings) == 1
     assert transcript.warnings[0].startswith(f"{lost} are missing: ")
@@ -170,18 +176,16 @@ def leave() -> None:
     raise ClientLeft
 
 
-@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("concurrently", [False, True])
 @pytest.mark.parametrize("stage", ["transcriber", "aligner", "diarizer"])
-def test_a_client_may_leave_while_any_of_its_models_is_loaded(stage: str, beside: bool) -> None:
-    pipeline = Pipeline(BeingLoaded(stage=stage), beside=beside)
+def test_a_client_may_leave_while_any_of_its_models_is_loaded(stage: str, concurrently: bool) -> None:
     with pytest.raises(ClientLeft):
-        pipeline.transcribe(SECOND, DEMO, AsrOptions(model="demo"), Run(checkpoint=leave))
+        pipeline(BeingLoaded(stage=stage), concurrently).transcribe(some_upload(), asking(), leave)
 
 
 def test_a_client_may_leave_while_the_model_that_tells_its_language_is_loaded() -> None:
-    pipeline = Pipeline(BeingLoaded(stage="transcriber"), beside=False)
     with pytest.raises(ClientLeft):
-        pipeline.detect_language(SECOND, DEMO, Run(checkpoint=leave))
+        pipeline(BeingLoaded(stage="transcriber")).detect_language(some_upload(), asking(), leave)
 
 
 def test_speaker_counts_reach_the_diarizer() -> None:
@@ -215,7 +219,7 @@ class Rendezvous(FakeEngines):
 
 
 def test_diarization_runs_beside_transcription_when_told_to() -> None:
-    assert len(transcribe(Rendezvous(), beside=True).segments) == 2
+    assert len(transcribe(Rendezvous(), concurrently=True).segments) == 2
 
 
 @dataclass
@@ -235,7 +239,7 @@ class EndlessDiarizer(FakeEngines):
 def test_diarization_beside_a_failed_transcription_is_stopped() -> None:
     engines = EndlessDiarizer(failure=ModelUnavailable("demo", "gone", 30))
     with pytest.raises(ModelUnavailable):
-        transcribe(engines, beside=True)
+        transcribe(engines, concurrently=True)
     assert engines.stopped.is_set()
 
 
@@ -260,7 +264,7 @@ class EndlessTranscriber(FakeEngines):
 def test_transcription_beside_a_failed_diarization_is_stopped(reason: BaseException) -> None:
     engines = EndlessTranscriber(diarize_failure=reason)
     with pytest.raises(type(reason)):
-        transcribe(engines, beside=True)
+        transcribe(engines, concurrently=True)
     (stopped_by,) = engines.stopped_by
     assert isinstance(stopped_by, StageCancelled), "it has not failed, and nobody has left"
     assert not is_engine_failure(stopped_by), "nobody counts it"
@@ -268,7 +272,7 @@ def test_transcription_beside_a_failed_diarization_is_stopped(reason: BaseExcept
 
 def test_a_diarization_that_may_be_missing_stops_nothing() -> None:
     engines = FakeEngines(diarize_failure=EngineFailed("diarization"))
-    assert transcribe(engines, beside=True).warnings[0].startswith("speakers are missing")
+    assert transcribe(engines, concurrently=True).warnings[0].startswith("speakers are missing")
 
 
 @dataclass
@@ -314,22 +318,31 @@ class SlowToLoad(FakeEngines):
 
 
 def test_loading_is_a_stage_of_its_own() -> None:
-    run = Run(checkpoint=lambda: None)
-    Pipeline(SlowToLoad(), beside=False).detect_language(SECOND, DEMO, run)
-    assert run.stage_seconds["load"] >= 0.05
-    assert run.stage_seconds["transcribe"] < run.stage_seconds["load"]
+    context = asking()
+    pipeline(SlowToLoad()).detect_language(some_upload(), context, lambda: None)
+    assert context.stage_seconds["load"] >= 0.05
+    assert context.stage_seconds["transcribe"] < context.stage_seconds["load"]
 
 
 def test_stage_seconds_name_the_stages_that_ran() -> None:
-    run = Run(checkpoint=lambda: None)
-    Pipeline(FakeEngines(), beside=False).transcribe(SECOND, DEMO, AsrOptions(model="demo"), run)
-    assert list(run.stage_seconds) == ["load", "transcribe", "diarize", "align"]
+    context = asking()
+    pipeline(FakeEngines()).transcribe(some_upload(), context, lambda: None)
+    assert list(context.stage_seconds) == ["decode", "load", "transcribe", "diarize", "align"]
+    assert context.audio_seconds == 1.0
+
+
+@pytest.mark.parametrize("failure", [None, RuntimeError("a defect")])
+def test_an_upload_is_gone_once_it_is_decoded(failure: Exception | None) -> None:
+    upload = some_upload()
+    with suppress(RuntimeError):
+        pipeline(FakeEngines(failure=failure)).transcribe(upload, asking(), lambda: None)
+    assert upload.closed
 
 
 def test_a_language_that_the_operator_leaves_out_is_told() -> None:
     engines = FakeEngines(passed_over="es")
     warning = "the language may be es, which ALLOWED_LANGUAGES leaves out; it was taken for en"
     assert transcribe(engines).warnings == (warning,)
-    run = Run(checkpoint=lambda: None)
-    Pipeline(engines, beside=False).detect_language(SECOND, DEMO, run)
-    assert run.warnings == [warning]
+    context = asking()
+    pipeline(engines).detect_language(some_upload(), context, lambda: None)
+    assert context.warnings == [warning]

@@ -24,7 +24,7 @@ def test_an_upload_has_no_name_on_disk_and_reads_back(tmp_path: Path) -> None:
         upload.write(b"track")
         assert list(tmp_path.iterdir()) == []
         for _ in range(2):
-            with upload.borrow() as path:
+            with upload.open() as path:
                 assert path.read_bytes() == b"soundtrack"
         assert upload.size == 10
 
@@ -32,7 +32,7 @@ def test_an_upload_has_no_name_on_disk_and_reads_back(tmp_path: Path) -> None:
 def test_no_descriptor_outlives_its_upload(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     before = descriptors()
-    with pytest.raises(KeyError), closing(spool.new_upload()) as upload, upload.borrow():
+    with pytest.raises(KeyError), closing(spool.new_upload()) as upload, upload.open():
         raise KeyError
     assert descriptors() == before
     assert spool.open_uploads == 0
@@ -42,7 +42,7 @@ def test_a_borrower_keeps_the_bytes_after_the_request_is_over(tmp_path: Path) ->
     spool = Spool(tmp_path)
     with closing(spool.new_upload()) as upload:
         upload.write(b"mine")
-        borrowed = upload.borrow()
+        borrowed = upload.open()
         path = borrowed.__enter__()
     with closing(spool.new_upload()) as other:
         other.write(b"of somebody else")
@@ -55,7 +55,7 @@ def test_a_closed_upload_cannot_be_read_or_written(tmp_path: Path) -> None:
         pass
     with pytest.raises(ClientLeft):
         upload.write(b"x")
-    with pytest.raises(ClientLeft), upload.borrow():
+    with pytest.raises(ClientLeft), upload.open():
         pass
 
 

@@ -15,7 +15,8 @@ from app.api.request_record import record_of
 from app.errors import BadRequest
 from app.models.catalogue import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
-from app.options.parsing import OptionReader
+from app.options.parsing import OptionReader, ParsedOptions
+from app.request_context import RequestContext
 from app.work.upload_store import StoredUpload
 from app.work.worker import Place, Worker
 
@@ -32,13 +33,9 @@ class Submission:
 
     upload: StoredUpload
     file_name: str
-    options: AsrOptions
-    written: frozenset[str]
-    """Names of the options that the client wrote."""
-    spellings: frozenset[str]
-    """The same, as the client spelled them."""
-    model: ModelSpec
-    warnings: tuple[str, ...]
+    asked: ParsedOptions[ModelSpec]
+    """The options, and how the client wrote them."""
+    context: RequestContext
     place: Place
     """Where the work is to be done; taken before the upload was received."""
 
@@ -65,16 +62,12 @@ async def receive_submission(
         parsed = reader.read_form(form.fields)
         record = record_of(request)
         record.file_name, record.model = form.file_name, parsed.model.name
-        yield Submission(
-            upload=await asyncio.to_thread(_the_file, form),
-            file_name=form.file_name,
-            options=parsed.options,
-            written=parsed.written,
-            spellings=parsed.spellings,
-            model=parsed.model,
-            warnings=(*parsed.warnings, *_left_out(form)),
-            place=place,
-        )
+        upload = await asyncio.to_thread(_the_file, form)
+        context = RequestContext(parsed.model, parsed.options, [*parsed.warnings, *_left_out(form)])
+        try:
+            yield Submission(upload, form.file_name, parsed, context, place)
+        finally:
+            record.note(context, place.queue_seconds)
 
 
 def _the_file(form: ReceivedForm) -> StoredUpload:
@@ -87,7 +80,7 @@ def _the_file(form: ReceivedForm) -> StoredUpload:
         found = f" (the file came as {form.other_files[0][:40]!r})" if form.other_files else ""
         raise BadRequest(f"audio_file: missing; send the recording in a form field of this name{found}")
     if not form.file_name and form.file.size <= _LONGEST_FILE_NAME:
-        with form.file.borrow() as path:
+        with form.file.open() as path:
             _refuse_a_name(form.field_name, path.read_bytes())
     return form.file
 

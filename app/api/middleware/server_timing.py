@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.request_record import record_of, record_of_scope
+from app.api.request_record import record_of_scope
 from app.stage import Stage
 
 HEADER = "Server-Timing"
@@ -25,20 +24,15 @@ class ServerTimingMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        stages = record_of_scope(scope).stage_seconds
 
         async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 total = time.perf_counter() - started
+                stages = record_of_scope(scope).stage_seconds
                 MutableHeaders(scope=message)[HEADER] = server_timing(stages, total)
             await send(message)
 
         await self._app(scope, receive, send_timed)
-
-
-def record_stages(connection: HTTPConnection, stage_seconds: Mapping[Stage, float]) -> None:
-    """Note how many seconds the stages of this request took; later values of a stage replace earlier ones."""
-    record_of(connection).stage_seconds.update(stage_seconds)
 
 
 def server_timing(stage_seconds: Mapping[Stage, float], total_seconds: float) -> str:

@@ -1,15 +1,14 @@
 """POST /detect-language: a recording in, the name and code of its language out."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 
 from app.api.dependencies import ServicesDep
 from app.api.intake.submission import receive_submission
 from app.api.openapi import error_answers, upload_operation
 from app.api.schemas import LanguageAnswer
-from app.api.work import run_submission
-from app.audio.waveform import Waveform
 from app.options.languages import LANGUAGES
-from app.pipeline import Run
 from app.transcript import LanguageGuess
 
 router = APIRouter(tags=["speech to text"])
@@ -31,13 +30,9 @@ async def detect_language(request: Request, services: ServicesDep) -> LanguageAn
     Detection takes seconds: it has a thread and a queue of its own, so that it never waits behind a film.
     """
     async with receive_submission(request, services, services.detection_worker) as submission:
-        model = submission.model
-
-        def work(waveform: Waveform, run: Run) -> LanguageAnswer:
-            guess = services.pipeline.detect_language(waveform, model, run)
-            return _answer(guess, [*run.warnings, *_without_effect(submission.written)])
-
-        return await run_submission(request, services, submission, work)
+        work = partial(services.pipeline.detect_language, submission.upload, submission.context)
+        guess = await submission.place.run(work)
+        return _answer(guess, [*submission.context.warnings, *_without_effect(submission.asked.written)])
 
 
 def _without_effect(written: frozenset[str]) -> list[str]:

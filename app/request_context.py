@@ -1,0 +1,47 @@
+"""What one request brings to the stages and gathers on its way through them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from app.models.catalogue import ModelSpec
+from app.options.asr_options import AsrOptions
+from app.stage import Stage
+from app.transcript import Seconds
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Made where a request enters; the stages read what it asks for and add what they learn."""
+
+    model: ModelSpec
+    options: AsrOptions
+    warnings: list[str] = field(default_factory=list)
+    """What the client must know of the answer, in the order in which it was found."""
+    stage_seconds: dict[Stage, float] = field(default_factory=dict)
+    """Wall time of each stage that ran, in the order in which they ended."""
+    audio_seconds: Seconds | None = None
+    """Length of the recording, once it is decoded."""
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Add the wall time of the block to `stage_seconds[name]`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + spent
+
+    @contextmanager
+    def using(self, name: Stage, lending: AbstractContextManager[T]) -> Iterator[T]:
+        """Lend an engine for the block: the wait for it counts as Stage.LOAD, the block as `name`."""
+        with ExitStack() as stack:
+            with self.stage(Stage.LOAD):
+                engine = stack.enter_context(lending)
+            with self.stage(name):
+                yield engine
