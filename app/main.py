@@ -12,7 +12,7 @@ from app import __version__
 from app.api.dependencies import Services
 from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
 from app.api.intake.receive_upload import UploadLimits
-from app.api.metrics import LoadedModel, Metrics, Sources
+from app.api.metrics import Metrics, Sources
 from app.api.middleware.access_log import AccessLog
 from app.api.middleware.api_key import RequireKey
 from app.api.middleware.cross_site import RefuseCrossSite
@@ -140,15 +140,11 @@ async def _lifespan(app: FastAPI, *, services: Services, stack: EngineStack | No
 
 
 def _sources(services: Services) -> Sources:
-    def models() -> list[LoadedModel]:
-        entries = services.loaded_engines()
-        return [LoadedModel(e.key.kind, e.key.name, e.leases, e.gpu_bytes) for e in entries]
-
     return Sources(
         worker=services.worker.stats,
         detection_worker=services.detection_worker.stats,
         open_uploads=lambda: services.spool.open_uploads,
-        models=models,
+        loaded_engines=services.loaded_engines,
         gpu_memory=gpu_memory,
     )
 

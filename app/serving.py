@@ -57,10 +57,10 @@ def serve_app(
     server.run()
     if not getattr(app.state, "ended", True):
         logger.warning("what has not ended by now, work or the loading of a model, is broken off")
-    leave(0 if server.started else 1)
+    exit_now(0 if server.started else 1)
 
 
-def leave(status: int) -> NoReturn:
+def exit_now(status: int) -> NoReturn:
     """End the process at once, whatever its threads do."""
     logging.shutdown()
     sys.stdout.flush()
@@ -90,7 +90,7 @@ class DrainingServer(uvicorn.Server):
         """
         if self._signalled or self._loop is None:
             logger.warning("stopping at once: %s", signal.Signals(sig).name)
-            leave(1)
+            exit_now(1)
         self._signalled = True
         name = signal.Signals(sig).name
         logger.info("%s: finishing accepted work, at most %g s", name, self._grace_seconds)

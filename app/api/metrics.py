@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from app.api.bounded_reading import BoundedReading
 from app.api.request_record import RequestRecord
+from app.errors import ClientLeft
+from app.models.loaded_model import PoolEntry
 from app.work.worker import WorkerStats
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -21,17 +23,6 @@ REFUSALS = frozenset(
     {"busy", "too_many_uploads", "draining", "queue_timeout", "storage_full", "out_of_memory"}
     | {"model_unavailable", "unavailable"}
 )
-LEFT = "client_closed_request"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """One engine in memory."""
-
-    kind: str
-    name: str
-    leases: int
-    gpu_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ class Sources:
     worker: Callable[[], WorkerStats]
     detection_worker: Callable[[], WorkerStats]
     open_uploads: Callable[[], int] = lambda: 0
-    models: Callable[[], Iterable[LoadedModel]] = tuple
+    loaded_engines: Callable[[], Iterable[PoolEntry]] = tuple
     gpu_memory: Callable[[], tuple[int, int] | None] = lambda: None
     """Used and total bytes; None without a GPU."""
 
@@ -96,7 +87,7 @@ class Metrics:
             self._stage_seconds.labels(stage).observe(spent)
         if record.outcome in REFUSALS:
             self._refusals.labels(record.outcome).inc()
-        if record.outcome == LEFT:
+        if record.outcome == ClientLeft.code:
             self._cancellations.inc()
 
     async def endpoint(self, _request: Request) -> Response:
@@ -122,7 +113,7 @@ class _Present(Collector):
         yield _gauge(
             "asr_open_uploads", "Uploads being received, waiting or decoded.", self._sources.open_uploads()
         )
-        yield from _model_metrics(self._sources.models())
+        yield from _model_metrics(self._sources.loaded_engines())
         if self.gpu_memory is not None:
             used, total = self.gpu_memory
             yield _gauge("asr_gpu_memory_used_bytes", "GPU memory in use, by every process.", used)
@@ -143,16 +134,17 @@ def _worker_metrics(stats: WorkerStats, detection: WorkerStats) -> Iterable[Metr
     yield CounterMetricFamily("asr_work_finished", "Pieces of work that ended.", value=finished)
 
 
-def _model_metrics(models: Iterable[LoadedModel]) -> Iterable[Metric]:
+def _model_metrics(engines: Iterable[PoolEntry]) -> Iterable[Metric]:
     loaded = GaugeMetricFamily("asr_model_loaded", "1 for each loaded engine.", labels=("kind", "name"))
     leases = GaugeMetricFamily(
         "asr_model_leases", "Requests that use the engine now.", labels=("kind", "name")
     )
     sizes = GaugeMetricFamily("asr_model_gpu_bytes", "GPU memory of the weights.", labels=("kind", "name"))
     totals: dict[tuple[str, str], tuple[int, int]] = {}
-    for model in models:
-        held, size = totals.get((model.kind, model.name), (0, 0))
-        totals[model.kind, model.name] = (held + model.leases, size + model.gpu_bytes)
+    for engine in engines:
+        labels = engine.key.kind, engine.key.name
+        held, size = totals.get(labels, (0, 0))
+        totals[labels] = (held + engine.leases, size + engine.gpu_bytes)
     for labels, (held, size) in totals.items():
         loaded.add_metric(labels, 1)
         leases.add_metric(labels, held)

@@ -160,8 +160,8 @@ class Slot:
         """Return whether the thread waits for work."""
         return self.usable and self.job is None
 
-    def problem(self, now: float, watchdog_seconds: float) -> str | None:
-        """Return what is wrong with the thread, if anything, and remember whether it hangs."""
+    def check_progress(self, now: float, watchdog_seconds: float) -> str | None:
+        """Look whether the thread hangs, and remember it; return what is wrong with it, if anything."""
         self.hung = self.job is not None and now - self.job.last_seen > watchdog_seconds
         if self.dead:
             return "died"

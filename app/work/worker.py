@@ -277,7 +277,7 @@ class Worker:
         while True:
             await asyncio.sleep(min(5.0, self._watchdog_seconds / 4))
             for slot in self._slots:
-                problem = slot.problem(self._clock(), self._watchdog_seconds)
+                problem = slot.check_progress(self._clock(), self._watchdog_seconds)
                 if problem is not None and slot.job is not None and not slot.job.answered:
                     logger.error("%s %s; its client is told so", slot.name, problem)
                     slot.job.stop(ClientLeft)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from app.api.metrics import Metrics, Sources
 from app.api.routes.health import USABLE
-from app.health.ledger import Status
+from app.health.report import Status
 from app.settings.schema import Settings
 from app.work.worker import WorkerStats
 from tests.service import ROOT

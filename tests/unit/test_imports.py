@@ -80,6 +80,13 @@ def test_formats_and_speakers_know_the_transcript_alone() -> None:
     assert not strangers
 
 
+def test_the_api_knows_no_engine() -> None:
+    """What speaks HTTP sees the pipeline and what is loaded, and no engine behind them."""
+    routes = [(name, imported_by(path)) for name, path in modules() if name.startswith("app.api")]
+    assert routes
+    assert not [name for name, imported in routes if any(each.startswith("app.engines") for each in imported)]
+
+
 def test_heavy_libraries_are_imported_by_engines_only() -> None:
     """torch, whisperx and pyannote appear inside app/engines and nowhere else."""
     strangers = [

@@ -7,6 +7,7 @@ import time
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.error_responses import STATUS
 from app.api.intake.client_identity import client_of
 from app.api.metrics import Metrics
 from app.api.middleware.paths import Paths
@@ -16,10 +17,11 @@ from app.logs import FIELDS
 
 logger = logging.getLogger(__name__)
 
+LEFT = STATUS[ClientLeft]
+"""The status of a request that nobody waited to see answered."""
+
 QUIET_ROUTES = frozenset({"/health", "/metrics"})
 """Probed every few seconds: logged at debug level. What makes /health answer 503 has its own line."""
-
-LEFT_STATUS = 499
 
 
 class AccessLog:
@@ -63,10 +65,10 @@ class AccessLog:
             record.outcome, status = "internal_error", 500
             raise
         finally:
-            self._note(scope, record, status or LEFT_STATUS, time.perf_counter() - started)
+            self._note(scope, record, status or LEFT, time.perf_counter() - started)
 
     def _note(self, scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
-        if status == LEFT_STATUS:
+        if status == LEFT:
             record.outcome = ClientLeft.code
         record.outcome = record.outcome or ("ok" if status < 400 else f"http_{status}")
         self._metrics.observe(record, seconds)
