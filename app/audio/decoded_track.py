@@ -4,37 +4,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.audio.downmix import Downmix
-from app.audio.ffmpeg import Task
-from app.audio.ffmpeg_messages import Messages, Verdict
-from app.audio.ffmpeg_timeline import Timeline
+from app.audio.ffmpeg import DecodeTask
+from app.audio.ffmpeg_messages import FfmpegMessages, Verdict
+from app.audio.ffmpeg_timeline import TimelineReport
 from app.audio.sample_buffer import SampleBuffer
-from app.audio.wave_header import Layout
+from app.audio.wave_header import ChannelLayout
 from app.audio.waveform import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrackOutcome:
     """How the decoding of one track ended."""
 
-    task: Task
+    task: DecodeTask
     verdict: Verdict
     start: int
     """Sample of the waveform with which the track begins."""
     samples: int
-    timeline: Timeline
+    timeline: TimelineReport
     damaged: bool
 
 
 class TrackReader:
     """Takes the samples of a track as they come, and puts them into the buffer, mono."""
 
-    def __init__(self, messages: Messages, buffer: SampleBuffer) -> None:
+    def __init__(self, messages: FfmpegMessages, buffer: SampleBuffer) -> None:
         self._messages = messages
         self._buffer = buffer
         self._mix: Downmix | None = None
         self._begun = False
 
-    def take(self, block: bytes, layout: Layout) -> bool:
+    def take(self, block: bytes, layout: ChannelLayout) -> bool:
         """Add samples; False if the recording is longer than the buffer."""
         if not self._begun:
             self._begun = True
@@ -50,12 +50,12 @@ class TrackReader:
         return self._mix is None or self._buffer.append_s16(self._mix.finish())
 
 
-def warnings(outcomes: Sequence[Outcome]) -> list[str]:
+def decode_warnings(outcomes: Sequence[TrackOutcome]) -> list[str]:
     """Return what a client should know about a recording of these parts."""
-    holes = _holes(outcomes)
-    said = [holes] if holes else []
+    gaps = _gaps(outcomes)
+    said = [gaps] if gaps else []
     if any(outcome.damaged for outcome in outcomes if outcome.samples):
-        missing = holes or "parts of it could not be decoded and are missing"
+        missing = gaps or "parts of it could not be decoded and are missing"
         said = [f"the recording is damaged: {missing}"]
     mute = [str(number) for number, outcome in enumerate(outcomes, 1) if not outcome.samples]
     if mute:
@@ -71,16 +71,16 @@ def warnings(outcomes: Sequence[Outcome]) -> list[str]:
     return said
 
 
-def _holes(outcomes: Sequence[Outcome]) -> str:
+def _gaps(outcomes: Sequence[TrackOutcome]) -> str:
     """Return place and length of the sound that is missing according to the time stamps."""
-    count = sum(outcome.timeline.hole_count for outcome in outcomes)
+    count = sum(outcome.timeline.gap_count for outcome in outcomes)
     if not count:
         return ""
     places = []
     for outcome in outcomes:
-        for place, length in outcome.timeline.holes:
-            how = "filled with silence" if length <= outcome.task.longest_hole_seconds else "left out"
+        for place, length in outcome.timeline.gaps:
+            how = "filled with silence" if length <= outcome.task.max_gap_seconds else "left out"
             places.append(f"{length:.1f} s at {place + outcome.start / SAMPLE_RATE:.1f} s ({how})")
     rest = f" and at {count - len(places)} more places" if count > len(places) else ""
-    total = sum(outcome.timeline.hole_seconds for outcome in outcomes)
+    total = sum(outcome.timeline.gap_seconds for outcome in outcomes)
     return f"sound is missing from the recording, {total:.1f} s in all: {', '.join(places)}{rest}"

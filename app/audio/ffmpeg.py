@@ -13,25 +13,25 @@ from types import TracebackType
 from typing import IO, Self
 
 from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
-from app.audio.ffmpeg_messages import Messages, Verdict
-from app.audio.ffmpeg_timeline import timeline
-from app.audio.wave_header import Layout, read_layout
+from app.audio.ffmpeg_messages import FfmpegMessages, Verdict
+from app.audio.ffmpeg_timeline import timeline_filter
+from app.audio.wave_header import ChannelLayout, read_channel_layout
 
 _PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class DecodeTask:
     """What of a file is decoded, and how."""
 
     track: int
     """Which of the sound tracks, from 0 on."""
     span: tuple[int, int] | None = None
     """First byte and the one behind the last; None is the whole file."""
-    read_on: bool = False
+    ignore_length: bool = False
     """Do not believe the length that a WAV announces."""
-    longest_hole_seconds: float = 3600.0
-    """Longer holes in the time stamps are left out, not filled."""
+    max_gap_seconds: float = 3600.0
+    """Longer gaps in the time stamps are left out, not filled."""
 
 
 def find_ffmpeg() -> str:
@@ -52,7 +52,7 @@ def find_ffmpeg() -> str:
         raise FileNotFoundError("no ffmpeg found: install it, or the imageio-ffmpeg wheel") from exc
 
 
-def knows_fd_protocol(ffmpeg: str) -> bool:
+def supports_fd_protocol(ffmpeg: str) -> bool:
     """Return whether `ffmpeg` can read an inherited descriptor with seeking (from version 6 on)."""
     listing = subprocess.run(
         [ffmpeg, "-hide_banner", "-protocols"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
@@ -61,7 +61,7 @@ def knows_fd_protocol(ffmpeg: str) -> bool:
 
 
 def pcm_command(
-    ffmpeg: str, task: Task, *, sample_rate: int, through_fd: bool, max_seconds: float
+    ffmpeg: str, task: DecodeTask, *, sample_rate: int, through_fd: bool, max_seconds: float
 ) -> list[str]:
     """Return the command that turns the file on its standard input into a WAV of all channels on its output.
 
@@ -82,23 +82,23 @@ def pcm_command(
         *("-codec_whitelist", ",".join(DECODERS)),
         # Jumps of the time stamps are judged by TIMELINE alone, which reports them.
         *("-dts_delta_threshold", "1000000000", "-guess_layout_max", "0"),
-        *(("-ignore_length", "1") if task.read_on else ()),
+        *(("-ignore_length", "1") if task.ignore_length else ()),
         *("-i", source),
         *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
-        *("-af", f"{timeline(task.longest_hole_seconds)},aresample=async=1:min_hard_comp=0.05"),
+        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05"),
         *("-ar", str(sample_rate), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
         *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
     ]
 
 
-class PcmProcess:
+class FfmpegProcess:
     """One decoding: read until None, then ask for the verdict; leaving the `with` block kills the child."""
 
     def __init__(
         self,
         ffmpeg: str,
         source: IO[bytes],
-        task: Task,
+        task: DecodeTask,
         *,
         sample_rate: int,
         through_fd: bool,
@@ -113,8 +113,8 @@ class PcmProcess:
         self._max_cpu_seconds = max_cpu_seconds
         self._max_memory_bytes = max_memory_bytes
         self._head = b""
-        self.messages = Messages()
-        self.layout: Layout | None = None
+        self.messages = FfmpegMessages()
+        self.layout: ChannelLayout | None = None
         """The channels of the samples; known before the first of them is returned."""
 
     def __enter__(self) -> Self:
@@ -136,7 +136,7 @@ class PcmProcess:
         self._selector = selectors.DefaultSelector()
         try:
             _limit_child(self._process.pid, self._max_cpu_seconds, self._max_memory_bytes)
-            _widen(self._out)
+            _enlarge_pipe(self._out)
             self._selector.register(self._out, selectors.EVENT_READ)
             self._selector.register(self._err, selectors.EVENT_READ)
         except BaseException:
@@ -168,7 +168,7 @@ class PcmProcess:
                 return b""
             return None
         ready = {key.fileobj for key, _ in self._selector.select(wait_seconds)}
-        # Messages first: what is said of samples was written before them.
+        # FfmpegMessages first: what is said of samples was written before them.
         if self._err in ready:
             self.messages.add(self._take(self._err, _PIPE_BYTES))
         return self._without_head(self._take(self._out, size)) if self._out in ready else b""
@@ -188,7 +188,7 @@ class PcmProcess:
         if self.layout is not None:
             return block
         self._head += block
-        self.layout, samples = read_layout(self._head)
+        self.layout, samples = read_channel_layout(self._head)
         return samples
 
 
@@ -204,7 +204,7 @@ def _limit_child(pid: int, cpu_seconds: float, memory_bytes: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
-def _widen(pipe: IO[bytes]) -> None:
+def _enlarge_pipe(pipe: IO[bytes]) -> None:
     """Fewer switches between the processes; the system may refuse, which costs only speed."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from app.audio.ffmpeg_timeline import Timeline
+from app.audio.ffmpeg_timeline import TimelineReport
 
 _KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU)
 _KEPT_BYTES = 1 << 14
@@ -27,7 +27,7 @@ class Verdict:
     failed: bool
     """ffmpeg did not come to its end."""
     errors: int
-    """Messages that tell of sound that could not be decoded."""
+    """FfmpegMessages that tell of sound that could not be decoded."""
     reason: str
     """Why there were no samples, in words for people."""
 
@@ -36,11 +36,11 @@ class Verdict:
         return self.failed or self.errors > (_ERRORS_OF_PADDING if padded else 0)
 
 
-class Messages:
+class FfmpegMessages:
     """Collects ffmpeg's messages; only the first 16 KiB of them are kept."""
 
     def __init__(self) -> None:
-        self.timeline = Timeline()
+        self.timeline = TimelineReport()
         self._line = b""
         self._kept = ""
         self._errors = 0

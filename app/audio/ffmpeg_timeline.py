@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 
 TOLERANCE_SECONDS = 0.1
 """Time stamps this far from the end of the sound before are rounding, and change nothing."""
-_LEAST_HOLE_SECONDS = 0.05
+_MIN_GAP_SECONDS = 0.05
 """A smaller step between two frames is a clock that drifts, not sound that is missing."""
-_REPORTED_HOLES = 5
+_REPORTED_GAPS = 5
 
 # Registers of ffmpeg's expressions. All are in seconds.
 _END, _SHIFT, _LEFT_AT, _STREAM_END, _NOW, _STEP, _PLACE, _LENGTH = range(8)
-_START_LEVEL, _HOLE_LEVEL = 24, 16
+_START_LEVEL, _GAP_LEVEL = 24, 16
 """AV_LOG_WARNING and AV_LOG_ERROR: how the two kinds of reports are told apart."""
 _REPORT = re.compile(r"(?:\[Eval @ \w+\] )?\[(warning|error)\] (-?\d+\.\d+)$")
 
 
-def timeline(longest_hole_seconds: float) -> str:
+def timeline_filter(max_gap_seconds: float) -> str:
     """Return an asetpts filter for the sound as it leaves the decoder.
 
     A frame whose time stamp lies before the end of the sound so far is put at that end, and so is what
-    follows it, until the stamps go on where they had been left. A hole is kept, so that aresample fills it
-    with silence, if it is no longer than `longest_hole_seconds`; else it is closed. The filter prints where
-    the sound begins, and place and length of every hole.
+    follows it, until the stamps go on where they had been left. A gap is kept, so that aresample fills it
+    with silence, if it is no longer than `max_gap_seconds`; else it is closed. The filter prints where
+    the sound begins, and place and length of every gap.
     """
     now = f"st({_NOW},if(isnan(PTS),ld({_END})-ld({_SHIFT}),PTS*TB))"
     begin = f"if(eq(N,0),st({_END},ld({_NOW}));st({_STREAM_END},ld({_NOW}));print(ld({_NOW}),{_START_LEVEL}))"
@@ -31,16 +31,16 @@ def timeline(longest_hole_seconds: float) -> str:
     back = f"if(lt(ld({_STEP}),-{TOLERANCE_SECONDS}),st({_LEFT_AT},ld({_STREAM_END}));{join})"
     goes_on = f"lt(abs(ld({_NOW})-ld({_LEFT_AT})),{TOLERANCE_SECONDS})*gt(ld({_LEFT_AT}),0)"
     report = (
-        f"if(gt(ld({_NOW})-ld({_STREAM_END}),{_LEAST_HOLE_SECONDS}),"
+        f"if(gt(ld({_NOW})-ld({_STREAM_END}),{_MIN_GAP_SECONDS}),"
         f"st({_PLACE},ld({_END}));st({_LENGTH},ld({_STEP})))"
     )
     # One frame later: ffmpeg 5 evaluates this at the end of the file again, with a meaningless time stamp.
     printed = (
         f"if(ld({_LENGTH}),"
-        f"print(ld({_PLACE}),{_HOLE_LEVEL});print(ld({_LENGTH}),{_HOLE_LEVEL});st({_LENGTH},0))"
+        f"print(ld({_PLACE}),{_GAP_LEVEL});print(ld({_LENGTH}),{_GAP_LEVEL});st({_LENGTH},0))"
     )
-    hole = f"{report};if(gt(ld({_STEP}),{longest_hole_seconds:.3f}),{join})"
-    forth = f"if(gt(ld({_STEP}),{TOLERANCE_SECONDS}),if({goes_on},{join},{hole}),st({_STEP},0))"
+    gap = f"{report};if(gt(ld({_STEP}),{max_gap_seconds:.3f}),{join})"
+    forth = f"if(gt(ld({_STEP}),{TOLERANCE_SECONDS}),if({goes_on},{join},{gap}),st({_STEP},0))"
     length = "NB_SAMPLES/SR"
     advance = f"st({_STREAM_END},ld({_NOW})+{length});st({_END},ld({_END})+ld({_STEP})+{length})"
     steps = ";".join((printed, now, begin, step, back, forth, advance, f"(ld({_END})-{length})/TB"))
@@ -48,14 +48,14 @@ def timeline(longest_hole_seconds: float) -> str:
 
 
 @dataclass(slots=True)
-class Timeline:
+class TimelineReport:
     """What the filter has reported so far."""
 
     start_seconds: float | None = None
-    holes: list[tuple[float, float]] = field(default_factory=list)
+    gaps: list[tuple[float, float]] = field(default_factory=list)
     """Place and length, in seconds, of the first ones."""
-    hole_count: int = 0
-    hole_seconds: float = 0.0
+    gap_count: int = 0
+    gap_seconds: float = 0.0
     _place: float | None = None
 
     def take(self, line: str) -> bool:
@@ -74,7 +74,7 @@ class Timeline:
         return True
 
     def _add(self, place: float, length: float) -> None:
-        self.hole_count += 1
-        self.hole_seconds += length
-        if len(self.holes) < _REPORTED_HOLES:
-            self.holes.append((place, length))
+        self.gap_count += 1
+        self.gap_seconds += length
+        if len(self.gaps) < _REPORTED_GAPS:
+            self.gaps.append((place, length))

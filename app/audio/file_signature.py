@@ -2,7 +2,7 @@
 
 import re
 
-_FOREIGN: tuple[tuple[bytes, str], ...] = (
+_NON_AUDIO: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -49,13 +49,13 @@ def is_pcm_container(head: bytes) -> bool:
     return is_wave(head) or head[:4] in (b"FORM", b".snd", b"caff", b"riff")
 
 
-def is_broadcast(head: bytes) -> bool:
+def is_mpeg_stream(head: bytes) -> bool:
     """Return whether this is an MPEG transport or program stream, whose clock may be set anew at any time."""
     packets = any(head[at : at + 1] == b"\x47" == head[at + size : at + size + 1] for at, size in _TS_PACKETS)
     return packets or head.startswith(b"\x00\x00\x01\xba")
 
 
-def lacks_its_beginning(begin: bytes) -> bool:
+def starts_mid_stream(begin: bytes) -> bool:
     """Return whether `begin` is from the middle of a streamed recording, with no header before its sound."""
     if begin[:4] == b"OggS":
         return not begin[5:6] or not begin[5] & 2
@@ -66,10 +66,10 @@ def lacks_its_beginning(begin: bytes) -> bool:
     return _MATROSKA_CLUSTER.search(begin) is not None
 
 
-def foreign_kind(head: bytes) -> str | None:
+def non_audio_kind(head: bytes) -> str | None:
     """Return what a file that starts with `head` is if that is surely no recording, else None."""
     bare = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, kind in _FOREIGN:
+    for signature, kind in _NON_AUDIO:
         if head.startswith(signature) or bare.startswith(signature):
             return kind
     if head[:4] == b"RIFF" and head[8:12] in _RIFF_IMAGES:

@@ -9,7 +9,7 @@ from app.audio.file_signature import is_pcm_container, is_wave
 
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 64
-_MOST_PARTS = 1000
+_MAX_RECORDINGS = 1000
 """More beginnings than this in one file are taken for chance."""
 
 _EBML = b"\x1aE\xdf\xa3"
@@ -46,18 +46,18 @@ _BEGINNINGS: dict[bytes, re.Pattern[bytes]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordingSpan:
     """The bytes of one recording inside a file."""
 
     start: int
     end: int
-    read_on: bool = False
+    ignore_length: bool = False
     """A WAV that holds more samples than its header says."""
     padded: bool = False
     """Its last bytes are filling; an error at its very end says nothing about its sound."""
 
 
-def find_parts(source: IO[bytes], size: int) -> list[Part]:
+def find_recordings(source: IO[bytes], size: int) -> list[RecordingSpan]:
     """Return the recordings of the file in their order; there is always one at least."""
     head = _read(source, 0, _HEAD_BYTES)
     starts = [0, *_further_beginnings(source, head, size)]
@@ -79,7 +79,7 @@ def _further_beginnings(source: IO[bytes], head: bytes, size: int) -> list[int]:
         found = list(_search(source, _kind_of(source, head), size))
     if head.startswith(b"OggS"):
         found = list(_after_other_pages(source, found))
-    return found if len(found) < _MOST_PARTS else []
+    return found if len(found) < _MAX_RECORDINGS else []
 
 
 def _after_other_pages(source: IO[bytes], beginnings: list[int]) -> Iterator[int]:
@@ -99,7 +99,7 @@ def _ogg_page_end(source: IO[bytes], start: int) -> int:
 
 def _kind_of(source: IO[bytes], head: bytes) -> bytes:
     """Return the magic bytes that begin a recording of this kind, b"" where ffmpeg reads on by itself."""
-    if head.startswith(b"ID3") and _read(source, tag_length(head), 4) == b"fLaC":
+    if head.startswith(b"ID3") and _read(source, id3_tag_bytes(head), 4) == b"fLaC":
         return b"fLaC"
     if _is_frame_sync(head):
         return b"ID3"
@@ -142,10 +142,10 @@ def _mp4_beginnings(source: IO[bytes], size: int) -> Iterator[int]:
 
 def _is_in_front(source: IO[bytes], start: int) -> bool:
     """Return whether sound follows the ID3v2 tag at `start`."""
-    return _is_frame_sync(_read(source, start + tag_length(_read(source, start, 10)), 4))
+    return _is_frame_sync(_read(source, start + id3_tag_bytes(_read(source, start, 10)), 4))
 
 
-def tag_length(head: bytes) -> int:
+def id3_tag_bytes(head: bytes) -> int:
     """Return the length of the ID3v2 tag with this head of ten bytes."""
     length = 0
     for byte in head[6:10]:
@@ -153,21 +153,21 @@ def tag_length(head: bytes) -> int:
     return 10 + length + (10 if head[5] & 0x10 else 0)
 
 
-def _part(source: IO[bytes], head: bytes, start: int, end: int) -> Part:
+def _part(source: IO[bytes], head: bytes, start: int, end: int) -> RecordingSpan:
     end = _without_tags(source, start, end)
     if head.startswith(_W64):
         end = min(end, start + int.from_bytes(_read(source, start + 16, 8), "little"))
     if is_wave(head):
-        return Part(start, end, read_on=_holds_more_than_it_says(source, start, end))
+        return RecordingSpan(start, end, ignore_length=_holds_more_than_it_says(source, start, end))
     if is_pcm_container(head):
-        return Part(start, end)
+        return RecordingSpan(start, end)
     unpadded = _without_padding(source, start, end)
     if unpadded == end:
-        return Part(start, end)
+        return RecordingSpan(start, end)
     bare = _without_tags(source, start, unpadded)
     if bare == unpadded and not _takes_zeros_for_frames(head):
         bare = min(end, unpadded + _LAST_FRAME_BYTES)
-    return Part(start, bare, padded=True)
+    return RecordingSpan(start, bare, padded=True)
 
 
 def _takes_zeros_for_frames(head: bytes) -> bool:
@@ -217,9 +217,9 @@ def _tag_at_end(tail: bytes) -> int:
         begin = tail.rfind(b"LYRICSBEGIN")
         return len(tail) - begin if begin >= 0 else 0
     if tail[-10:-7] == b"3DI":
-        return tag_length(tail[-10:]) if tail[-5] & 0x10 else 0
+        return id3_tag_bytes(tail[-10:]) if tail[-5] & 0x10 else 0
     at = tail.rfind(b"ID3")
-    if at > 0 and len(tail) - at >= 10 and tag_length(tail[at : at + 10]) == len(tail) - at:
+    if at > 0 and len(tail) - at >= 10 and id3_tag_bytes(tail[at : at + 10]) == len(tail) - at:
         return len(tail) - at
     return 0
 

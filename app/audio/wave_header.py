@@ -8,7 +8,7 @@ _LEFT_RIGHT_CENTRE = 0b111
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ChannelLayout:
     """The channels of interleaved samples."""
 
     channels: int
@@ -16,7 +16,7 @@ class Layout:
     """The channel between left and right, which carries the dialogue of films; None if there is none."""
 
 
-def read_layout(head: bytes) -> tuple[Layout | None, bytes]:
+def read_channel_layout(head: bytes) -> tuple[ChannelLayout | None, bytes]:
     """Return the layout and the samples behind the head; None and no samples while the head is incomplete."""
     data = head.find(b"data", 12)
     if data < 0 or len(head) < data + 8:
@@ -25,4 +25,4 @@ def read_layout(head: bytes) -> tuple[Layout | None, bytes]:
     code, channels = struct.unpack_from("<HH", head, form)
     mask = struct.unpack_from("<I", head, form + 20)[0] if code == _EXTENSIBLE else 0
     centre = 2 if channels > 2 and mask & _LEFT_RIGHT_CENTRE == _LEFT_RIGHT_CENTRE else None
-    return Layout(channels, centre), head[data + 8 :]
+    return ChannelLayout(channels, centre), head[data + 8 :]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.ffmpeg import Task, find_ffmpeg, knows_fd_protocol, pcm_command
+from app.audio.ffmpeg import DecodeTask, find_ffmpeg, pcm_command, supports_fd_protocol
 from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
 from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioUnreadable
@@ -49,7 +49,7 @@ def test_a_format_without_encoder_is_decoded_to_its_length(
 def decoders_used(path: Path) -> str:
     """Return the name of the decoder that the command of the service takes for the file."""
     command = pcm_command(
-        find_ffmpeg(), Task(track=0), through_fd=knows_fd_protocol(find_ffmpeg()), **COMMAND
+        find_ffmpeg(), DecodeTask(track=0), through_fd=supports_fd_protocol(find_ffmpeg()), **COMMAND
     )
     command[command.index("-loglevel") + 1] = "info"
     with path.open("rb") as source:
@@ -122,9 +122,9 @@ def follow(command: list[str], kind: str, target: str, upload: Path) -> bytes:
 def test_the_list_of_protocols_alone_keeps_the_network_and_other_files_away(
     kind: str, through_fd: bool, listener: Listener, trap: Trap, tmp_path: Path
 ) -> None:
-    if through_fd and not knows_fd_protocol(find_ffmpeg()):
+    if through_fd and not supports_fd_protocol(find_ffmpeg()):
         pytest.skip("this ffmpeg has no protocol fd")
-    command = pcm_command(find_ffmpeg(), Task(track=0), through_fd=through_fd, **COMMAND)
+    command = pcm_command(find_ffmpeg(), DecodeTask(track=0), through_fd=through_fd, **COMMAND)
     for target in (f"http://127.0.0.1:{listener.port}/a.ts", f"tcp://127.0.0.1:{listener.port}"):
         follow(command, kind, target, tmp_path / "upload")
     assert listener.connections == 0
@@ -137,11 +137,11 @@ def test_the_list_of_protocols_alone_keeps_the_network_and_other_files_away(
 @pytest.mark.parametrize("through_fd", [True, False])
 def test_what_ffmpeg_follows_by_itself_is_not_followed(through_fd: bool, tmp_path: Path) -> None:
     """Without a list ffmpeg reads the protocol `data`: enough to see that the list is in force."""
-    if through_fd and not knows_fd_protocol(find_ffmpeg()):
+    if through_fd and not supports_fd_protocol(find_ffmpeg()):
         pytest.skip("this ffmpeg has no protocol fd")
     sound = write_wave(tmp_path / "sound.wav", known_sound()[:4800]).read_bytes()
     target = "data:audio/wav;base64," + base64.b64encode(sound).decode()
-    command = pcm_command(find_ffmpeg(), Task(track=0), through_fd=through_fd, **COMMAND)
+    command = pcm_command(find_ffmpeg(), DecodeTask(track=0), through_fd=through_fd, **COMMAND)
     assert follow(command, "concat", target, tmp_path / "upload") == b""
     at = command.index("-protocol_whitelist") + 1
     command[at] += ",data"
@@ -152,8 +152,8 @@ def test_what_ffmpeg_follows_by_itself_is_not_followed(through_fd: bool, tmp_pat
 def test_without_the_list_of_protocols_the_network_would_be_reached(
     kind: str, listener: Listener, tmp_path: Path
 ) -> None:
-    fd = knows_fd_protocol(find_ffmpeg())
-    command = pcm_command(find_ffmpeg(), Task(track=0), through_fd=fd, **COMMAND)
+    fd = supports_fd_protocol(find_ffmpeg())
+    command = pcm_command(find_ffmpeg(), DecodeTask(track=0), through_fd=fd, **COMMAND)
     everything = without(command, "-protocol_whitelist")
     everything[1:1] = ("-protocol_whitelist", "file,fd,http,tcp")
     follow(everything, kind, f"http://127.0.0.1:{listener.port}/a.ts", tmp_path / "upload")
@@ -161,8 +161,10 @@ def test_without_the_list_of_protocols_the_network_would_be_reached(
 
 
 def test_every_piece_of_a_joined_upload_is_read_under_the_same_lists() -> None:
-    whole = pcm_command("ffmpeg", Task(track=0), through_fd=True, **COMMAND)
-    piece = pcm_command("ffmpeg", Task(track=1, span=(10, 20), read_on=True), through_fd=True, **COMMAND)
+    whole = pcm_command("ffmpeg", DecodeTask(track=0), through_fd=True, **COMMAND)
+    piece = pcm_command(
+        "ffmpeg", DecodeTask(track=1, span=(10, 20), ignore_length=True), through_fd=True, **COMMAND
+    )
     for option in ("-format_whitelist", "-codec_whitelist"):
         assert whole[whole.index(option) + 1] == piece[piece.index(option) + 1]
     assert piece[piece.index("-protocol_whitelist") + 1] == "subfile,fd"
