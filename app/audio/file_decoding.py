@@ -9,7 +9,7 @@ from typing import IO
 from app.audio.decoded_track import TrackOutcome, TrackReader, decode_warnings
 from app.audio.ffmpeg import DecodeTask, FfmpegProcess
 from app.audio.file_signature import is_mpeg_stream, starts_mid_stream
-from app.audio.recording_parts import RecordingSpan, find_recordings
+from app.audio.recording_spans import RecordingSpan, find_recordings
 from app.audio.sample_buffer import SampleBuffer
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.errors import AudioTooLong, AudioUnreadable, BadRequest, NoAudioTrack

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO
 
 from app.audio.file_signature import is_pcm_container, is_wave
+from app.audio.trailing_bytes import id3_tag_bytes, read_at, without_padding, without_tags
+from app.audio.wave_length import holds_more_than_it_says
 
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 64
+_LAST_FRAME_BYTES = 2048
+"""A last frame of silence may end in zeros that look like padding."""
 _MAX_RECORDINGS = 1000
 """More beginnings than this in one file are taken for chance."""
 
@@ -59,15 +63,10 @@ class RecordingSpan:
 
 def find_recordings(source: IO[bytes], size: int) -> list[RecordingSpan]:
     """Return the recordings of the file in their order; there is always one at least."""
-    head = _read(source, 0, _HEAD_BYTES)
+    head = read_at(source, 0, _HEAD_BYTES)
     starts = [0, *_further_beginnings(source, head, size)]
     ends = [*starts[1:], size]
-    return [_part(source, head, start, end) for start, end in zip(starts, ends, strict=True)]
-
-
-def _read(source: IO[bytes], start: int, size: int) -> bytes:
-    source.seek(start)
-    return source.read(size)
+    return [_span(source, head, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _further_beginnings(source: IO[bytes], head: bytes, size: int) -> list[int]:
@@ -92,14 +91,14 @@ def _after_other_pages(source: IO[bytes], beginnings: list[int]) -> Iterator[int
 
 
 def _ogg_page_end(source: IO[bytes], start: int) -> int:
-    page = _read(source, start, 27 + 255)
+    page = read_at(source, start, 27 + 255)
     segments = page[26] if len(page) > 26 else 0
     return start + 27 + segments + sum(page[27 : 27 + segments])
 
 
 def _kind_of(source: IO[bytes], head: bytes) -> bytes:
     """Return the magic bytes that begin a recording of this kind, b"" where ffmpeg reads on by itself."""
-    if head.startswith(b"ID3") and _read(source, id3_tag_bytes(head), 4) == b"fLaC":
+    if head.startswith(b"ID3") and read_at(source, id3_tag_bytes(head), 4) == b"fLaC":
         return b"fLaC"
     if _is_frame_sync(head):
         return b"ID3"
@@ -116,7 +115,7 @@ def _search(source: IO[bytes], magic: bytes, size: int) -> Iterator[int]:
     if not magic:
         return
     for start in range(1, size, _BLOCK_BYTES):
-        block = _read(source, start, _BLOCK_BYTES + _HEAD_BYTES)
+        block = read_at(source, start, _BLOCK_BYTES + _HEAD_BYTES)
         at = block.find(magic)
         while 0 <= at < _BLOCK_BYTES:
             if _BEGINNINGS[magic].match(block, at) and (magic != b"ID3" or _is_in_front(source, start + at)):
@@ -128,7 +127,7 @@ def _mp4_beginnings(source: IO[bytes], size: int) -> Iterator[int]:
     """Yield where a file type box comes although an index came before it."""
     at, has_index = 0, False
     while at + 8 <= size:
-        box = _read(source, at, 16)
+        box = read_at(source, at, 16)
         length = int.from_bytes(box[:4], "big")
         if length == 1:
             length = int.from_bytes(box[8:16], "big")
@@ -142,29 +141,21 @@ def _mp4_beginnings(source: IO[bytes], size: int) -> Iterator[int]:
 
 def _is_in_front(source: IO[bytes], start: int) -> bool:
     """Return whether sound follows the ID3v2 tag at `start`."""
-    return _is_frame_sync(_read(source, start + id3_tag_bytes(_read(source, start, 10)), 4))
+    return _is_frame_sync(read_at(source, start + id3_tag_bytes(read_at(source, start, 10)), 4))
 
 
-def id3_tag_bytes(head: bytes) -> int:
-    """Return the length of the ID3v2 tag with this head of ten bytes."""
-    length = 0
-    for byte in head[6:10]:
-        length = length << 7 | byte
-    return 10 + length + (10 if head[5] & 0x10 else 0)
-
-
-def _part(source: IO[bytes], head: bytes, start: int, end: int) -> RecordingSpan:
-    end = _without_tags(source, start, end)
+def _span(source: IO[bytes], head: bytes, start: int, end: int) -> RecordingSpan:
+    end = without_tags(source, start, end)
     if head.startswith(_W64):
-        end = min(end, start + int.from_bytes(_read(source, start + 16, 8), "little"))
+        end = min(end, start + int.from_bytes(read_at(source, start + 16, 8), "little"))
     if is_wave(head):
-        return RecordingSpan(start, end, ignore_length=_holds_more_than_it_says(source, start, end))
+        return RecordingSpan(start, end, ignore_length=holds_more_than_it_says(source, start, end))
     if is_pcm_container(head):
         return RecordingSpan(start, end)
-    unpadded = _without_padding(source, start, end)
+    unpadded = without_padding(source, start, end)
     if unpadded == end:
         return RecordingSpan(start, end)
-    bare = _without_tags(source, start, unpadded)
+    bare = without_tags(source, start, unpadded)
     if bare == unpadded and not _takes_zeros_for_frames(head):
         bare = min(end, unpadded + _LAST_FRAME_BYTES)
     return RecordingSpan(start, bare, padded=True)
@@ -173,85 +164,3 @@ def _part(source: IO[bytes], head: bytes, start: int, end: int) -> RecordingSpan
 def _takes_zeros_for_frames(head: bytes) -> bool:
     """Return whether this is AMR or GSM, whose frames are short and have no mark that zeros lack."""
     return head.startswith(b"#!AMR") or (len(head) > 33 and head[0] >> 4 == head[33] >> 4 == 0xD)
-
-
-_LAST_FRAME_BYTES = 2048
-"""A last frame of silence may end in zeros that look like padding."""
-_TAIL_BYTES = 1 << 13
-
-
-def _without_padding(source: IO[bytes], start: int, end: int) -> int:
-    """Return where the zeros, or the bytes of erased flash memory, begin that end the part."""
-    last = _read(source, max(start, end - 1), 1)
-    if last not in (b"\0", b"\xff"):
-        return end
-    while end > start:
-        block = _read(source, max(start, end - _BLOCK_BYTES), min(_BLOCK_BYTES, end - start))
-        kept = len(block.rstrip(last))
-        end -= len(block) - kept
-        if kept:
-            return end
-    return start
-
-
-def _without_tags(source: IO[bytes], start: int, end: int) -> int:
-    """Return where the tags of players (ID3, APE, Lyrics3) begin that end the part."""
-    while True:
-        tail = _read(source, max(start, end - _TAIL_BYTES), min(_TAIL_BYTES, end - start))
-        length = _tag_at_end(tail)
-        if not length or end - length <= start:
-            return end
-        end -= length
-
-
-def _tag_at_end(tail: bytes) -> int:
-    """Return the length of the tag that ends `tail`, 0 if there is none; it may begin before `tail`."""
-    if tail[-128:-125] == b"TAG":
-        return 227 + 128 if tail[-355:-351] == b"TAG+" else 128
-    if tail[-32:-24] == b"APETAGEX" and len(tail) >= 32:
-        has_head = int.from_bytes(tail[-12:-8], "little") >> 31
-        return int.from_bytes(tail[-20:-16], "little") + (32 if has_head else 0)
-    if tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
-        return int(tail[-15:-9]) + 15
-    if tail.endswith(b"LYRICSEND"):
-        begin = tail.rfind(b"LYRICSBEGIN")
-        return len(tail) - begin if begin >= 0 else 0
-    if tail[-10:-7] == b"3DI":
-        return id3_tag_bytes(tail[-10:]) if tail[-5] & 0x10 else 0
-    at = tail.rfind(b"ID3")
-    if at > 0 and len(tail) - at >= 10 and id3_tag_bytes(tail[at : at + 10]) == len(tail) - at:
-        return len(tail) - at
-    return 0
-
-
-_PLACEHOLDER_BYTES = 1_990_000_000
-"""Sizes from here on are what programs write that do not know the size yet."""
-
-
-_CHUNKS = re.compile(
-    b"LIST|id3 |ID3 |bext|iXML|axml|cue |fact|smpl|JUNK|junk|PAD |FLLR|PEAK|afsp|DISP|inst|plst|cart|chna"
-    b"|acid|strc"
-)
-"""What usually stands beside the samples in a WAV."""
-
-
-def _holds_more_than_it_says(source: IO[bytes], start: int, end: int) -> bool:
-    """Return whether something follows the samples that a WAV announces that is no chunk and no padding."""
-    order: Literal["big", "little"] = "big" if _read(source, start, 4) == b"RIFX" else "little"
-    at, in_data = start + 12, False
-    while at + 8 <= end:
-        chunk = _read(source, at, 8)
-        length = int.from_bytes(chunk[4:], order)
-        if in_data and not _is_chunk(chunk[:4], at + 8 + length <= end):
-            return _without_padding(source, at, end) > at + 8
-        if chunk[:4] == b"data" and (length == 0 or length >= _PLACEHOLDER_BYTES):
-            return False
-        in_data = in_data or chunk[:4] == b"data"
-        at += 8 + length + length % 2
-    return False
-
-
-def _is_chunk(name: bytes, fits: bool) -> bool:
-    """Return whether this names a chunk; samples may happen to look like letters, but seldom fit too."""
-    looks_like_one = re.fullmatch(rb"[A-Za-z0-9_]{2}[A-Za-z0-9_ ]{2}", name) is not None
-    return _CHUNKS.match(name) is not None or (fits and looks_like_one)
