@@ -94,7 +94,7 @@ def _pipeline(settings: Settings, stack: EngineStack, engines: Engines) -> Pipel
     decoder = Decoder(
         max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
     )
-    concurrently = _concurrently(settings.diarize_beside_transcription, stack.plan)
+    concurrently = _concurrently(settings.diarize_concurrently, stack.plan)
     return Pipeline(engines, decoder, diarize_concurrently=concurrently)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.engines.platform.device_plan import ImplausibleSettings
@@ -20,6 +20,8 @@ ENCODING = "utf-8-sig"
 """UTF-8, with or without the mark that some editors put before it."""
 _SECRETS = ("api_key", "hf_token", "hf_endpoint")
 """Settings whose values are never repeated."""
+OLD_NAMES = ("diarize_beside_transcription",)
+"""Names that settings had before; they mean the same as ever."""
 
 
 class Settings(BaseSettings):
@@ -105,7 +107,9 @@ class Settings(BaseSettings):
     """Distance under which two voices are one; unset: the pipeline's own."""
     diarize_min_duration_off: float | None = Field(None, ge=0, le=10)
     """Pauses of one speaker shorter than this many seconds are filled; unset: the pipeline's own."""
-    diarize_beside_transcription: Annotated[Literal["auto", "on", "off"], Choice] = "auto"
+    diarize_concurrently: Annotated[Literal["auto", "on", "off"], Choice] = Field(
+        "auto", validation_alias=AliasChoices("diarize_concurrently", "diarize_beside_transcription")
+    )
     """Run diarization while transcription runs; auto: where they use different devices."""
 
     model_keep_alive_seconds: Period = 3600
@@ -163,7 +167,7 @@ class Settings(BaseSettings):
 
 def misspelt_names(env_file: str | Path = ENV_FILE, environment: Iterable[str] | None = None) -> list[str]:
     """Return a sentence for each name in `env_file` or the environment that is a setting misspelt."""
-    settings = tuple(Settings.model_fields)
+    settings = (*Settings.model_fields, *OLD_NAMES)
     written = tuple(dotenv_values(env_file, encoding=ENCODING, interpolate=False))
     variables = os.environ if environment is None else environment
     others = [name for name in variables if name not in written]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.serving import LAST_ANSWERS_SECONDS
-from app.settings.schema import Settings
+from app.settings.schema import OLD_NAMES, Settings
 from app.work.worker import LAST_PATIENCE_SECONDS
 from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 
@@ -89,7 +89,7 @@ def test_docker_compose_accepts_the_files(profile: str, files: list[Path], tmp_p
 @pytest.mark.parametrize("name", services())
 def test_every_setting_is_forwarded_and_nothing_else(name: str) -> None:
     """A setting that compose does not know, or a variable that the service does not, fails here."""
-    settings = {field.upper() for field in Settings.model_fields}
+    settings = {field.upper() for field in (*Settings.model_fields, *OLD_NAMES)}
     assert forwarded(services()[name]) | set(FIXED_IN_IMAGE) == settings
     assert not forwarded(services()[name]) & set(FIXED_IN_IMAGE)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings.schema import Settings
+from app.settings.schema import Settings, misspelt_names
 
 FLOATS = [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
 NUMBERS = [
@@ -53,6 +53,18 @@ def test_lists_are_read_once_without_blanks_and_empty_entries(monkeypatch: pytes
     settings = Settings(_env_file=None)
     assert settings.extra_models == ("mine=/models/mine", "other=owner/repo")
     assert [key.get_secret_value() for key in settings.api_key] == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["DIARIZE_CONCURRENTLY", "DIARIZE_BESIDE_TRANSCRIPTION"])
+def test_a_setting_keeps_its_old_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment, where the new one may be empty, and in .env; neither counts as misspelt."""
+    file = tmp_path / ".env"
+    file.write_text(f"{name}=off\n")
+    assert Settings(_env_file=file).diarize_concurrently == "off"
+    assert misspelt_names(file, environment=()) == []
+    monkeypatch.setenv("DIARIZE_CONCURRENTLY", "")
+    monkeypatch.setenv(name, "On")
+    assert Settings(_env_file=None).diarize_concurrently == "on"
 
 
 def test_a_key_never_shows() -> None:

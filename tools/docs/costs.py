@@ -31,7 +31,7 @@ COSTS = {
     "diarize_precision": "`float32` takes longer; `float16` and `bfloat16` may move a turn.",
     "diarize_clustering_threshold": "Lower finds more speakers, higher fewer.",
     "diarize_min_duration_off": "Higher joins turns across longer pauses.",
-    "diarize_beside_transcription": "`on` needs the memory of both stages at once.",
+    "diarize_concurrently": "`on` needs the memory of both stages at once.",
     "model_keep_alive_seconds": "After the pause the next request loads the model again: seconds. "
     "`0` keeps it for ever.",
     "max_loaded_models": "1 loads anew at every stage: for very small cards. "

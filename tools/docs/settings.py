@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from app.settings.schema import Settings
+from app.settings.schema import OLD_NAMES, Settings
 from tools.docs.costs import COSTS
 from tools.docs.tables import code, table
 
@@ -41,8 +41,9 @@ def env_example() -> str:
 
 
 def forward_settings(compose: str) -> str:
-    """Return the text of docker-compose.yml with a line for every setting that the image leaves open."""
-    names = [name.upper() for name in Settings.model_fields if name.upper() not in FIXED_IN_IMAGE]
+    """Return the text of docker-compose.yml with a line, also by its old name, for every open setting."""
+    every = [name.upper() for name in (*Settings.model_fields, *OLD_NAMES)]
+    names = [name for name in every if name not in FIXED_IN_IMAGE]
     lines = "".join(f"    {name}:\n" for name in names)
     return re.sub(r"(  environment: &settings\n)(?:    \w+:\n)*", rf"\1{lines}", compose)
 
