@@ -24,28 +24,30 @@ AsrError
 │   ├── StorageFull             no room for the upload
 │   └── OutOfMemory             the device ran out of memory on every fallback
 ├── DeadlineExceeded        the work took longer than the operator allows
-└── EngineFailed            an engine broke in a way nobody foresaw
+├── EngineFailed            an engine broke in a way nobody foresaw
+└── InternalError           anything else broke in a way nobody foresaw
 """
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 RETRY_SECONDS = 30
-"""What a client is told to wait where nobody knows better."""
+"""How long a client is told to wait where nothing better is known."""
 MODEL_RETRY_SECONDS = 60
 """The same for a model: downloads and repairs take longer than a queue."""
 
 
 class AsrError(Exception):
-    """Something that nobody foresaw; the log has the cause.
+    """Base of all failures that are reported to a client; `code` is stable and machine-readable.
 
-    Base of all failures that are reported to a client; `code` is stable and machine-readable.
+    The first line of each subclass's docstring is what the documentation says of it.
     """
 
-    code = "internal_error"
+    code: ClassVar[str]
 
 
 class StageCancelled(BaseException):
-    """Stops a stage because the one beside it has failed.
+    """Stops a stage because the one that runs at the same time has failed.
 
     No failure itself: nothing that handles or counts failures may take it for one.
     """
@@ -307,6 +309,19 @@ class EngineFailed(AsrError):
     def __init__(self, stage: str) -> None:
         super().__init__(f"{stage} failed")
         self.stage = stage
+
+
+class InternalError(AsrError):
+    """Something that nobody foresaw; the log has the cause."""
+
+    code = "internal_error"
+
+
+def error_classes(root: type[AsrError] = AsrError) -> Iterator[type[AsrError]]:
+    """Yield every kind of failure below `root`."""
+    for kind in root.__subclasses__():
+        yield kind
+        yield from error_classes(kind)
 
 
 def causes(exc: BaseException) -> Iterator[BaseException]:

@@ -26,7 +26,7 @@ STATUS: dict[type[errors.AsrError], int] = {
     errors.StorageFull: 507,
     errors.DeadlineExceeded: 504,
     errors.EngineFailed: 500,
-    errors.AsrError: 500,
+    errors.InternalError: 500,
 }
 
 
@@ -92,7 +92,7 @@ class UnforeseenErrorsMiddleware:
                 raise
             logger.error("request failed", exc_info=exc)
             if not started:
-                await error_response(Request(scope), errors.AsrError())(scope, receive, send)
+                await error_response(Request(scope), errors.InternalError())(scope, receive, send)
 
 
 async def _on_asr_error(request: Request, exc: Exception) -> JSONResponse:

@@ -1,6 +1,6 @@
 """How /openapi.json describes the routes that read their own form: made from the options and the errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -133,7 +133,7 @@ def _as_parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _error_answer(status: int) -> dict[str, Any]:
-    codes = sorted({cls.code for cls in _error_classes() if status_of(cls) == status})
+    codes = sorted({cls.code for cls in errors.error_classes() if status_of(cls) == status})
     description = f"{_REASONS[status]} Codes: {', '.join(codes)}."
     answer: dict[str, Any] = {"model": ErrorAnswer, "description": description}
     if status in (503, 507):
@@ -152,9 +152,3 @@ _REASONS = {
     504: "The work took longer than the operator allows.",
     507: "There is no room for the upload.",
 }
-
-
-def _error_classes(root: type[errors.AsrError] = errors.AsrError) -> Iterator[type[errors.AsrError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _error_classes(child)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.api.error_responses import STATUS
-from app.errors import AsrError, BadParameter
+from app.errors import BadParameter, error_classes
 from app.formats import FORMATS
 from app.models.catalogue import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
@@ -140,12 +140,6 @@ def test_the_ways_to_send_the_key_are_described(schema: dict[str, Any]) -> None:
 
 
 def test_all_codes_are_distinct_words_for_programs() -> None:
-    codes = [error.code for error in descendants(AsrError)]
+    codes = [error.code for error in error_classes()]
     assert len(codes) == len(set(codes))
     assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
-
-
-def descendants(error: type[AsrError]) -> Iterator[type[AsrError]]:
-    yield error
-    for child in error.__subclasses__():
-        yield from descendants(child)

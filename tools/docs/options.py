@@ -1,10 +1,9 @@
 """Puts the options, formats and errors of POST /asr into words for docs/api.md."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from app.api.error_responses import status_of
-from app.errors import AsrError
+from app.errors import error_classes
 from app.formats import FORMATS
 from app.options.asr_options import AsrOptions
 from app.options.parsing import OPTION_CHOICES
@@ -34,15 +33,9 @@ def errors_table() -> str:
     """Return the table of failures, by status and code."""
     rows = sorted(
         (str(status_of(kind)), code(kind.code), (kind.__doc__ or "").splitlines()[0])
-        for kind in _kinds(AsrError)
+        for kind in error_classes()
     )
     return table(("Status", "code", "When"), rows)
-
-
-def _kinds(kind: type[AsrError]) -> Iterator[type[AsrError]]:
-    yield kind
-    for subclass in kind.__subclasses__():
-        yield from _kinds(subclass)
 
 
 def _type(schema: dict[str, Any]) -> str:
