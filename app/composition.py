@@ -21,12 +21,13 @@ from app.engines.platform.gpu import gpu_is_usable, gpu_size
 from app.health.expected_engines import ExpectedEngine, expected_engines
 from app.health.ledger import Ledger
 from app.health.preloader import Preloader, load_expected
-from app.models.catalogue import Abilities, Catalogue, parse_sources
+from app.models.catalogue import Catalogue, parse_sources
 from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
 from app.models.known_models import DEFAULT_MODEL
 from app.models.model_files import WHISPER_FILES
+from app.models.model_spec import Abilities
 from app.models.whisper_abilities import read_abilities
 from app.options.languages import LANGUAGES
 from app.settings.models import (

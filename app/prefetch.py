@@ -13,9 +13,10 @@ from rich.table import Column, Table
 from app.composition import build_catalogue, build_loader, build_plan
 from app.engines.lending.loader import EngineLoader
 from app.errors import AsrError
-from app.models.catalogue import Catalogue, ModelSpec, shown_source
+from app.models.catalogue import Catalogue
 from app.models.loaded_model import Loaded
 from app.models.model_files import size_on_disk
+from app.models.model_spec import ModelSpec, shown_source
 from app.settings.models import read_languages
 from app.settings.schema import Settings
 

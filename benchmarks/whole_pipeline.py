@@ -26,7 +26,7 @@ from app.engines.platform.device_plan import (
 )
 from app.engines.platform.precision import number_format
 from app.engines.whisper.transcriber import WhisperTranscriber
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline
 from app.request_context import RequestContext

@@ -13,8 +13,8 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
-from app.models.catalogue import ModelSpec
 from app.models.loaded_model import EngineKey, Expect, Loaded
+from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 from app.work.upload_store import StoredUpload
 

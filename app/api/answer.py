@@ -4,7 +4,7 @@ from fastapi import Response
 
 from app.formats import FORMATS, CueLayout, content_disposition
 from app.formats.json_format import render_with_plain_text
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.parsing import ParsedOptions
 from app.transcript import Transcript
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
 
 

@@ -10,8 +10,8 @@ from app.engines.interfaces import Engines
 from app.errors import AsrError, ModelUnavailable, Unavailable
 from app.health.expected_engines import ExpectedEngine
 from app.health.ledger import Ledger
-from app.models.catalogue import ModelSpec, is_directory_source
 from app.models.engine_id import EngineId
+from app.models.model_spec import ModelSpec, is_directory_source
 from app.stage import Stage
 from app.transcript import Seconds
 

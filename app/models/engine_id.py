@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.models.catalogue import ModelSpec, shown_source
 from app.models.loaded_model import EngineKey
+from app.models.model_spec import ModelSpec, shown_source
 from app.stage import Stage
 
 

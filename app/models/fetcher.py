@@ -9,7 +9,6 @@ import requests
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
 from app.errors import ModelUnavailable
-from app.models.catalogue import is_directory_source, shown_source
 from app.models.damaged_files import DamagedFiles, refuse_foreign_link
 from app.models.download_errors import IncompleteDownload, check_room, explain_download_failure
 from app.models.hub_client import HubClient, check_reachable
@@ -21,6 +20,7 @@ from app.models.model_files import (
     size_on_disk,
     wrong_kind,
 )
+from app.models.model_spec import is_directory_source, shown_source
 from app.models.torchaudio_weights import TORCH_FILES, download_file
 
 logger = logging.getLogger(__name__)

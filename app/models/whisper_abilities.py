@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.models.catalogue import Abilities
+from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES
 
 _LAYER = re.compile(r"(encoder|decoder)/layer_(\d+)/")

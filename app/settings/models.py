@@ -73,7 +73,7 @@ def narrowed(catalogue: Catalogue, allowed: Iterable[str]) -> Catalogue:
     Raises:
         ValueError: a name is not in the catalogue; the message names ALLOWED_MODELS.
     """
-    names = (_own_name(catalogue, name, "ALLOWED_MODELS") for name in allowed)
+    names = (_canonical_name(catalogue, name, "ALLOWED_MODELS") for name in allowed)
     return replace(catalogue, allowed=frozenset(names))
 
 
@@ -83,10 +83,10 @@ def check_chosen(catalogue: Catalogue, setting: str, name: str) -> None:
     Raises:
         ValueError: it is not in the catalogue, or not allowed; the message names `setting`.
     """
-    _own_name(catalogue, name, setting)
+    _canonical_name(catalogue, name, setting)
 
 
-def _own_name(catalogue: Catalogue, name: str, setting: str) -> str:
+def _canonical_name(catalogue: Catalogue, name: str, setting: str) -> str:
     try:
         return catalogue.resolve(name).name
     except (UnknownModel, ModelUnavailable) as exc:

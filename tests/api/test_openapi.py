@@ -8,7 +8,7 @@ import pytest
 from app.api.error_responses import STATUS
 from app.errors import BadParameter, error_classes
 from app.formats import FORMATS
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
 from app.options.parsing import OptionReader
 from tests.fake_engines import FakeEngines

@@ -18,7 +18,7 @@ from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.engines.whisper.voice_activity import VoiceActivity
 from app.errors import BadParameter, ClientLeft
-from app.models.catalogue import Abilities, ModelSpec
+from app.models.model_spec import Abilities, ModelSpec
 from app.settings.schema import Settings
 from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare

@@ -20,12 +20,12 @@ from app.engines.alignment.torchaudio_pipelines import pipeline_file
 from app.engines.lending.loader import EngineLoader, EngineSettings
 from app.engines.platform.device_plan import DevicePlan
 from app.errors import ModelUnavailable
-from app.models.catalogue import ModelSpec
 from app.models.damaged_files import DamagedFiles
 from app.models.download_errors import NoRoom, broke_off, explain_download_failure
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, ModelFiles
+from app.models.model_spec import ModelSpec
 from app.models.torchaudio_weights import download_file
 from tests.hub.local_hub import LocalHub, Repository, local_hub
 

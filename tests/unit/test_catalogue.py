@@ -114,9 +114,9 @@ def test_a_known_repository_under_another_name_can_do_what_it_can() -> None:
             "quick": "mobiuslabsgmbh/faster-whisper-LARGE-v3-turbo",
         }
     )
-    assert catalogue.resolve("fast").english_only
-    assert not catalogue.resolve("quick").translates
-    assert not catalogue.resolve("quick").english_only
+    assert catalogue.resolve("fast").abilities.english_only
+    assert not catalogue.resolve("quick").abilities.translates
+    assert not catalogue.resolve("quick").abilities.english_only
 
 
 def test_only_allowed_models_are_named_and_found() -> None:
@@ -167,7 +167,7 @@ def test_the_operators_aligner_wins_and_an_unknown_language_has_none() -> None:
 
 def test_models_for_english_say_so() -> None:
     specs = [Catalogue().resolve(name) for name in Catalogue().names]
-    assert {spec.name for spec in specs if spec.english_only} == {
+    assert {spec.name for spec in specs if spec.abilities.english_only} == {
         "tiny.en",
         "base.en",
         "small.en",
@@ -175,9 +175,9 @@ def test_models_for_english_say_so() -> None:
         "distil-small.en",
         "distil-medium.en",
     }
-    assert not any(spec.translates for spec in specs if spec.english_only)
-    assert not Catalogue().resolve("turbo").translates
-    assert Catalogue().resolve("large-v2").translates
+    assert not any(spec.abilities.translates for spec in specs if spec.abilities.english_only)
+    assert not Catalogue().resolve("turbo").abilities.translates
+    assert Catalogue().resolve("large-v2").abilities.translates
 
 
 def test_an_unknown_default_is_the_operators_fault_not_the_clients() -> None:

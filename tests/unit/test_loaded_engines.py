@@ -18,9 +18,10 @@ from app.engines.lending.lender import LoadedEngines
 from app.engines.lending.pool import Pool
 from app.engines.platform.device_plan import DevicePlan
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
-from app.models.catalogue import Catalogue, ModelSpec
+from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId
 from app.models.loaded_model import Expect, Loaded
+from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
 
 SILENCE = np.zeros(16000, dtype=np.int16)

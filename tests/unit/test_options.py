@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadParameter, ParameterConflict, UnknownModel
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
 from app.options.languages import LANGUAGES, language_code
 from app.options.parsing import OPTION_CHOICES, OptionReader, ParsedOptions

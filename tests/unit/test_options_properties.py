@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import AsrError, ParameterConflict
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
 from app.options.parsing import OptionReader, ParsedOptions
 

@@ -20,7 +20,8 @@ from app.errors import (
     ServiceDraining,
     StageCancelled,
 )
-from app.models.catalogue import Catalogue, ModelSpec
+from app.models.catalogue import Catalogue
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline
 from app.request_context import RequestContext

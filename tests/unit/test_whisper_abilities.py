@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.composition import build_catalogue
-from app.models.catalogue import Abilities
+from app.models.model_spec import Abilities
 from app.models.whisper_abilities import read_abilities
 from app.settings.schema import Settings
 
@@ -78,9 +78,9 @@ def test_a_directory_is_read_at_the_start_and_what_is_not_there_is_no_error(mode
     write_tokens(model, [token for token in TOKENS if token])
     extra = f"mine={model},gone=/no/where,long=/{'x' * 300},home=~nobody-here/x,fine=owner/repo"
     catalogue = build_catalogue(Settings(_env_file=None, device="cpu", extra_models=extra, cache_dir=model))
-    assert catalogue.resolve("mine").english_only
-    assert not catalogue.resolve("gone").english_only
-    assert catalogue.resolve("fine").translates
+    assert catalogue.resolve("mine").abilities.english_only
+    assert not catalogue.resolve("gone").abilities.english_only
+    assert catalogue.resolve("fine").abilities.translates
 
 
 def test_a_repository_that_is_on_disk_is_read_at_the_start(tmp_path: Path) -> None:
@@ -90,4 +90,4 @@ def test_a_repository_that_is_on_disk_is_read_at_the_start(tmp_path: Path) -> No
     (folder / "refs" / "main").write_text("abc")
     write_layers(folder / "snapshots" / "abc", encoder=4, decoder=2)
     settings = Settings(_env_file=None, device="cpu", extra_models="fine=owner/repo", cache_dir=tmp_path)
-    assert not build_catalogue(settings).resolve("fine").translates
+    assert not build_catalogue(settings).resolve("fine").abilities.translates

@@ -13,7 +13,7 @@ from app.api.intake.client_identity import client_of
 from app.api.intake.receive_upload import ReceivedForm, receive_upload
 from app.api.request_record import record_of
 from app.errors import BadRequest
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 from app.options.asr_options import OPTION_ALIASES, AsrOptions
 from app.options.parsing import OptionReader, ParsedOptions
 from app.request_context import RequestContext

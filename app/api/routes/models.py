@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.api.dependencies import ServicesDep
 from app.api.openapi import error_answers
 from app.api.schemas import ModelAnswer, ModelList
-from app.models.catalogue import ModelSpec
+from app.models.model_spec import ModelSpec
 
 CREATED = 1767225600
 """1 January 2026: OpenAI's shape wants a time for each model, and nobody can use it."""

@@ -15,7 +15,7 @@ from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.device_plan import CPU_BATCH_SIZE, DevicePlan
 from app.engines.platform.gpu import release_cached_memory, release_scarce_memory
 from app.errors import OutOfMemory
-from app.models.catalogue import Catalogue, ModelSpec
+from app.models.catalogue import Catalogue
 from app.models.engine_id import (
     EngineId,
     EngineObserver,
@@ -25,6 +25,7 @@ from app.models.engine_id import (
     transcriber_of,
 )
 from app.models.loaded_model import Expect, Loaded
+from app.models.model_spec import ModelSpec
 
 E = TypeVar("E")
 

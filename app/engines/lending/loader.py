@@ -17,11 +17,11 @@ from app.engines.platform.device_plan import (
 )
 from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
-from app.models.catalogue import ModelSpec, is_directory_source, shown_source
 from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.loaded_model import Expect, Loaded
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
+from app.models.model_spec import ModelSpec, is_directory_source, shown_source
 from app.models.whisper_abilities import read_abilities
 from app.stage import Stage
 from app.transcript import Seconds
@@ -92,7 +92,9 @@ class EngineLoader:
                 cpu_threads=self._settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
                 speech_batch_size=self._settings.segmentation_batch_size,
-                scope=Scope(model.name, model.abilities.and_of(read_abilities(source)), model.languages),
+                scope=Scope(
+                    model.name, model.abilities.restricted_by(read_abilities(source)), model.languages
+                ),
             )
         return Loaded(engine, engine.close, size, source)
 

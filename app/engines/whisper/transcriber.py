@@ -19,7 +19,7 @@ from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import fit_prompts
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
-from app.models.catalogue import Abilities
+from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES
 from app.transcript import LanguageGuess, Segment
 
