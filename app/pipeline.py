@@ -75,8 +75,8 @@ class Pipeline:
         """Return the language spoken in `upload`, which is gone once it is decoded."""
         with self._decoded(upload, context, checkpoint) as waveform:
             lending = self._engines.transcriber(context.model, checkpoint)
-            with context.using(Stage.TRANSCRIBE, lending) as transcriber:
-                guess = transcriber.detect_language(waveform, checkpoint)
+            with context.using(Stage.TRANSCRIBE, lending) as lease:
+                guess = lease.run(lambda engine: engine.detect_language(waveform, checkpoint))
         context.warnings += _passed_over(guess.passed_over, guess.code)
         return guess
 
@@ -118,8 +118,8 @@ class Pipeline:
             hotwords=options.hotwords,
         )
         lending = self._engines.transcriber(context.model, checkpoint)
-        with context.using(Stage.TRANSCRIBE, lending) as transcriber:
-            transcription = transcriber.transcribe(waveform, request, checkpoint)
+        with context.using(Stage.TRANSCRIBE, lending) as lease:
+            transcription = lease.run(lambda engine: engine.transcribe(waveform, request, checkpoint))
         context.warnings += _passed_over(transcription.passed_over, transcription.language)
         return transcription
 
@@ -128,8 +128,9 @@ class Pipeline:
     ) -> Diarization | None:
         try:
             lending = self._engines.diarizer(context.model, checkpoint)
-            with context.using(Stage.DIARIZE, lending) as diarizer:
-                return diarizer.diarize(waveform, _speaker_count(context.options), checkpoint)
+            speakers = _speaker_count(context.options)
+            with context.using(Stage.DIARIZE, lending) as lease:
+                return lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
         except DEGRADABLE as exc:
             _degrade(context, "speakers are missing", _explain(exc))
             return None
@@ -150,9 +151,10 @@ class Pipeline:
             return transcription.segments
         try:
             lending = self._engines.aligner(context.model, transcription.language, checkpoint)
-            with context.using(Stage.ALIGN, lending) as aligner:
-                if aligner is not None:
-                    return aligner.align(waveform, transcription.segments, checkpoint)
+            with context.using(Stage.ALIGN, lending) as lease:
+                if lease is not None:
+                    segments = transcription.segments
+                    return lease.run(lambda engine: engine.align(waveform, segments, checkpoint))
                 remedy = _no_aligner(transcription.language)
         except DEGRADABLE as exc:
             remedy = _explain(exc)

@@ -2,10 +2,11 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from app.models.loaded_model import EngineKey, Expect, Loaded
 from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 from app.work.upload_store import StoredUpload
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -62,6 +65,10 @@ class FakeEngines:
     @contextmanager
     def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator["FakeEngines"]:
         yield self
+
+    def run(self, work: Callable[["FakeEngines"], T]) -> T:
+        """Do `work`, as a lease does."""
+        return work(self)
 
     def transcribe(
         self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint

@@ -5,14 +5,18 @@ else can be tested without them.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
+
+E_co = TypeVar("E_co", covariant=True)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,15 @@ class SpeakerCountRange:
         return self.least if self.least == self.most else None
 
 
-class Transcriber(Protocol):
+class Engine(Protocol):
+    """A model with the code that runs it; usable from several threads at once."""
+
+    def with_batch_size(self, batch_size: int) -> Self:
+        """Return a view over the same weights that works on at most `batch_size` pieces at a time."""
+        ...
+
+
+class Transcriber(Engine, Protocol):
     """Speech to text."""
 
     def transcribe(
@@ -64,7 +76,7 @@ class Transcriber(Protocol):
         ...
 
 
-class Aligner(Protocol):
+class Aligner(Engine, Protocol):
     """Word times for text that is already known."""
 
     def align(
@@ -74,7 +86,7 @@ class Aligner(Protocol):
         ...
 
 
-class Diarizer(Protocol):
+class Diarizer(Engine, Protocol):
     """Who spoke when."""
 
     def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
@@ -82,23 +94,40 @@ class Diarizer(Protocol):
         ...
 
 
+class EngineLease(Protocol[E_co]):
+    """The use of one engine; while it lasts the engine stays loaded."""
+
+    def run(self, work: Callable[[E_co], T]) -> T:
+        """Return `work(engine)`, which is called again with a smaller engine when memory runs out.
+
+        Raises:
+            OutOfMemory: memory sufficed nowhere.
+            EngineFailed: the engine broke.
+        """
+        ...
+
+
 class Engines(Protocol):
-    """Lends engines: each is usable inside its `with` block only.
+    """Leases engines, each for the time of a `with` block.
 
     Entering raises ModelUnavailable when the model cannot be loaded now, OutOfMemory when there is no room
     for it, and what the checkpoint raises, which is called about every half second while the model is loaded.
     """
 
-    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> AbstractContextManager[Transcriber]:
-        """Lend the transcriber of `model`."""
+    def transcriber(
+        self, model: ModelSpec, checkpoint: Checkpoint
+    ) -> AbstractContextManager[EngineLease[Transcriber]]:
+        """Lease the transcriber of `model`."""
         ...
 
     def aligner(
         self, model: ModelSpec, language: str, checkpoint: Checkpoint
-    ) -> AbstractContextManager[Aligner | None]:
-        """Lend the aligner for `language`; None where no aligner is known for it."""
+    ) -> AbstractContextManager[EngineLease[Aligner] | None]:
+        """Lease the aligner for `language`; None where no aligner is known for it."""
         ...
 
-    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> AbstractContextManager[Diarizer]:
-        """Lend the diarizer that goes with `model`."""
+    def diarizer(
+        self, model: ModelSpec, checkpoint: Checkpoint
+    ) -> AbstractContextManager[EngineLease[Diarizer]]:
+        """Lease the diarizer that goes with `model`."""
         ...

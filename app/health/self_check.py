@@ -101,16 +101,18 @@ class SelfCheck:
 
     def _listen(self, engine_id: EngineId, waveform: Waveform, checkpoint: Checkpoint) -> None:
         if engine_id.stage is Stage.DIARIZE:
-            with self._engines.diarizer(engine_id.model, checkpoint) as diarizer:
-                diarizer.diarize(waveform, SpeakerCountRange(), checkpoint)
+            with self._engines.diarizer(engine_id.model, checkpoint) as diarizing:
+                diarizing.run(lambda engine: engine.diarize(waveform, SpeakerCountRange(), checkpoint))
         elif engine_id.stage is Stage.ALIGN:
             assert engine_id.language is not None
-            with self._engines.aligner(engine_id.model, engine_id.language, checkpoint) as aligner:
-                if aligner is not None:
-                    aligner.align(waveform, (Segment(0.0, SAID_SECONDS, SAID),), checkpoint)
+            with self._engines.aligner(engine_id.model, engine_id.language, checkpoint) as aligning:
+                if aligning is not None:
+                    said = (Segment(0.0, SAID_SECONDS, SAID),)
+                    aligning.run(lambda engine: engine.align(waveform, said, checkpoint))
         else:
-            with self._engines.transcriber(engine_id.model, checkpoint) as transcriber:
-                transcriber.transcribe(waveform, TranscriptionRequest(language="en"), checkpoint)
+            with self._engines.transcriber(engine_id.model, checkpoint) as transcribing:
+                request = TranscriptionRequest(language="en")
+                transcribing.run(lambda engine: engine.transcribe(waveform, request, checkpoint))
 
 
 def _limited(checkpoint: Checkpoint) -> Checkpoint:

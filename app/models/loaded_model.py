@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
-E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 
 Expect: TypeAlias = Callable[[int], None]
 """Told, before an engine is loaded, how many bytes it will take: makes room for them."""
@@ -24,10 +24,10 @@ class EngineKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[E]):
+class Loaded(Generic[E_co]):
     """An engine fresh from its loader."""
 
-    engine: E
+    engine: E_co
     close: Callable[[], None]
     """Frees the engine's memory; called once, when nobody uses it any more."""
     size_bytes: int = 0

@@ -113,8 +113,8 @@ def test_a_full_card_ends_in_words_from_the_cpu_or_a_clear_refusal(
     speech = np.random.default_rng(0).normal(0, 3000, 16000 * 20).astype(np.int16)
 
     def transcribe() -> None:
-        with stack.engines.transcriber(stack.catalogue.resolve(), lambda: None) as transcriber:
-            transcriber.transcribe(speech, TranscriptionRequest(), lambda: None)
+        with stack.engines.transcriber(stack.catalogue.resolve(), lambda: None) as lease:
+            lease.run(lambda engine: engine.transcribe(speech, TranscriptionRequest(), lambda: None))
 
     if fallback:
         transcribe()

@@ -20,16 +20,18 @@ def stay() -> None:
 def test_whisper_the_aligner_and_the_pipeline_hear_the_known_sound() -> None:
     stack = build_engine_stack(Settings(_env_file=None, device="cpu", preload_model="demo"))
     sound, model = KnownSound().waveform, stack.catalogue.resolve()
-    with stack.engines.transcriber(model, stay) as transcriber:
-        heard = transcriber.transcribe(sound, TranscriptionRequest(language="en"), stay)
+    with stack.engines.transcriber(model, stay) as lease:
+        request = TranscriptionRequest(language="en")
+        heard = lease.run(lambda engine: engine.transcribe(sound, request, stay))
     assert [segment.text for segment in heard.segments] == [SAID]
-    with stack.engines.aligner(model, "en", stay) as aligner:
-        assert aligner is not None
-        (timed,) = aligner.align(sound, (Segment(0.0, SAID_SECONDS, SAID),), stay)
+    with stack.engines.aligner(model, "en", stay) as lease:
+        assert lease is not None
+        said = (Segment(0.0, SAID_SECONDS, SAID),)
+        (timed,) = lease.run(lambda engine: engine.align(sound, said, stay))
     assert all(word.start is not None for word in timed.words or ())
     assert timed.words
-    with stack.engines.diarizer(model, stay) as diarizer:
-        turns = diarizer.diarize(sound, SpeakerCountRange(), stay).turns
+    with stack.engines.diarizer(model, stay) as lease:
+        turns = lease.run(lambda engine: engine.diarize(sound, SpeakerCountRange(), stay)).turns
     assert len({turn.speaker for turn in turns}) == 1
 
 

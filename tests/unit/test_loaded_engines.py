@@ -13,7 +13,7 @@ import pytest
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
+from app.engines.interfaces import SpeakerCountRange, Transcriber, Transcription, TranscriptionRequest
 from app.engines.lending.lender import LoadedEngines
 from app.engines.lending.pool import Pool
 from app.engines.platform.device_plan import DevicePlan
@@ -138,8 +138,12 @@ class Room:
         self.outcomes.append((engine_id.stage.noun, type(failure).__name__))
 
     def transcribe(self) -> Transcription:
-        with self.engines.transcriber(self.model, stay) as transcriber:
-            return transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
+        with self.engines.transcriber(self.model, stay) as lease:
+            return lease.run(transcribe_silence)
+
+
+def transcribe_silence(engine: Transcriber) -> Transcription:
+    return engine.transcribe(SILENCE, TranscriptionRequest(), stay)
 
 
 def in_use(pool: Pool) -> bool:
@@ -150,12 +154,12 @@ def test_each_stage_starts_with_its_own_batch_size() -> None:
     room = Room(Card())
     room.transcribe()
     with (
-        room.engines.aligner(room.model, "en", stay) as aligner,
-        room.engines.diarizer(room.model, stay) as diarizer,
+        room.engines.aligner(room.model, "en", stay) as aligning,
+        room.engines.diarizer(room.model, stay) as diarizing,
     ):
-        assert aligner is not None
-        aligner.align(SILENCE, (), lambda: None)
-        diarizer.diarize(SILENCE, SpeakerCountRange(), lambda: None)
+        assert aligning is not None
+        aligning.run(lambda engine: engine.align(SILENCE, (), lambda: None))
+        diarizing.run(lambda engine: engine.diarize(SILENCE, SpeakerCountRange(), lambda: None))
     assert room.card.runs == [("cuda", 16), ("cuda", 8), ("cuda", 32)]
 
 
@@ -222,8 +226,8 @@ def test_a_model_that_finds_no_room_at_all_is_loaded_on_the_cpu() -> None:
 
 def test_a_language_without_an_aligner_is_lent_none() -> None:
     room = Room(Card())
-    with room.engines.aligner(room.model, "haw", stay) as aligner:
-        assert aligner is None
+    with room.engines.aligner(room.model, "haw", stay) as lease:
+        assert lease is None
     assert room.card.loads == []
 
 
@@ -277,9 +281,9 @@ def test_who_waits_for_an_engine_to_be_loaded_onto_the_cpu_may_leave(loads: bool
     with (
         slow_loads(room.card, "cpu"),
         pytest.raises(ClientLeft),
-        room.engines.transcriber(room.model, leave_the_cpu) as transcriber,
+        room.engines.transcriber(room.model, leave_the_cpu) as lease,
     ):
-        transcriber.transcribe(SILENCE, TranscriptionRequest(), lambda: None)
+        lease.run(transcribe_silence)
     assert room.card.loads[-1] == ("whisper", "cpu")
     assert room.card.runs == ([("cuda", size) for size in (16, 8, 4, 2, 1)] if loads else [])
     assert not in_use(room.pool)

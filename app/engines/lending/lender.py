@@ -1,15 +1,15 @@
-"""The engines that the pipeline works with: leased from the pool, loaded at need, guarded."""
+"""The engines that the pipeline works with: leased from the pool, loaded at need, sparing of memory."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Aligner, Diarizer, Transcriber
-from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
-from app.engines.lending.guard import Guard, GuardedAligner, GuardedDiarizer, GuardedTranscriber
-from app.engines.lending.memory_policy import load_with_memory_policy
+from app.engines.failures import is_engine_failure
+from app.engines.interfaces import Aligner, Diarizer, Engine, EngineLease, Transcriber
+from app.engines.lending.memory_policy import load_with_memory_policy, run_with_memory_policy
 from app.engines.lending.pool import Pool
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.device_plan import CPU_BATCH_SIZE, DevicePlan
@@ -27,7 +27,8 @@ from app.models.engine_id import (
 from app.models.loaded_model import Expect, Loaded
 from app.models.model_spec import ModelSpec
 
-E = TypeVar("E")
+E = TypeVar("E", bound=Engine)
+T = TypeVar("T")
 
 
 def release_memory() -> None:
@@ -39,21 +40,61 @@ def release_memory() -> None:
 class Loader(Protocol):
     """Loads engines onto "cuda" or "cpu"."""
 
-    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[BatchedTranscriber]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Transcriber]:
         """Load Whisper."""
         ...
 
-    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[BatchedAligner]:
+    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[Aligner]:
         """Load the aligner for `language`."""
         ...
 
-    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[BatchedDiarizer]:
+    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[Diarizer]:
         """Load the diarization pipeline."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PooledLease(Generic[E]):
+    """The use of a pooled engine: with smaller batches, and at last on the CPU, when memory runs out."""
+
+    stage: str
+    engine: E
+    batch_size: int
+    on_cpu: Callable[[], AbstractContextManager[E]] | None
+    """Lends the same engine on the CPU; None where that is not allowed or the engine is there already."""
+    free: Callable[[], None]
+    record: Callable[[BaseException | None], None]
+    """Told how a run failed, or None when it succeeded."""
+
+    def run(self, work: Callable[[E], T]) -> T:
+        """Return `work(engine)`.
+
+        Raises:
+            OutOfMemory: memory sufficed nowhere.
+            EngineFailed: the engine broke.
+        """
+
+        def attempt(batch_size: int) -> T:
+            return work(self.engine.with_batch_size(batch_size))
+
+        on_cpu = None if self.on_cpu is None else partial(_run_inside, self.on_cpu, work)
+        try:
+            answer = run_with_memory_policy(self.stage, attempt, self.batch_size, self.free, on_cpu)
+        except BaseException as exc:
+            if is_engine_failure(exc):
+                self.record(exc)
+            raise
+        self.record(None)
+        return answer
+
+
+def _run_inside(lending: Callable[[], AbstractContextManager[E]], work: Callable[[E], T]) -> T:
+    with lending() as engine:
+        return work(engine)
+
+
 class LoadedEngines:
-    """Lends engines out of a pool; implements `app.engines.Engines`."""
+    """Leases engines out of a pool; implements `app.engines.interfaces.Engines`."""
 
     def __init__(
         self,
@@ -76,116 +117,79 @@ class LoadedEngines:
         self._cpu_fallback = cpu_fallback
         self._observer = observer or NullObserver()
 
-    @contextmanager
-    def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Transcriber]:
-        """Lend the transcriber of `model`.
+    def transcriber(
+        self, model: ModelSpec, checkpoint: Checkpoint
+    ) -> AbstractContextManager[EngineLease[Transcriber]]:
+        """Lease the transcriber of `model`."""
+        load = partial(self._loader.transcriber, model)
+        plan = self._plan
+        return self._lease(transcriber_of(model), load, plan.whisper, plan.batch_size, checkpoint)
 
-        Raises:
-            ModelUnavailable: it cannot be loaded now.
-        """
-        engine_id = transcriber_of(model)
-
-        def lease(device: str) -> AbstractContextManager[BatchedTranscriber]:
-            return self._lease(
-                engine_id, device, partial(self._loader.transcriber, model, device), checkpoint
-            )
-
-        with self._lend(lease, self._plan.whisper, self._plan.batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
-            yield GuardedTranscriber(guard)
-
-    @contextmanager
-    def aligner(self, model: ModelSpec, language: str, checkpoint: Checkpoint) -> Iterator[Aligner | None]:
-        """Lend the aligner for `language`; None where no aligner is known for it.
-
-        Raises:
-            ModelUnavailable: it cannot be loaded now.
-        """
+    def aligner(
+        self, model: ModelSpec, language: str, checkpoint: Checkpoint
+    ) -> AbstractContextManager[EngineLease[Aligner] | None]:
+        """Lease the aligner for `language`; None where no aligner is known for it."""
         source = self._catalogue.aligner_source(model, language)
         if source is None:
-            yield None
-            return
+            return nullcontext()
         engine_id = aligner_of(model, language, source)
+        load = partial(self._loader.aligner, source, language)
+        return self._lease(engine_id, load, self._plan.align, self._align_batch_size, checkpoint)
 
-        def lease(device: str) -> AbstractContextManager[BatchedAligner]:
-            return self._lease(
-                engine_id, device, partial(self._loader.aligner, source, language, device), checkpoint
-            )
-
-        with self._lend(lease, self._plan.align, self._align_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
-            yield GuardedAligner(guard)
+    def diarizer(
+        self, model: ModelSpec, checkpoint: Checkpoint
+    ) -> AbstractContextManager[EngineLease[Diarizer]]:
+        """Lease the diarizer that goes with `model`."""
+        engine_id = diarizer_of(model, self._catalogue.diarizer_source(model))
+        load = partial(self._loader.diarizer, engine_id.source)
+        return self._lease(engine_id, load, self._plan.diarize, self._diarize_batch_size, checkpoint)
 
     @contextmanager
-    def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[Diarizer]:
-        """Lend the diarizer that goes with `model`.
-
-        Raises:
-            ModelUnavailable: it cannot be loaded now.
-        """
-        source = self._catalogue.diarizer_source(model)
-        engine_id = diarizer_of(model, source)
-
-        def lease(device: str) -> AbstractContextManager[BatchedDiarizer]:
-            return self._lease(engine_id, device, partial(self._loader.diarizer, source, device), checkpoint)
-
-        with self._lend(lease, self._plan.diarize, self._diarize_batch_size) as (engine, batch_size, on_cpu):
-            guard = self._guard(engine_id, engine.with_batch_size, batch_size, on_cpu)
-            yield GuardedDiarizer(guard)
-
     def _lease(
         self,
         engine_id: EngineId,
+        load: Callable[[str, Expect], Loaded[E]],
         device: str,
-        load: Callable[[Expect], Loaded[E]],
+        batch_size: int,
         checkpoint: Checkpoint,
-    ) -> AbstractContextManager[E]:
-        key = engine_id.on(device)
+    ) -> Iterator[PooledLease[E]]:
+        """Lease the engine on `device`, or on the CPU at once where it does not even fit on the GPU.
 
-        def load_with_room(expect: Expect) -> Loaded[E]:
-            what = f"loading {key.kind} {key.name}"
-            try:
-                loaded = load_with_memory_policy(what, lambda: load(expect), self._free)
-            except BaseException as exc:
-                self._observer.record_load(engine_id, exc)
-                raise
-            finally:
-                # Those who asked for it may have left: no job may follow that would do it.
-                release_memory()
-            self._observer.record_load(engine_id, None)
-            return loaded
-
-        return self._pool.lease(key, load_with_room, checkpoint)
-
-    @contextmanager
-    def _lend(
-        self, lease: Callable[[str], AbstractContextManager[E]], device: str, batch_size: int
-    ) -> Iterator[tuple[E, int, Callable[[], AbstractContextManager[E]] | None]]:
-        """Lend the engine, its batch size, and where that is allowed the way to the same engine on the CPU.
-
-        An engine that does not even fit on the GPU is lent on the CPU at once.
+        Raises:
+            ModelUnavailable: it cannot be loaded now.
+            OutOfMemory: there is no room for it anywhere.
         """
-        may_fall_back = self._cpu_fallback and device != "cpu"
+
+        def lend(device: str) -> AbstractContextManager[E]:
+            load_it = partial(self._load, engine_id, partial(load, device))
+            return self._pool.lease(engine_id.on(device), load_it, checkpoint)
+
+        on_cpu = partial(lend, "cpu") if self._cpu_fallback and device != "cpu" else None
         with ExitStack() as stack:
             stack.callback(self._end_stage)
             try:
-                engine = stack.enter_context(lease(device))
+                engine = stack.enter_context(lend(device))
             except OutOfMemory:
-                if not may_fall_back:
+                if on_cpu is None:
                     raise
-                engine, may_fall_back = stack.enter_context(lease("cpu")), False
+                engine, on_cpu = stack.enter_context(on_cpu()), None
                 batch_size = min(batch_size, CPU_BATCH_SIZE)
-            yield engine, batch_size, (lambda: lease("cpu")) if may_fall_back else None
+            record = partial(self._observer.record_run, engine_id)
+            yield PooledLease(engine_id.stage.noun, engine, batch_size, on_cpu, self._free, record)
 
-    def _guard(
-        self,
-        engine_id: EngineId,
-        with_batch_size: Callable[[int], E],
-        batch_size: int,
-        on_cpu: Callable[[], AbstractContextManager[E]] | None,
-    ) -> Guard[E]:
-        observe = partial(self._observer.record_run, engine_id)
-        return Guard(engine_id.stage.noun, with_batch_size, batch_size, self._free, on_cpu, observe)
+    def _load(self, engine_id: EngineId, load: Callable[[Expect], Loaded[E]], expect: Expect) -> Loaded[E]:
+        """Load the engine, a second time if memory ran out, and tell the observer how it ended."""
+        what = f"loading {engine_id.stage.engine_kind} {engine_id.name}"
+        try:
+            loaded = load_with_memory_policy(what, lambda: load(expect), self._free)
+        except BaseException as exc:
+            self._observer.record_load(engine_id, exc)
+            raise
+        finally:
+            # Those who asked for it may have left: no job may follow that would do it.
+            release_memory()
+        self._observer.record_load(engine_id, None)
+        return loaded
 
     def _free(self) -> None:
         self._pool.unload_unused()

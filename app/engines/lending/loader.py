@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.engines.failures import is_out_of_memory
-from app.engines.lending.batching import BatchedAligner, BatchedDiarizer, BatchedTranscriber
+from app.engines.interfaces import Aligner, Diarizer, Transcriber
 from app.engines.platform.device_plan import (
     CPU_BATCH_SIZE,
     CPU_COMPUTE_TYPE,
@@ -69,7 +69,7 @@ class EngineLoader:
 
     def transcriber(
         self, model: ModelSpec, device: str, expect: Expect = _expect_nothing
-    ) -> Loaded[BatchedTranscriber]:
+    ) -> Loaded[Transcriber]:
         """Load Whisper.
 
         Raises:
@@ -100,7 +100,7 @@ class EngineLoader:
 
     def aligner(
         self, source: str, language: str, device: str, expect: Expect = _expect_nothing
-    ) -> Loaded[BatchedAligner]:
+    ) -> Loaded[Aligner]:
         """Load the aligner for `language` from a directory, a hub repository or a torchaudio pipeline.
 
         Raises:
@@ -128,7 +128,7 @@ class EngineLoader:
             )
         return Loaded(engine, engine.close, size, on_disk)
 
-    def diarizer(self, source: str, device: str, expect: Expect = _expect_nothing) -> Loaded[BatchedDiarizer]:
+    def diarizer(self, source: str, device: str, expect: Expect = _expect_nothing) -> Loaded[Diarizer]:
         """Load the diarization pipeline from a directory or a hub repository.
 
         Raises:
