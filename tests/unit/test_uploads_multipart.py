@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.api.intake.multipart import Event, Field, FieldLimits, FileBegin, FileData, MultipartForm
+from app.api.intake.multipart import FieldLimits, MultipartForm
 from app.errors import BadRequest
 
 FILES = frozenset({"audio_file"})
@@ -22,17 +22,12 @@ END = b"--frontier--\r\n"
 
 def parse(
     body: bytes, step: int = 1 << 16, limits: FieldLimits | None = None, content_type: str = TYPE
-) -> list[Event]:
+) -> tuple[MultipartForm, bytes]:
+    """Return the form and the bytes of the recording."""
     form = MultipartForm(content_type, FILES, limits or FieldLimits())
-    events: list[Event] = []
-    for start in range(0, len(body), step):
-        events += form.feed(body[start : start + step])
+    recording = b"".join(form.feed(body[start : start + step]) for start in range(0, len(body), step))
     form.end()
-    return events
-
-
-def file_bytes(events: list[Event]) -> bytes:
-    return b"".join(event.block for event in events if isinstance(event, FileData))
+    return form, recording
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 64, 1 << 16])
@@ -41,26 +36,71 @@ def test_fields_and_file_come_out_however_the_body_is_cut(step: int) -> None:
     body = (
         part('name="language"', "dé".encode()) + part('name="audio_file"; filename="a b.mp3"', content) + END
     )
-    events = parse(body, step)
-    assert events[:2] == [Field("language", "dé"), FileBegin("audio_file", "a b.mp3")]
-    assert file_bytes(events) == content
+    form, recording = parse(body, step)
+    assert form.fields == [("language", "dé")]
+    assert (form.recording_part, form.file_name) == ("audio_file", "a b.mp3")
+    assert recording == content
 
 
 def test_the_recording_needs_no_file_name() -> None:
-    events = parse(part('name="audio_file"', b"sound") + END)
-    assert events == [FileBegin("audio_file", ""), FileData(b"sound")]
+    form, recording = parse(part('name="audio_file"', b"sound") + END)
+    assert (form.recording_part, form.file_name, recording) == ("audio_file", "", b"sound")
 
 
 def test_other_parts_with_a_file_name_are_files_too() -> None:
-    events = parse(part('name="cover"; filename="c.png"', b"x") + END)
-    assert events[0] == FileBegin("cover", "c.png")
+    form, recording = parse(part('name="cover"; filename="c.png"', b"x") + END)
+    assert (form.other_files, form.fields, form.recording_part, recording) == (["cover"], [], "", b"")
 
 
 def test_the_boundary_may_be_quoted() -> None:
     body = part('name="a"', b"1") + END
-    assert parse(body, content_type='multipart/form-data; charset=utf-8; boundary="frontier"') == [
-        Field("a", "1")
-    ]
+    form, _ = parse(body, content_type='multipart/form-data; charset=utf-8; boundary="frontier"')
+    assert form.fields == [("a", "1")]
+
+
+def test_a_boundary_may_hold_what_needs_quotes_without_them() -> None:
+    """As Java's mail library writes it."""
+    body = part('name="a"', b"1").replace(b"frontier", b"----=_Part_0_1.2") + b"------=_Part_0_1.2--"
+    form, _ = parse(body, content_type="multipart/form-data; boundary=----=_Part_0_1.2")
+    assert form.fields == [("a", "1")]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('filename="Besprechung ü.mp3"'.encode(), "Besprechung ü.mp3"),
+        (b'filename="Besprechung \xfc.mp3"', "Besprechung \ufffd.mp3"),
+        (b"filename=talk.mp3", "talk.mp3"),
+        (b"filename=my talk.mp3", "my talk.mp3"),
+        (b'filename="a \\"b\\" c.mp3"', 'a "b" c.mp3'),
+        (b'filename="a;b=c.mp3"', "a;b=c.mp3"),
+        (b'filename="C:\\talks\\a.mp3"', "a.mp3"),
+        (b"filename=\"a.mp3\"; filename*=UTF-8''b.mp3", "a.mp3"),
+        (b'filename=""', ""),
+    ],
+)
+def test_a_file_name_is_read_however_clients_write_it(written: bytes, meant: str) -> None:
+    head = b'--frontier\r\nContent-Disposition: form-data; name="audio_file"; '
+    form, _ = parse(head + written + b"\r\n\r\nx\r\n" + END)
+    assert (form.recording_part, form.file_name) == ("audio_file", meant)
+
+
+@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\nepilogue"])
+@pytest.mark.parametrize("step", [1, 1 << 16])
+def test_what_follows_the_form_is_ignored(tail: bytes, step: int) -> None:
+    form, _ = parse(b"\r\n" + part('name="a"', b"1") + END.strip() + tail, step)
+    assert form.fields == [("a", "1")]
+
+
+def test_what_does_not_begin_as_a_form_is_refused_at_once() -> None:
+    form = MultipartForm(TYPE, FILES, FieldLimits())
+    with pytest.raises(BadRequest, match="not valid multipart"):
+        form.feed(b"RIFF....WAVE")
+
+
+def test_a_second_recording_is_refused() -> None:
+    with pytest.raises(BadRequest, match="audio_file: send one recording per request; audio_file holds one"):
+        parse(part('name="audio_file"', b"1") + part('name="audio_file"', b"2") + END)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +153,7 @@ def test_file_bytes_are_passed_on_and_not_collected() -> None:
     form = MultipartForm(TYPE, FILES, FieldLimits())
     form.feed(b'--frontier\r\nContent-Disposition: form-data; name="audio_file"\r\n\r\n')
     for _ in range(50):
-        events = form.feed(b"z" * 65536)
-        assert len(file_bytes(events)) <= 65536 + 20
-    assert len(form._value) == 0
+        assert len(form.feed(b"z" * 65536)) <= 65536 + 20
 
 
 @settings(max_examples=60, deadline=None)
@@ -129,10 +167,9 @@ def test_any_file_bytes_survive_any_cut(names: list[str], contents: list[bytes],
     body = b"".join(
         part(f'name="{name}"; filename="f"', content) for name, content in zip(names, safe, strict=False)
     )
-    events = parse(body + part('name="audio_file"', safe[-1]) + END, step)
-    expected = b"".join(content for _, content in zip(names, safe, strict=False)) + safe[-1]
-    assert file_bytes(events) == expected
-    assert [event.name for event in events if isinstance(event, FileBegin)] == [*names, "audio_file"]
+    form, recording = parse(body + part('name="audio_file"', safe[-1]) + END, step)
+    assert recording == safe[-1]
+    assert form.other_files == names
 
 
 fragments = st.sampled_from(

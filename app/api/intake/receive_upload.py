@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from app.api.intake.multipart import Field, FieldLimits, FileBegin, FileData, MultipartForm
+from app.api.intake.multipart import FieldLimits, MultipartForm
 from app.errors import (
     AsrError,
-    BadRequest,
     ClientLeft,
     EmptyUpload,
     UploadStalled,
@@ -73,18 +72,20 @@ async def receive_upload(
     """
     _check_announced(request.headers.get("content-length", ""), spool, limits)
     form = MultipartForm(request.headers.get("content-type", ""), file_names, limits.fields)
-    receiver = _Receiver(spool, limits, file_names)
+    recording = _Recording(spool, limits)
     try:
         async for block in _body(request.receive, limits):
-            for event in form.feed(block):
-                await receiver.take(event)
+            received = form.feed(block)
+            if form.recording_part:
+                await recording.add(received)
         form.end()
-        await receiver.flush()
-        if receiver.file is not None and receiver.file.size == 0:
+        await recording.flush()
+        if recording.file is not None and recording.file.size == 0:
             raise EmptyUpload
-        yield receiver.received()
+        names = form.recording_part, form.file_name
+        yield ReceivedForm(recording.file, *names, tuple(form.fields), tuple(form.other_files))
     finally:
-        await receiver.close()
+        await recording.close()
 
 
 def _check_announced(content_length: str, spool: Spool, limits: UploadLimits) -> None:
@@ -156,29 +157,26 @@ class _Sender:
         return min(ends, key=lambda end: end[0])
 
 
-class _Receiver:
-    """Sorts the events of one form into fields and the spooled file."""
+class _Recording:
+    """The recording of one form on its way to the disk."""
 
-    def __init__(self, spool: Spool, limits: UploadLimits, file_names: frozenset[str]) -> None:
+    def __init__(self, spool: Spool, limits: UploadLimits) -> None:
         self.file: StoredUpload | None = None
         self._spool = spool
         self._limits = limits
-        self._file_names = file_names
-        self._field_name = self._file_name = ""
-        self._fields: list[tuple[str, str]] = []
-        self._other_files: list[str] = []
-        self._keeping = False
         self._received = 0
         self._pending = bytearray()
 
-    async def take(self, event: Field | FileBegin | FileData) -> None:
-        """Handle one event; waits for the disk, so that the client sends no faster than it writes."""
-        if isinstance(event, Field):
-            self._fields.append((event.name, event.value))
-        elif isinstance(event, FileBegin):
-            self._begin_file(event)
-        elif self._keeping:
-            await self._keep(event.block)
+    async def add(self, block: bytearray) -> None:
+        """Keep `block`; waits for the disk, so that the client sends no faster than it writes."""
+        if self.file is None:
+            self.file = self._spool.new_upload()
+        self._received += len(block)
+        if self._received > self._limits.max_file_bytes:
+            raise UploadTooLarge(self._limits.max_file_megabytes)
+        self._pending += block
+        if len(self._pending) >= _WRITE_BYTES:
+            await self.flush()
 
     async def flush(self) -> None:
         """Write what is pending."""
@@ -186,31 +184,8 @@ class _Receiver:
             block, self._pending = bytes(self._pending), bytearray()
             await asyncio.to_thread(self.file.write, block)
 
-    def received(self) -> ReceivedForm:
-        """Return the form; call it when all events were taken."""
-        names = self._field_name, self._file_name
-        return ReceivedForm(self.file, *names, tuple(self._fields), tuple(self._other_files))
-
     async def close(self) -> None:
         """Give the file up, in a thread, for that waits for the disk; happens even to a cancelled request."""
         if self.file is not None and not self.file.closed:
             closing = asyncio.get_running_loop().run_in_executor(None, self.file.close)
             await asyncio.shield(closing)
-
-    def _begin_file(self, part: FileBegin) -> None:
-        self._keeping = part.name in self._file_names
-        if not self._keeping:
-            self._other_files.append(part.name)
-            return
-        if self.file is not None:
-            raise BadRequest(f"{part.name}: send one recording per request; {self._field_name} holds one")
-        self.file = self._spool.new_upload()
-        self._field_name, self._file_name = part.name, part.file_name
-
-    async def _keep(self, block: bytes) -> None:
-        self._received += len(block)
-        if self._received > self._limits.max_file_bytes:
-            raise UploadTooLarge(self._limits.max_file_megabytes)
-        self._pending += block
-        if len(self._pending) >= _WRITE_BYTES:
-            await self.flush()
