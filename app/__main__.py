@@ -4,11 +4,11 @@ import argparse
 import logging
 import sys
 
-from app.engines.platform.device_plan import ImplausibleSettings
+from app.errors import InvalidSettings
 from app.logs import configure_logging
+from app.settings.field_types import split_list
 from app.settings.schema import Settings, misspelt_names, read_settings
 from app.settings.start_checks import check_address, check_cache, check_ffmpeg, check_processor, check_uploads
-from app.settings.values import split_list
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check_processor()
         return _run(parsed, read_settings())
-    except ImplausibleSettings as exc:
+    except InvalidSettings as exc:
         print(exc, file=sys.stderr)
         return BAD_SETTINGS
 

@@ -1,6 +1,5 @@
 """From settings to concrete parts: the half of the composition root that `serve` and `prefetch` share."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,12 +11,12 @@ from app.engines.lending.pool import Pool
 from app.engines.platform.allocator import machine_memory
 from app.engines.platform.device_plan import (
     DevicePlan,
-    ImplausibleSettings,
     embedding_windows,
     plan_devices,
     segmentation_windows,
 )
 from app.engines.platform.gpu import gpu_is_usable, gpu_size
+from app.errors import InvalidSettings
 from app.health.expected_engines import ExpectedEngine, expected_engines
 from app.health.ledger import Ledger
 from app.health.preloader import Preloader, load_expected
@@ -26,17 +25,15 @@ from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
 from app.models.known_models import DEFAULT_MODEL
-from app.models.model_files import WHISPER_FILES
-from app.models.model_spec import Abilities
-from app.models.whisper_abilities import read_abilities
+from app.models.whisper_abilities import abilities_on_disk
 from app.options.languages import LANGUAGES
-from app.settings.models import (
-    NOTHING,
-    check_chosen,
-    narrowed,
+from app.settings.model_settings import (
+    canonical_name,
+    preloaded_language,
+    preloaded_model,
     read_aligners,
     read_languages,
-    read_preload_language,
+    restrict_models,
 )
 from app.settings.schema import Settings
 
@@ -76,7 +73,7 @@ def build_catalogue(settings: Settings) -> Catalogue:
     """Return the models and languages that the operator allows.
 
     Raises:
-        ImplausibleSettings: a setting that names models or languages is malformed, or names one that is not
+        InvalidSettings: a setting that names models or languages is malformed, or names one that is not
             known or not allowed.
     """
     preloaded = preloaded_model(settings)
@@ -86,41 +83,26 @@ def build_catalogue(settings: Settings) -> Catalogue:
         every = Catalogue(
             default=settings.default_model or preloaded or DEFAULT_MODEL,
             extra_models=extra_models,
-            abilities=known_abilities(settings, extra_models),
+            abilities=abilities_on_disk(build_fetcher(settings, show_progress=False), extra_models),
             aligners=read_aligners(settings.align_models, "ALIGN_MODELS"),
             diarizer=settings.diarization_model,
             languages=read_languages(settings.allowed_languages, "ALLOWED_LANGUAGES") or tuple(LANGUAGES),
         )
-        catalogue = narrowed(every, settings.allowed_models)
+        catalogue = restrict_models(every, settings.allowed_models)
         if preloaded is not None:
-            check_chosen(catalogue, "PRELOAD_MODEL", preloaded)
-        check_chosen(catalogue, "DEFAULT_MODEL", catalogue.default)
-        preloaded_language(settings, catalogue)
+            canonical_name(catalogue, preloaded, "PRELOAD_MODEL")
+        canonical_name(catalogue, catalogue.default, "DEFAULT_MODEL")
+        preloaded_language(settings, catalogue.languages)
     except ValueError as exc:
-        raise ImplausibleSettings(str(exc)) from exc
+        raise InvalidSettings(str(exc)) from exc
     return catalogue
-
-
-def preloaded_model(settings: Settings) -> str | None:
-    """Return the name of the model that is loaded at start; None for none."""
-    return None if settings.preload_model.strip().lower() == NOTHING else settings.preload_model
-
-
-def preloaded_language(settings: Settings, catalogue: Catalogue) -> str | None:
-    """Return the code of the language whose aligner is loaded at start; None for none.
-
-    Raises:
-        ValueError: it is not known or not allowed.
-    """
-    chosen = "preload_language" in settings.model_fields_set
-    return read_preload_language(settings.preload_language, catalogue.languages, chosen=chosen)
 
 
 def build_plan(settings: Settings) -> DevicePlan:
     """Return where every stage runs.
 
     Raises:
-        ImplausibleSettings: the settings contradict each other or the machine.
+        InvalidSettings: the settings contradict each other or the machine.
     """
     return plan_devices(
         device=settings.device,
@@ -139,24 +121,6 @@ def build_fetcher(settings: Settings, *, show_progress: bool) -> ModelFetcher:
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     hub = HubClient(settings.hf_endpoint, token, show_progress=show_progress)
     return ModelFetcher(settings.cache_dir, hub, pipeline_file, offline=settings.hf_hub_offline)
-
-
-def known_abilities(settings: Settings, models: Mapping[str, str]) -> dict[str, Abilities]:
-    """Return what the operator's `models`, given by name and source, can do, where they are on disk.
-
-    What is downloaded later is known when it is loaded.
-    """
-    fetcher = build_fetcher(settings, show_progress=False)
-    known = {name: _abilities_of(fetcher, source) for name, source in models.items()}
-    return {name: abilities for name, abilities in known.items() if abilities is not None}
-
-
-def _abilities_of(fetcher: ModelFetcher, source: str) -> Abilities | None:
-    try:
-        place = fetcher.find_on_disk(source, WHISPER_FILES)
-    except (OSError, RuntimeError):  # a directory that may not be read, or ~ of nobody: loading says so
-        return None
-    return None if place is None else read_abilities(place)
 
 
 def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -> EngineLoader:
@@ -234,7 +198,7 @@ def _expected(settings: Settings, catalogue: Catalogue) -> tuple[ExpectedEngine,
     return expected_engines(
         catalogue,
         preloaded=preloaded_model(settings),
-        language=preloaded_language(settings, catalogue),
+        language=preloaded_language(settings, catalogue.languages),
         diarization=settings.preload_diarization,
     )
 

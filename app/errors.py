@@ -1,4 +1,4 @@
-"""Every way a request can fail, as one tree of exceptions that know nothing of HTTP.
+"""Every way a request or the start can fail, as exceptions that know nothing of HTTP.
 
 AsrError
 ├── BadRequest              the caller can fix it
@@ -44,6 +44,10 @@ class AsrError(Exception):
     """
 
     code: ClassVar[str]
+
+
+class InvalidSettings(ValueError):
+    """Settings that contradict each other or the machine; the message names them and what to do."""
 
 
 class StageCancelled(BaseException):

@@ -17,7 +17,7 @@ from app.models.catalogue import Catalogue
 from app.models.loaded_model import Loaded
 from app.models.model_files import size_on_disk
 from app.models.model_spec import ModelSpec, shown_source
-from app.settings.models import read_languages
+from app.settings.model_settings import read_languages
 from app.settings.schema import Settings
 
 

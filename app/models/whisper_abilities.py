@@ -3,10 +3,12 @@
 import json
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from app.models.fetcher import ModelFetcher
+from app.models.model_files import WHISPER_FILES
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES
 
@@ -31,6 +33,20 @@ def read_abilities(directory: Path) -> Abilities:
     english_only = _is_english_only(vocabulary, config)
     translates = not english_only and not distilled and "<|translate|>" in vocabulary
     return Abilities(english_only=english_only, translates=translates)
+
+
+def abilities_on_disk(fetcher: ModelFetcher, models: Mapping[str, str]) -> dict[str, Abilities]:
+    """Return what `models`, sources by name, can do, for those that are on disk; nothing is downloaded."""
+    known = {name: _abilities_of(fetcher, source) for name, source in models.items()}
+    return {name: abilities for name, abilities in known.items() if abilities is not None}
+
+
+def _abilities_of(fetcher: ModelFetcher, source: str) -> Abilities | None:
+    try:
+        directory = fetcher.find_on_disk(source, WHISPER_FILES)
+    except (OSError, RuntimeError):  # a directory that may not be read, or ~ of nobody: loading says so
+        return None
+    return None if directory is None else read_abilities(directory)
 
 
 def _vocabulary(directory: Path) -> Sequence[str]:

@@ -9,11 +9,11 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from app.engines.platform.device_plan import ImplausibleSettings
+from app.errors import InvalidSettings
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.options.fields import Switch
-from app.settings.names import misspelt_lines, misspelt_variables
-from app.settings.values import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
+from app.settings.field_types import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
+from app.settings.misspelling import misspelt_lines, misspelt_variables
 
 ENV_FILE = ".env"
 ENCODING = "utf-8-sig"
@@ -178,17 +178,17 @@ def read_settings() -> Settings:
     """Return the settings of the environment and of .env.
 
     Raises:
-        ImplausibleSettings: a value makes no sense, or .env cannot be read; one line for each mistake.
+        InvalidSettings: a value makes no sense, or .env cannot be read; one line for each mistake.
     """
     try:
         return Settings()
     except ValidationError as exc:
         # Not as the cause: a traceback of it would repeat the values.
-        raise ImplausibleSettings("\n".join(_in_words(dict(error)) for error in exc.errors())) from None
+        raise InvalidSettings("\n".join(_in_words(dict(error)) for error in exc.errors())) from None
     except UnicodeDecodeError as exc:
-        raise ImplausibleSettings(".env is not UTF-8: save it as UTF-8 text") from exc
+        raise InvalidSettings(".env is not UTF-8: save it as UTF-8 text") from exc
     except (OSError, SettingsError) as exc:
-        raise ImplausibleSettings(f".env cannot be read: {_reason(exc)}") from exc
+        raise InvalidSettings(f".env cannot be read: {_reason(exc)}") from exc
 
 
 def _in_words(error: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.audio.ffmpeg import find_ffmpeg
-from app.engines.platform.device_plan import ImplausibleSettings
+from app.errors import InvalidSettings
 
 CPU_INFO = Path("/proc/cpuinfo")
 _FFMPEG_SECONDS = 30
@@ -21,7 +21,7 @@ def check_processor(cpu_info: Path = CPU_INFO, machine: str = "") -> None:
     """Look for the instructions without which the system kills the process inside the engines' libraries.
 
     Raises:
-        ImplausibleSettings: an x86 processor without AVX. Where nothing can be known, nothing is said.
+        InvalidSettings: an x86 processor without AVX. Where nothing can be known, nothing is said.
     """
     if (machine or platform.machine()) not in ("x86_64", "AMD64"):
         return
@@ -30,7 +30,7 @@ def check_processor(cpu_info: Path = CPU_INFO, machine: str = "") -> None:
     except OSError:
         return
     if flags is not None and "avx" not in flags[1].split():
-        raise ImplausibleSettings(
+        raise InvalidSettings(
             "this processor has no AVX instructions, which numpy, torch and ONNX Runtime need: use another "
             "one; in a virtual machine set the CPU type to host, so that the guest sees what the host has"
         )
@@ -40,7 +40,7 @@ def check_cache(directory: Path, *, offline: bool) -> None:
     """Look whether models can be stored in CACHE_DIR; `offline` nothing is written there.
 
     Raises:
-        ImplausibleSettings: it cannot be written.
+        InvalidSettings: it cannot be written.
     """
     if not offline:
         _check_writable("CACHE_DIR", directory)
@@ -50,7 +50,7 @@ def check_uploads(directory: Path | None) -> None:
     """Look whether uploads can be stored in TEMP_DIR, or in the system's temporary directory for None.
 
     Raises:
-        ImplausibleSettings: it cannot be written.
+        InvalidSettings: it cannot be written.
     """
     _check_writable("TEMP_DIR", directory or _usual_temp_dir())
 
@@ -59,9 +59,7 @@ def _usual_temp_dir() -> Path:
     try:
         return Path(tempfile.gettempdir()) / "whisperx-asr-api"
     except OSError as exc:
-        raise ImplausibleSettings(
-            "TEMP_DIR: no temporary directory can be written; set one that can"
-        ) from exc
+        raise InvalidSettings("TEMP_DIR: no temporary directory can be written; set one that can") from exc
 
 
 def _check_writable(setting: str, directory: Path) -> None:
@@ -73,7 +71,7 @@ def _check_writable(setting: str, directory: Path) -> None:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             return  # The service says so itself, and goes on when there is room again.
         who = f"uid {os.getuid()}, gid {os.getgid()}"
-        raise ImplausibleSettings(
+        raise InvalidSettings(
             f"{setting}={directory} cannot be written by {who} ({_reason(exc)}): "
             f"make it writable (chown -R {os.getuid()} {directory}), or set {setting} to another directory"
         ) from exc
@@ -83,12 +81,12 @@ def check_ffmpeg() -> None:
     """Run the ffmpeg that will decode.
 
     Raises:
-        ImplausibleSettings: there is none, or it does not run.
+        InvalidSettings: there is none, or it does not run.
     """
     try:
         ffmpeg = find_ffmpeg()
     except FileNotFoundError as exc:
-        raise ImplausibleSettings("no ffmpeg is found on PATH: install it (apt install ffmpeg)") from exc
+        raise InvalidSettings("no ffmpeg is found on PATH: install it (apt install ffmpeg)") from exc
     try:
         done = subprocess.run(
             [ffmpeg, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=_FFMPEG_SECONDS
@@ -97,7 +95,7 @@ def check_ffmpeg() -> None:
     except (OSError, subprocess.TimeoutExpired) as exc:
         reason = _reason(exc)
     if reason:
-        raise ImplausibleSettings(
+        raise InvalidSettings(
             f"{ffmpeg}, the first ffmpeg on PATH, does not run ({reason}): install another one before it"
         )
 
@@ -106,17 +104,17 @@ def check_address(host: str, port: int) -> None:
     """Bind where the service will listen, for a moment.
 
     Raises:
-        ImplausibleSettings: another program listens there, or the address is not this machine's.
+        InvalidSettings: another program listens there, or the address is not this machine's.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
-        raise ImplausibleSettings(f"HOST={host} is no address of this machine: {_reason(exc)}") from exc
+        raise InvalidSettings(f"HOST={host} is no address of this machine: {_reason(exc)}") from exc
     for family, kind, protocol, _, address in found:
         try:
             _bind(family, kind, protocol, address)
         except OSError as exc:
-            raise ImplausibleSettings(_cannot_listen(host, port, exc)) from exc
+            raise InvalidSettings(_cannot_listen(host, port, exc)) from exc
 
 
 def _bind(family: int, kind: int, protocol: int, address: Any) -> None:

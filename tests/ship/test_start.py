@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import BAD_SETTINGS, main
-from app.engines.platform.device_plan import ImplausibleSettings
+from app.errors import InvalidSettings
 from app.settings.schema import Settings, misspelt_names
 from app.settings.start_checks import check_address, check_cache, check_processor
 from tests.service import ROOT
@@ -223,7 +223,7 @@ NEW = "processor\t: 0\nflags\t\t: fpu vme sse sse2 ssse3 sse4_1 sse4_2 popcnt av
 
 def test_a_processor_without_avx_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text(OLD)
-    with pytest.raises(ImplausibleSettings, match="this processor has no AVX instructions") as refused:
+    with pytest.raises(InvalidSettings, match="this processor has no AVX instructions") as refused:
         check_processor(tmp_path / "cpuinfo", "x86_64")
     assert "\n" not in str(refused.value)
 

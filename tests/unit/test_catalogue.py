@@ -9,7 +9,7 @@ import pytest
 from app.errors import ModelUnavailable, UnknownModel
 from app.models.catalogue import Catalogue, parse_sources
 from app.models.known_models import ALIGNER_SOURCES, WHISPER_REPOSITORIES
-from app.settings.models import narrowed
+from app.settings.model_settings import restrict_models
 
 REPOSITORY = "Systran/faster-whisper-large-v3"
 
@@ -120,7 +120,7 @@ def test_a_known_repository_under_another_name_can_do_what_it_can() -> None:
 
 
 def test_only_allowed_models_are_named_and_found() -> None:
-    catalogue = narrowed(
+    catalogue = restrict_models(
         Catalogue(default="tiny", extra_models={"ours": "/models/ours"}), ["Whisper-tiny", "ours", "turbo"]
     )
     assert catalogue.names == ("tiny", "large-v3-turbo", "turbo", "ours")
@@ -133,7 +133,7 @@ def test_only_allowed_models_are_named_and_found() -> None:
 
 def test_an_unknown_allowed_model_is_named() -> None:
     with pytest.raises(ValueError, match="ALLOWED_MODELS: there is no model 'gpt-9'"):
-        narrowed(Catalogue(), ["tiny", "gpt-9"])
+        restrict_models(Catalogue(), ["tiny", "gpt-9"])
 
 
 @pytest.mark.parametrize("text", ["mine", "mine=", "=x/y", "a=b/c/d", "a=relative", "a=x/y,a=x/z", "a b=x/y"])

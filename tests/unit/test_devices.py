@@ -6,11 +6,11 @@ import pytest
 
 from app.engines.platform.device_plan import (
     DevicePlan,
-    ImplausibleSettings,
     embedding_windows,
     plan_devices,
     segmentation_windows,
 )
+from app.errors import InvalidSettings
 
 
 def plan(gpu: bool, **settings: Any) -> DevicePlan:
@@ -64,6 +64,6 @@ def test_windows_per_step_follow_the_device_unless_asked_for() -> None:
 def test_what_cannot_work_is_refused_with_the_reason(
     gpu: bool, settings: dict[str, str], words: list[str]
 ) -> None:
-    with pytest.raises(ImplausibleSettings) as refused:
+    with pytest.raises(InvalidSettings) as refused:
         plan(gpu=gpu, **settings)
     assert all(word in str(refused.value) for word in words)

@@ -10,15 +10,15 @@ from typing import Protocol
 
 import pytest
 
-from app.composition import build_catalogue, build_engine_stack, preloaded_language
-from app.engines.platform.device_plan import ImplausibleSettings
-from app.errors import ModelUnavailable
+from app.composition import build_catalogue, build_engine_stack
+from app.errors import InvalidSettings, ModelUnavailable
 from app.health.expected_engines import ExpectedEngine
 from app.health.ledger import Ledger
 from app.health.preloader import Preloader, load_expected
 from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId
 from app.prefetch import prefetch
+from app.settings.model_settings import preloaded_language
 from app.settings.schema import Settings
 from app.stage import Stage
 
@@ -278,7 +278,7 @@ def test_what_is_preloaded_is_the_preloaded_model_and_not_the_default() -> None:
     ],
 )  # fmt: skip
 def test_settings_that_name_what_is_not_there_end_the_start(chosen: dict[str, object], message: str) -> None:
-    with pytest.raises(ImplausibleSettings, match=message):
+    with pytest.raises(InvalidSettings, match=message):
         catalogue_of(**chosen)
 
 
@@ -304,7 +304,7 @@ def test_the_preloaded_language_is_read_as_one_of_a_request(
     chosen: dict[str, object], language: str | None
 ) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
-    assert preloaded_language(settings, build_catalogue(settings)) == language
+    assert preloaded_language(settings, build_catalogue(settings).languages) == language
 
 
 def test_prefetch_reads_languages_as_requests_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -316,5 +316,5 @@ def test_prefetch_reads_languages_as_requests_do(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("setting", ["extra_models", "align_models", "diarization_model"])
 def test_sources_that_make_no_sense_are_refused_at_start(setting: str) -> None:
     settings = Settings(_env_file=None, device="cpu", **{setting: "not a source"})  # type: ignore[arg-type]
-    with pytest.raises(ImplausibleSettings, match=setting.upper()):
+    with pytest.raises(InvalidSettings, match=setting.upper()):
         build_engine_stack(settings)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.errors import InvalidSettings
+
 CPU_COMPUTE_TYPES = ("auto", "default", "int8", "int8_float32", "int16", "float32")
 GPU_COMPUTE_TYPES = (
     "auto",
@@ -15,10 +17,6 @@ GPU_COMPUTE_TYPES = (
     "int8_bfloat16",
     "int8_float32",
 )
-
-
-class ImplausibleSettings(ValueError):
-    """Settings that contradict each other or the machine; the message names them and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def plan_devices(
     """Return where every stage runs; "auto" stands for the GPU where one is usable.
 
     Raises:
-        ImplausibleSettings: a device that is not there, or a number format that its device cannot compute in.
+        InvalidSettings: a device that is not there, or a number format that its device cannot compute in.
     """
     whisper = _choose("DEVICE", device, None, gpu_is_usable)
     align = _choose("ALIGN_DEVICE", align_device, whisper, gpu_is_usable)
@@ -77,7 +75,7 @@ def plan_devices(
             else "CTranslate2 has no such number format"
         )
         found = " (DEVICE=auto found no usable GPU)" if device == "auto" and not on_gpu else ""
-        raise ImplausibleSettings(
+        raise InvalidSettings(
             f"COMPUTE_TYPE={number_format} does not go with a {whisper} device{found}: {why}; "
             f"use one of {', '.join(allowed)}"
         )
@@ -86,7 +84,7 @@ def plan_devices(
         ("DIARIZE_PRECISION", diarize, diarize_precision),
     ):
         if where == "cpu" and precision == "float16":
-            raise ImplausibleSettings(
+            raise InvalidSettings(
                 f"{setting}=float16 does not go with a cpu device: use auto, float32 or bfloat16"
             )
     default_batch_size = GPU_BATCH_SIZE if on_gpu else CPU_BATCH_SIZE
@@ -110,7 +108,7 @@ def _choose(setting: str, wanted: str, follow: str | None, gpu_is_usable: Callab
     if wanted == "auto":
         return follow or ("cuda" if gpu_is_usable() else "cpu")
     if wanted == "cuda" and not gpu_is_usable():
-        raise ImplausibleSettings(
+        raise InvalidSettings(
             f"{setting}=cuda, but no usable NVIDIA GPU is seen: check nvidia-smi, and that a container was "
             f"started with GPU access (--gpus all); or set {setting}=cpu"
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from app.errors import ModelUnavailable, UnknownModel
 from app.models.catalogue import Catalogue, parse_sources
 from app.options.languages import LANGUAGES, is_unknown_language, language_code
+from app.settings.schema import Settings
 
 NOTHING = "none"
 """PRELOAD_MODEL or PRELOAD_LANGUAGE: nothing is loaded at start."""
@@ -54,39 +55,42 @@ def read_aligners(entries: Iterable[str], setting: str) -> dict[str, str]:
     return aligners
 
 
-def read_preload_language(written: str, languages: Collection[str], *, chosen: bool) -> str | None:
-    """Return the code of PRELOAD_LANGUAGE; None for none.
+def preloaded_model(settings: Settings) -> str | None:
+    """Return the name of the model that is loaded at start; None for none."""
+    return None if settings.preload_model.strip().lower() == NOTHING else settings.preload_model
 
-    A default that the operator has not `chosen` gives way to ALLOWED_LANGUAGES.
+
+def preloaded_language(settings: Settings, languages: Collection[str]) -> str | None:
+    """Return the code of the language whose aligner is loaded at start; None for none.
+
+    A default that the operator has not chosen gives way to the allowed `languages`.
 
     Raises:
         ValueError: Whisper does not know it, or it is chosen and not allowed.
     """
+    written = settings.preload_language
+    chosen = "preload_language" in settings.model_fields_set
     if is_unknown_language(written) or (not chosen and written not in languages):
         return None
     return read_language(written, "PRELOAD_LANGUAGE", languages)
 
 
-def narrowed(catalogue: Catalogue, allowed: Iterable[str]) -> Catalogue:
+def restrict_models(catalogue: Catalogue, allowed: Iterable[str]) -> Catalogue:
     """Return `catalogue` with the models that are named in `allowed` alone; empty allows all.
 
     Raises:
         ValueError: a name is not in the catalogue; the message names ALLOWED_MODELS.
     """
-    names = (_canonical_name(catalogue, name, "ALLOWED_MODELS") for name in allowed)
+    names = (canonical_name(catalogue, name, "ALLOWED_MODELS") for name in allowed)
     return replace(catalogue, allowed=frozenset(names))
 
 
-def check_chosen(catalogue: Catalogue, setting: str, name: str) -> None:
-    """Check the model that `setting` names.
+def canonical_name(catalogue: Catalogue, name: str, setting: str) -> str:
+    """Return the canonical name of the model that `setting` names.
 
     Raises:
         ValueError: it is not in the catalogue, or not allowed; the message names `setting`.
     """
-    _canonical_name(catalogue, name, setting)
-
-
-def _canonical_name(catalogue: Catalogue, name: str, setting: str) -> str:
     try:
         return catalogue.resolve(name).name
     except (UnknownModel, ModelUnavailable) as exc:
