@@ -29,10 +29,10 @@ from app.models.whisper_abilities import abilities_on_disk
 from app.options.languages import LANGUAGES
 from app.settings.model_settings import (
     canonical_name,
-    preloaded_language,
-    preloaded_model,
     read_aligners,
     read_languages,
+    read_preload_language,
+    read_preload_model,
     restrict_models,
 )
 from app.settings.schema import Settings
@@ -76,7 +76,7 @@ def build_catalogue(settings: Settings) -> Catalogue:
         InvalidSettings: a setting that names models or languages is malformed, or names one that is not
             known or not allowed.
     """
-    preloaded = preloaded_model(settings)
+    preloaded = read_preload_model(settings.preload_model)
     try:
         parse_sources([f"pipeline={settings.diarization_model}"], "DIARIZATION_MODEL")
         extra_models = parse_sources(settings.extra_models, "EXTRA_MODELS")
@@ -92,10 +92,20 @@ def build_catalogue(settings: Settings) -> Catalogue:
         if preloaded is not None:
             canonical_name(catalogue, preloaded, "PRELOAD_MODEL")
         canonical_name(catalogue, catalogue.default, "DEFAULT_MODEL")
-        preloaded_language(settings, catalogue.languages)
+        preloaded_language(settings, catalogue)
     except ValueError as exc:
         raise InvalidSettings(str(exc)) from exc
     return catalogue
+
+
+def preloaded_language(settings: Settings, catalogue: Catalogue) -> str | None:
+    """Return the code of the language whose aligner is loaded at start; None for none.
+
+    Raises:
+        ValueError: it is not known or not allowed.
+    """
+    chosen = "preload_language" in settings.model_fields_set
+    return read_preload_language(settings.preload_language, catalogue.languages, chosen=chosen)
 
 
 def build_plan(settings: Settings) -> DevicePlan:
@@ -197,8 +207,8 @@ def _expected(settings: Settings, catalogue: Catalogue) -> tuple[ExpectedEngine,
     """Return the engines that the service is to have, in the order in which requests will miss them."""
     return expected_engines(
         catalogue,
-        preloaded=preloaded_model(settings),
-        language=preloaded_language(settings, catalogue.languages),
+        preloaded=read_preload_model(settings.preload_model),
+        language=preloaded_language(settings, catalogue),
         diarization=settings.preload_diarization,
     )
 

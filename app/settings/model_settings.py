@@ -6,7 +6,6 @@ from dataclasses import replace
 from app.errors import ModelUnavailable, UnknownModel
 from app.models.catalogue import Catalogue, parse_sources
 from app.options.languages import LANGUAGES, is_unknown_language, language_code
-from app.settings.schema import Settings
 
 NOTHING = "none"
 """PRELOAD_MODEL or PRELOAD_LANGUAGE: nothing is loaded at start."""
@@ -55,21 +54,19 @@ def read_aligners(entries: Iterable[str], setting: str) -> dict[str, str]:
     return aligners
 
 
-def preloaded_model(settings: Settings) -> str | None:
+def read_preload_model(written: str) -> str | None:
     """Return the name of the model that is loaded at start; None for none."""
-    return None if settings.preload_model.strip().lower() == NOTHING else settings.preload_model
+    return None if written.strip().lower() == NOTHING else written
 
 
-def preloaded_language(settings: Settings, languages: Collection[str]) -> str | None:
-    """Return the code of the language whose aligner is loaded at start; None for none.
+def read_preload_language(written: str, languages: Collection[str], *, chosen: bool) -> str | None:
+    """Return the code of PRELOAD_LANGUAGE; None for none.
 
-    A default that the operator has not chosen gives way to the allowed `languages`.
+    A default that the operator has not `chosen` gives way to the allowed `languages`.
 
     Raises:
         ValueError: Whisper does not know it, or it is chosen and not allowed.
     """
-    written = settings.preload_language
-    chosen = "preload_language" in settings.model_fields_set
     if is_unknown_language(written) or (not chosen and written not in languages):
         return None
     return read_language(written, "PRELOAD_LANGUAGE", languages)

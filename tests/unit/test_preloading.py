@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from app.composition import build_catalogue, build_engine_stack
+from app.composition import build_catalogue, build_engine_stack, preloaded_language
 from app.errors import InvalidSettings, ModelUnavailable
 from app.health.expected_engines import ExpectedEngine
 from app.health.ledger import Ledger
@@ -18,7 +18,6 @@ from app.health.preloader import Preloader, load_expected
 from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId
 from app.prefetch import prefetch
-from app.settings.model_settings import preloaded_language
 from app.settings.schema import Settings
 from app.stage import Stage
 
@@ -304,7 +303,7 @@ def test_the_preloaded_language_is_read_as_one_of_a_request(
     chosen: dict[str, object], language: str | None
 ) -> None:
     settings = Settings(_env_file=None, device="cpu", **chosen)  # type: ignore[arg-type]
-    assert preloaded_language(settings, build_catalogue(settings).languages) == language
+    assert preloaded_language(settings, build_catalogue(settings)) == language
 
 
 def test_prefetch_reads_languages_as_requests_do(capsys: pytest.CaptureFixture[str]) -> None:
