@@ -164,7 +164,6 @@ def test_every_described_route_is_known_to_the_log(
 ) -> None:
     for path in client.get("/openapi.json").json()["paths"]:
         with caplog.at_level(logging.DEBUG, "app.api.middleware.access_log"):
-            logging.getLogger().addHandler(caplog.handler)
             caplog.clear()
             client.delete(path)
         (record,) = [each for each in caplog.records if each.name == "app.api.middleware.access_log"]

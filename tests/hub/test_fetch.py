@@ -384,7 +384,8 @@ def test_what_does_not_fit_on_the_disk_is_refused_before_a_byte_of_it_is_fetched
 def test_user_and_password_of_the_hub_are_sent_and_never_shown(
     hub: LocalHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "app"):
+        caplog.set_level(logging.DEBUG, name)
     scheme, _, host = hub.endpoint.partition("://")
     with_password = f"{scheme}://me:s3cr%40t@{host}"
     fetcher(with_password, tmp_path / "a").fetch("x", WHISPER, WHISPER_FILES)
