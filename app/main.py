@@ -1,4 +1,4 @@
-"""The composition root: puts the parts together and knows all of them; nothing else does."""
+"""Puts the application together: routes, middleware, and what lives as long as the process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ from app.health.self_check import SelfCheck
 from app.pipeline import Pipeline
 from app.settings.schema import Settings
 from app.work.places import UploadsPerClient
-from app.work.upload_store import Spool
+from app.work.upload_store import UploadStore
 from app.work.worker import Worker
 
 ROUTERS = (asr.router, languages.router, models.router, health.router, docs.router)
@@ -79,7 +79,7 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
             timeout_seconds=settings.upload_timeout_seconds,
         ),
         uploads_per_client=UploadsPerClient(settings.max_uploads_per_client),
-        spool=Spool(settings.temp_dir),
+        upload_store=UploadStore(settings.temp_dir),
         pipeline=_pipeline(settings, stack, engines),
         worker=_worker(settings, settings.gpu_concurrency, "slot"),
         detection_worker=_worker(settings, 1, "detection"),
@@ -143,7 +143,7 @@ def _sources(services: Services) -> Sources:
     return Sources(
         worker=services.worker.stats,
         detection_worker=services.detection_worker.stats,
-        open_uploads=lambda: services.spool.open_uploads,
+        open_uploads=lambda: services.upload_store.open_uploads,
         loaded_engines=services.loaded_engines,
         gpu_memory=gpu_memory,
     )

@@ -44,7 +44,7 @@ class Wire:
         return sum(queue["running"] for queue in both), sum(queue["waiting"] for queue in both)
 
     def open_uploads(self) -> int:
-        return int(self.app.state.services.spool.open_uploads)
+        return int(self.app.state.services.upload_store.open_uploads)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)

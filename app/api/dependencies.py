@@ -1,4 +1,4 @@
-"""What routes may ask for: put on the application by the lifespan, read here and nowhere else."""
+"""What routes may ask for; the lifespan of the application puts it there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.models.catalogue import Catalogue
 from app.models.loaded_model import PoolEntry
 from app.pipeline import Pipeline
 from app.work.places import UploadsPerClient
-from app.work.upload_store import Spool
+from app.work.upload_store import UploadStore
 from app.work.worker import Worker
 
 
@@ -22,7 +22,7 @@ class Services:
 
     catalogue: Catalogue
     upload_limits: UploadLimits
-    spool: Spool
+    upload_store: UploadStore
     pipeline: Pipeline
     worker: Worker
     """Where recordings are transcribed."""

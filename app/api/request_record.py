@@ -14,7 +14,7 @@ UNMATCHED = "unmatched"
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Written by whoever learns something; nothing in it says what was spoken."""
+    """Filled in by middleware, intake and route as each learns its part; holds no word of what was spoken."""
 
     request_id: str = ""
     route: str = UNMATCHED

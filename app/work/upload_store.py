@@ -14,7 +14,7 @@ from app.errors import RETRY_SECONDS, ClientLeft, ServiceBusy, StorageFull, Unav
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PREFIX = "whisperx-asr-api-upload-"
-"""What the name of an upload begins with, and that of nobody else's file: what is left of it is removed."""
+"""Begins the name of every upload; files named so are leftovers of a crash and are removed at start."""
 
 
 class StoredUpload:
@@ -80,7 +80,7 @@ class StoredUpload:
         self._on_close()
 
 
-class Spool:
+class UploadStore:
     """The directory where uploads lie while they are received, wait and are decoded."""
 
     def __init__(self, directory: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Receives an upload: counted while it arrives, written straight to our own spool, never held in memory."""
+"""Receives an upload: counted while it arrives, written straight to our own store, never held in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ from app.errors import (
     UploadTooLarge,
     UploadTooSlow,
 )
-from app.work.upload_store import Spool, StoredUpload
+from app.work.upload_store import StoredUpload, UploadStore
 
 _FORM_OVERHEAD_BYTES = 64 << 10
 _WRITE_BYTES = 256 << 10
@@ -61,7 +61,7 @@ class ReceivedForm:
 
 @asynccontextmanager
 async def receive_upload(
-    request: Request, spool: Spool, limits: UploadLimits, file_names: frozenset[str]
+    request: Request, store: UploadStore, limits: UploadLimits, file_names: frozenset[str]
 ) -> AsyncIterator[ReceivedForm]:
     """Yield the form that `request` carries; the part named in `file_names` is the recording.
 
@@ -70,9 +70,9 @@ async def receive_upload(
         UploadStalled, UploadTooSlow, ClientLeft: while it arrives.
         EmptyUpload, BadRequest, ServiceBusy, StorageFull, Unavailable.
     """
-    _check_announced(request.headers.get("content-length", ""), spool, limits)
+    _check_announced(request.headers.get("content-length", ""), store, limits)
     form = MultipartForm(request.headers.get("content-type", ""), file_names, limits.fields)
-    recording = _Recording(spool, limits)
+    recording = _Recording(store, limits)
     try:
         async for block in _body(request.receive, limits):
             received = form.feed(block)
@@ -88,13 +88,13 @@ async def receive_upload(
         await recording.close()
 
 
-def _check_announced(content_length: str, spool: Spool, limits: UploadLimits) -> None:
+def _check_announced(content_length: str, store: UploadStore, limits: UploadLimits) -> None:
     """Refuse what is known to be too much before the first byte of it arrives."""
     announced = content_length.lstrip("0")
     if announced.isascii() and announced.isdigit():
         if len(announced) > 18 or int(announced) > limits.max_body_bytes:
             raise UploadTooLarge(limits.max_file_megabytes)
-        spool.check_room(int(announced))
+        store.check_room(int(announced))
 
 
 async def _body(receive: Receive, limits: UploadLimits) -> AsyncIterator[bytes]:
@@ -160,9 +160,9 @@ class _Sender:
 class _Recording:
     """The recording of one form on its way to the disk."""
 
-    def __init__(self, spool: Spool, limits: UploadLimits) -> None:
+    def __init__(self, store: UploadStore, limits: UploadLimits) -> None:
         self.file: StoredUpload | None = None
-        self._spool = spool
+        self._store = store
         self._limits = limits
         self._received = 0
         self._pending = bytearray()
@@ -170,7 +170,7 @@ class _Recording:
     async def add(self, block: bytearray) -> None:
         """Keep `block`; waits for the disk, so that the client sends no faster than it writes."""
         if self.file is None:
-            self.file = self._spool.new_upload()
+            self.file = self._store.new_upload()
         self._received += len(block)
         if self._received > self._limits.max_file_bytes:
             raise UploadTooLarge(self._limits.max_file_megabytes)

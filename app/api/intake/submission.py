@@ -57,7 +57,7 @@ async def receive_submission(
     async with AsyncExitStack() as stack:
         place = stack.enter_context(worker.place(client))
         with services.uploads_per_client.one_more(client):
-            receiving = receive_upload(request, services.spool, services.upload_limits, FILE_FIELDS)
+            receiving = receive_upload(request, services.upload_store, services.upload_limits, FILE_FIELDS)
             form = await stack.enter_async_context(receiving)
         parsed = reader.read_form(form.fields)
         record = record_of(request)
