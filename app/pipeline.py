@@ -15,6 +15,7 @@ from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, Tr
 from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.options.asr_options import AsrOptions
+from app.options.languages import UNDETERMINED
 from app.request_context import RequestContext
 from app.speakers import assign_speakers
 from app.stage import Stage
@@ -72,12 +73,17 @@ class Pipeline:
     def detect_language(
         self, upload: StoredUpload, context: RequestContext, checkpoint: Checkpoint
     ) -> LanguageGuess:
-        """Return the language spoken in `upload`, which is gone once it is decoded."""
+        """Return the language spoken in `upload`, which is gone once it is decoded.
+
+        UNDETERMINED where nobody speaks.
+        """
         with self._decoded(upload, context, checkpoint) as waveform:
             lending = self._engines.transcriber(context.model, checkpoint)
             with context.using(Stage.TRANSCRIBE, lending) as lease:
                 guess = lease.run(lambda engine: engine.detect_language(waveform, checkpoint))
         context.warnings += _passed_over(guess.passed_over, guess.code)
+        if guess.code == UNDETERMINED:
+            context.warnings.append(NO_SPEECH)
         return guess
 
     @contextmanager

@@ -13,7 +13,9 @@ CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 Time = Annotated[float, Field(ge=0, description="Seconds from the start of the recording.", examples=[0.52])]
 Speaker = Annotated[str, Field(description="Label in order of first appearance.", examples=["SPEAKER_00"])]
-LanguageCode = Annotated[str, Field(description="Whisper's code of the spoken language.", examples=["en"])]
+LanguageCode = Annotated[
+    str, Field(description="Whisper's code of the spoken language; und: nobody spoke.", examples=["en"])
+]
 
 
 @with_config(CLOSED)

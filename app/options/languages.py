@@ -30,6 +30,9 @@ LANGUAGES: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """Whisper's code -> the English name in lower case."""
 
+UNDETERMINED = "und"
+"""ISO 639's code where nobody was heard to speak."""
+
 _ISO_CODES: Mapping[str, str] = MappingProxyType(
     {
         "af": "afr", "am": "amh", "ar": "ara arb arz ary apc acm aeb afb ajp", "as": "asm",
@@ -106,3 +109,8 @@ def _plain(written: str) -> str:
     """Return `written` in lower case, without a locale's encoding and without what stands in brackets."""
     bare = re.sub(r"\s*\(.*\)$|[.@].*$", "", written.strip().lower())
     return " ".join(bare.replace("_", "-").split())
+
+
+def language_name(code: str) -> str:
+    """Return the English name in lower case of Whisper's `code` or of UNDETERMINED."""
+    return "undetermined" if code == UNDETERMINED else LANGUAGES[code]

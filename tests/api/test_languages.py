@@ -21,6 +21,15 @@ def test_the_language_is_named_by_code_and_in_english(tmp_path: Path, code: str,
     assert answer.json() == {"detected_language": name, "language_code": code, "confidence": 0.97}
 
 
+def test_where_nobody_speaks_the_language_is_undetermined(tmp_path: Path) -> None:
+    with in_process(FakeEngines(language="und"), tmp_path) as client:
+        answer = client.post("/detect-language", files={"audio_file": ("a.wav", tone())})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["language_code"], body["detected_language"]) == ("und", "undetermined")
+    assert body["warnings"] == ["no speech was found"]
+
+
 def test_raw_samples_arrive_unchanged(tmp_path: Path) -> None:
     engines = FakeEngines()
     samples = np.array([0, 16384, -32768, 32767] * 4000, "<i2")

@@ -1,11 +1,13 @@
 """The whole way over HTTP, by a real process on the demo bundle: what was said, when and by whom."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import soundfile
 
 from tests.conftest import DEMO
 from tests.service import Service, running_service
@@ -104,3 +106,33 @@ def test_an_unreachable_hub_is_named_within_five_seconds(tmp_path: Path, meeting
         assert response.status_code == 503
         assert "tiny" in response.json()["detail"]
         assert "Traceback" not in service.log
+
+
+def samples_of(recording: Path) -> bytes:
+    samples, _ = soundfile.read(recording, dtype="int16")
+    return samples.astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3, 0.6, 1.0])
+def test_a_clip_shorter_than_a_word_is_no_failure(
+    live_service: Service, meeting: Path, seconds: float
+) -> None:
+    """With everything on that works on voices; a key without a value or a NaN would be no JSON."""
+    clip = samples_of(meeting)[16000 : 16000 + 2 * round(16000 * seconds)]
+    for options in ({"num_speakers": "3"}, {"language": "en"}, {}):
+        form = {"encode": "false", "diarize": "true", "return_speaker_embeddings": "true", **options}
+        response = httpx.post(f"{live_service.url}/asr", data=form, files={"audio_file": clip}, timeout=300)
+        assert response.status_code == 200, response.text
+        body = json.loads(response.text, parse_constant=pytest.fail)
+        assert body["duration"] == pytest.approx(seconds, abs=0.001)
+        assert "no speech was found" in body.get("warnings", []) or body["segments"]
+
+
+def test_silence_is_told_and_has_no_language(live_service: Service) -> None:
+    silence = {"audio_file": bytes(2 * 16000 * 3)}
+    asked = {"encode": "false"}
+    answer = httpx.post(f"{live_service.url}/asr", data=asked, files=silence, timeout=300).json()
+    assert (answer["segments"], answer["language"]) == ([], "und")
+    assert answer["warnings"] == ["no speech was found"]
+    guess = httpx.post(f"{live_service.url}/detect-language", data=asked, files=silence, timeout=300).json()
+    assert (guess["language_code"], guess["confidence"]) == ("und", 0.0)

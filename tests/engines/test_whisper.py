@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.audio.waveform import Waveform
 from app.composition import build_loader, build_plan
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.libraries import whisperx_asr
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
-from app.engines.whisper.voice_activity import VoiceActivity
+from app.engines.whisper.voice_activity import PADDING, Chunk, VoiceActivity, padded
 from app.errors import BadParameter, ClientLeft
 from app.models.model_spec import Abilities, ModelSpec
 from app.settings.schema import Settings
+from app.transcript import LanguageGuess
 from tests.engines.conftest import DATA, DEMO, nothing, recordings, samples_of, truth_of
 from tests.truth import compare
 
@@ -115,7 +117,8 @@ def test_a_model_that_turns_out_english_only_when_it_is_loaded_refuses_the_rest(
         for request in (TranscriptionRequest(language="de"), TranscriptionRequest(task="translate")):
             with pytest.raises(BadParameter, match="mine"):
                 loaded.engine.transcribe(np.zeros(16000, np.int16), request, nothing)
-        assert loaded.engine.detect_language(np.zeros(16000, np.int16), nothing).code == "en"
+        english = samples_of(recordings("sentence-en-*")[0])
+        assert loaded.engine.detect_language(english, nothing).code == "en"
     finally:
         loaded.close()
 
@@ -168,11 +171,77 @@ def test_nothing_is_heard_in_silence_between_two_sentences(heard: Heard) -> None
     assert segments[-1].start > first["end"]
 
 
-@pytest.mark.parametrize("samples", [0, 10, 1000, 48000])
-def test_silence_has_no_segments(transcriber: WhisperTranscriber, samples: int) -> None:
-    silence = np.zeros(samples, np.int16)
-    assert transcriber.transcribe(silence, TranscriptionRequest(), nothing).segments == ()
-    assert transcriber.detect_language(silence, nothing).confidence <= 1.0
+def noise_of(level: float) -> Waveform:
+    return np.random.default_rng(2).normal(0, 32768 * level, 10 * 16000).clip(-32768, 32767).astype(np.int16)
+
+
+TONE = np.round(8000 * np.sin(2 * np.pi * 440 * np.arange(10 * 16000) / 16000)).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [np.zeros(samples, np.int16) for samples in (0, 10, 320, 1000, 1600, 48000)]
+    + [TONE, TONE // 100, noise_of(0.05), noise_of(0.0005)],
+    ids=lambda sound: f"{len(sound)} samples, loudest {np.abs(sound).max(initial=0)}",
+)
+def test_where_nobody_speaks_nothing_is_heard(transcriber: WhisperTranscriber, sound: Waveform) -> None:
+    assert transcriber.transcribe(sound, TranscriptionRequest(), nothing) == Transcription((), "und")
+    given = transcriber.transcribe(sound, TranscriptionRequest(language="de"), nothing)
+    assert given == Transcription((), "de")
+    assert transcriber.detect_language(sound, nothing) == LanguageGuess("und", 0.0)
+
+
+def decibels_down(sound: Waveform, decibels: float) -> Waveform:
+    return np.round(sound * 10 ** (-decibels / 20)).astype(np.int16)
+
+
+def errors_in(transcriber: WhisperTranscriber, sound: Waveform, truth: dict[str, Any]) -> int:
+    request = TranscriptionRequest(language=truth["language"])
+    said = text_of(transcriber.transcribe(sound, request, nothing))
+    return compare(words_of(truth["text"]), words_of(said)).errors
+
+
+@pytest.mark.parametrize("decibels", [20, 26])
+@pytest.mark.parametrize("speaker", ["SPEAKER_00", "SPEAKER_01"])
+def test_a_speaker_much_quieter_than_the_other_keeps_every_word(
+    transcriber: WhisperTranscriber, speaker: str, decibels: float
+) -> None:
+    path = recordings("conversation-en-2-voices-1")[0]
+    sound, truth = samples_of(path).copy(), truth_of(path)
+    for turn in truth["turns"]:
+        if turn["speaker"] == speaker:
+            span = slice(max(0, int(16000 * (turn["start"] - 0.05))), int(16000 * (turn["end"] + 0.05)))
+            sound[span] = decibels_down(sound[span], decibels)
+    assert errors_in(transcriber, sound, truth) <= errors_in(transcriber, samples_of(path), truth)
+
+
+@pytest.mark.parametrize("decibels", [20, 40])
+def test_a_quiet_recording_keeps_every_word(transcriber: WhisperTranscriber, decibels: float) -> None:
+    path = recordings("conversation-en-2-voices-1")[0]
+    quiet = decibels_down(samples_of(path), decibels)
+    whole = errors_in(transcriber, samples_of(path), truth_of(path))
+    assert errors_in(transcriber, quiet, truth_of(path)) <= whole + 1
+
+
+def test_speech_in_the_first_and_last_sample_keeps_every_word(transcriber: WhisperTranscriber) -> None:
+    cut, whole = 0, 0
+    for path in [*recordings("sentence-*"), *recordings("translation-?")]:
+        sound, truth = samples_of(path), truth_of(path)
+        start, end = (int(16000 * edge) for edge in (truth["words"][0]["start"], truth["words"][-1]["end"]))
+        cut += errors_in(transcriber, sound[start:end], truth)
+        whole += errors_in(transcriber, sound, truth)
+    assert cut <= whole
+
+
+def test_the_language_of_most_of_the_speech_wins_wherever_it_stands(transcriber: WhisperTranscriber) -> None:
+    english = samples_of(recordings("conversation-en-3-voices-1")[0])[: 10 * 16000]
+    (path,) = recordings("conversation-de")
+    german = samples_of(path)
+    for parts, most in (([english, german], "de"), ([german, english], "de")):
+        heard = transcriber.transcribe(np.concatenate(parts), TranscriptionRequest(), nothing)
+        assert heard.language == most
+    mostly_english = np.concatenate([german[: 10 * 16000], english, english, english])
+    assert transcriber.detect_language(mostly_english, nothing).code == "en"
 
 
 def test_the_batch_size_does_not_change_the_text(transcriber: WhisperTranscriber, heard: Heard) -> None:
@@ -336,3 +405,24 @@ def test_the_operators_number_of_windows_reaches_the_search_for_speech(
         speech_batch_size=asked,
     )
     assert loaded._voice_activity._batch_size == windows
+
+
+def chunk(start: float, end: float) -> Chunk:
+    return {"start": start, "end": end, "segments": [(start, end)]}
+
+
+def test_chunks_get_a_little_of_the_sound_around_them() -> None:
+    (alone,) = padded([chunk(1.0, 2.0)], 10.0, 30.0)
+    assert (alone["start"], alone["end"]) == (1.0 - PADDING, 2.0 + PADDING)
+    (whole,) = padded([chunk(0.03, 1.98)], 2.0, 30.0)
+    assert (whole["start"], whole["end"]) == (0.0, 2.0)
+
+
+def test_chunks_never_overlap_nor_grow_beyond_what_is_decoded_at_once() -> None:
+    wider = padded([chunk(1.0, 2.0), chunk(2.1, 3.0), chunk(3.0, 12.95)], 13.0, 10.0)
+    edges = [edge for each in wider for edge in (each["start"], each["end"])]
+    assert edges == sorted(edges)
+    assert edges[1] == pytest.approx(edges[2])
+    assert wider[2]["start"] == 3.0 - 0.0
+    assert wider[2]["end"] - wider[2]["start"] <= 10.0
+    assert padded([], 5.0, 30.0) == []

@@ -8,7 +8,7 @@ from app.api.dependencies import ServicesDep
 from app.api.intake.submission import receive_submission
 from app.api.openapi import error_answers, upload_operation
 from app.api.schemas import LanguageAnswer
-from app.options.languages import LANGUAGES
+from app.options.languages import language_name
 from app.transcript import LanguageGuess
 
 router = APIRouter(tags=["speech to text"])
@@ -41,7 +41,7 @@ def _without_effect(written: frozenset[str]) -> list[str]:
 
 def _answer(guess: LanguageGuess, warnings: list[str]) -> LanguageAnswer:
     answer: LanguageAnswer = {
-        "detected_language": LANGUAGES[guess.code],
+        "detected_language": language_name(guess.code),
         "language_code": guess.code,
         "confidence": round(guess.confidence, 4),
     }

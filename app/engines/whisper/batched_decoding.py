@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from app.audio.waveform import Waveform, to_float32
+from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe, whisperx_asr
+from app.engines.whisper.levels import evened
 from app.engines.whisper.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
 
 
@@ -57,7 +58,7 @@ class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]
 
     def preprocess(self, audio: dict[str, Waveform]) -> dict[str, Any]:
         """Return the mel spectrogram of the samples of one chunk."""
-        prepared: dict[str, Any] = super().preprocess({"inputs": to_float32(audio["inputs"])})
+        prepared: dict[str, Any] = super().preprocess({"inputs": evened(audio["inputs"])})
         return prepared
 
     def _batches(self, inputs: Iterator[dict[str, Any]], size: int) -> Iterator[torch.Tensor]:

@@ -20,7 +20,7 @@ from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import fit_prompts
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
 from app.models.model_spec import Abilities
-from app.options.languages import LANGUAGES
+from app.options.languages import LANGUAGES, UNDETERMINED
 from app.transcript import LanguageGuess, Segment
 
 _STAGE = "transcription"
@@ -139,6 +139,8 @@ class WhisperTranscriber:
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform` (samples,), heard in its first speech.
 
+        UNDETERMINED where nobody speaks.
+
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
         """
@@ -148,10 +150,10 @@ class WhisperTranscriber:
                 chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint)
                 if chunks:
                     return self._guess(window, chunks, checkpoint)
-            return self._guess(waveform, (), checkpoint)
+            return LanguageGuess(UNDETERMINED, 0.0)
 
     def _guess(self, waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> LanguageGuess:
-        if self._scope.abilities.english_only:
+        if chunks and self._scope.abilities.english_only:
             return LanguageGuess("en", 1.0)
         return guess_language(self._model, waveform, chunks, checkpoint, self._scope.languages)
 

@@ -1,5 +1,6 @@
 """Where somebody speaks: whisperX's voice activity detection, with the checkpoint inside its wheel."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,9 +13,12 @@ from app.checkpoint import Checkpoint
 from app.engines.platform.device_plan import segmentation_windows
 from app.engines.platform.libraries import pyannote_audio, pyannote_core, whisperx_vads
 from app.engines.sliding_windows import window_scores
+from app.transcript import Seconds
 
 ONSET = 0.5
 OFFSET = 0.363
+PADDING: Seconds = 0.2
+"""Sound given to the decoder before and after what is called speech: first and last sounds are soft."""
 
 
 class Chunk(TypedDict):
@@ -51,8 +55,11 @@ class VoiceActivity:
         return VoiceActivity(self._inference, max(1, int(self._batch_size * share)))
 
     def chunks(self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint) -> list[Chunk]:
-        """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any."""
+        """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any.
 
+        A chunk begins and ends up to PADDING before and after the speech that was found, within the recording
+        and not in the speech of the next one.
+        """
         if len(waveform) == 0:
             return []
         scores = self._speech_scores(waveform, checkpoint)
@@ -61,7 +68,7 @@ class VoiceActivity:
         chunks: list[Chunk] = whisperx_vads.Pyannote.merge_chunks(
             scores, chunk_seconds, onset=ONSET, offset=OFFSET
         )
-        return chunks
+        return padded(chunks, len(waveform) / SAMPLE_RATE, chunk_seconds)
 
     def _speech_scores(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
         """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
@@ -75,6 +82,20 @@ class VoiceActivity:
             recording = pyannote_core.Segment(0.0, len(waveform) / SAMPLE_RATE)
             scores.data = scores.crop(recording, mode="loose")
         return scores
+
+
+def padded(chunks: Sequence[Chunk], duration: Seconds, longest: Seconds) -> list[Chunk]:
+    """Return `chunks`, in order of time, with PADDING where it is free, none longer than `longest` by it."""
+    edges = [0.0, *(edge for chunk in chunks for edge in (chunk["start"], chunk["end"])), duration]
+    wider: list[Chunk] = []
+    for place, chunk in enumerate(chunks):
+        before, after = edges[2 * place], edges[2 * place + 3]
+        share = 1.0 if place == 0 else 0.5, 1.0 if place == len(chunks) - 1 else 0.5
+        room = max(0.0, (longest - (chunk["end"] - chunk["start"])) / 2)
+        start = chunk["start"] - max(0.0, min(PADDING, room, share[0] * (chunk["start"] - before)))
+        end = chunk["end"] + max(0.0, min(PADDING, room, share[1] * (after - chunk["end"])))
+        wider.append({"start": start, "end": min(end, duration), "segments": chunk["segments"]})
+    return wider
 
 
 def _most_active(scores: NDArray[np.float32]) -> NDArray[np.float32]:
