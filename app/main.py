@@ -10,18 +10,20 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.api.dependencies import Services
-from app.api.error_responses import UnforeseenErrorsMiddleware, install_error_handlers
+from app.api.error_responses import install_error_handlers
 from app.api.intake.receive_upload import UploadLimits
 from app.api.metrics import Metrics, Sources
 from app.api.middleware.access_log import AccessLog
 from app.api.middleware.api_key import RequireKey
+from app.api.middleware.clean_path import CleanPath, HeadAsGet
 from app.api.middleware.cross_site import RefuseCrossSite
 from app.api.middleware.disconnect import CancelOnDisconnect
 from app.api.middleware.lingering_close import LingeringClose
-from app.api.middleware.paths import CleanPath, HeadAsGet, Paths
-from app.api.middleware.request_id import RequestIdMiddleware
-from app.api.middleware.server_timing import ServerTimingMiddleware
+from app.api.middleware.request_id import RequestId
+from app.api.middleware.server_timing import ServerTiming
+from app.api.middleware.unforeseen_errors import UnforeseenErrors
 from app.api.openapi import API_INFO, install_openapi
+from app.api.paths import Paths
 from app.api.routes import asr, docs, health, models
 from app.api.routes import detect_language as languages
 from app.audio.decoder import Decoder
@@ -169,9 +171,9 @@ def _add_middleware(app: FastAPI, settings: Settings, paths: Paths, metrics: Met
                 "Retry-After",
             ],
         )
-    app.add_middleware(UnforeseenErrorsMiddleware)
+    app.add_middleware(UnforeseenErrors)
     app.add_middleware(AccessLog, paths=paths, metrics=metrics)
-    app.add_middleware(ServerTimingMiddleware)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ServerTiming)
+    app.add_middleware(RequestId)
     app.add_middleware(CleanPath)
     app.add_middleware(LingeringClose)

@@ -5,10 +5,9 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.api.middleware.paths import Paths
+from app.api.paths import Paths
 from app.api.request_record import record_of
 
 logger = logging.getLogger(__name__)
@@ -63,36 +62,6 @@ def install_error_handlers(app: FastAPI, paths: Paths) -> None:
 
     app.add_exception_handler(errors.AsrError, _on_asr_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-
-
-class UnforeseenErrorsMiddleware:
-    """Answers 500 for what no handler foresaw.
-
-    Starlette's own handler of Exception sits outside every middleware: its answer would carry no request id.
-    Unlike Starlette's, this one does not raise the exception again: uvicorn would log its traceback a second
-    time and close the connection, and a client that still sends would lose the answer.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        started = False
-
-        async def send_watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_watched)
-        except Exception as exc:
-            if scope["type"] != "http":
-                raise
-            logger.error("request failed", exc_info=exc)
-            if not started:
-                await error_response(Request(scope), errors.InternalError())(scope, receive, send)
 
 
 async def _on_asr_error(request: Request, exc: Exception) -> JSONResponse:

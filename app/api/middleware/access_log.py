@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.error_responses import STATUS
 from app.api.intake.client_identity import client_of
 from app.api.metrics import Metrics
-from app.api.middleware.paths import Paths
+from app.api.paths import Paths
 from app.api.request_record import RequestRecord, record_of_scope
 from app.errors import ClientLeft
 from app.logs import FIELDS

@@ -14,7 +14,7 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What is taken over from a client: nothing that could forge a log line."""
 
 
-class RequestIdMiddleware:
+class RequestId:
     """Takes X-Request-ID over from the request if it is sane, makes one otherwise, and sends it back."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -12,7 +12,7 @@ from app.stage import Stage
 HEADER = "Server-Timing"
 
 
-class ServerTimingMiddleware:
+class ServerTiming:
     """Sends the stages that the route recorded, and the time until the answer began, in milliseconds."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,10 +1,8 @@
-"""The paths that this service answers: slashes that clients double are forgiven, mistakes are explained."""
+"""The paths that this service answers, and what to tell a client that uses another."""
 
-import re
 from collections.abc import Iterable
 
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.request_record import UNMATCHED
 
@@ -32,41 +30,6 @@ class Paths:
             return "there is no such path here; /docs shows those that there are"
         method = "POST" if "POST" in self._methods[meant] else "GET"
         return f"there is no such path here; use {method} {meant}: the client's base address ends before it"
-
-
-def clean(path: str) -> str:
-    """Return `path` without doubled slashes and without one at its end.
-
-    >>> clean("//v1//models/"), clean("//")
-    ('/v1/models', '/')
-    """
-    return re.sub("/+", "/", path).rstrip("/") or "/"
-
-
-class CleanPath:
-    """Takes //asr and /asr/ for /asr: clients join addresses so, and a redirect would lose what they POST."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] == "http":
-            scope = {**scope, "path": clean(scope["path"])}
-        await self._app(scope, receive, send)
-
-
-class HeadAsGet:
-    """Lets the routes answer HEAD as they answer GET; the server leaves the body out and keeps its length."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
-        await self._app(scope, receive, send)
 
 
 def _ends_with(path: str, known: str) -> bool:
