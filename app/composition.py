@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.engines.alignment.torchaudio_pipelines import pipeline_file
-from app.engines.lending.idle_unloader import IdleReaper
-from app.engines.lending.lender import LoadedEngines, release_memory
+from app.engines.lending.lender import PooledEngines
 from app.engines.lending.loader import EngineLoader, EngineSettings
 from app.engines.lending.pool import Pool
 from app.engines.platform.allocator import machine_memory
@@ -16,6 +15,7 @@ from app.engines.platform.device_plan import (
     segmentation_windows,
 )
 from app.engines.platform.gpu import gpu_is_usable, gpu_size
+from app.engines.platform.memory import release_memory
 from app.errors import InvalidSettings
 from app.health.expected_engines import ExpectedEngine, expected_engines
 from app.health.ledger import Ledger
@@ -49,15 +49,14 @@ class EngineStack:
     catalogue: Catalogue
     plan: DevicePlan
     pool: Pool
-    engines: LoadedEngines
+    engines: PooledEngines
     ledger: Ledger
     preloader: Preloader
-    reaper: IdleReaper
 
     def start(self) -> None:
         """Begin to preload and to unload what is idle; returns at once."""
         self.preloader.start()
-        self.reaper.start()
+        self.pool.start()
 
     def is_loaded(self, engine_id: EngineId) -> bool:
         """Return whether `engine_id` is in memory now."""
@@ -66,7 +65,7 @@ class EngineStack:
     def stop(self) -> None:
         """Begin nothing more."""
         self.preloader.stop()
-        self.reaper.stop()
+        self.pool.stop()
 
 
 def build_catalogue(settings: Settings) -> Catalogue:
@@ -177,7 +176,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         _expected(settings, catalogue),
         named_sources=catalogue.named_sources,
     )
-    engines = LoadedEngines(
+    engines = PooledEngines(
         catalogue,
         pool,
         loader,
@@ -190,8 +189,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
     preloader = Preloader(
         ledger, partial(load_expected, engines), search=loader.look, is_loaded=partial(_is_loaded, pool)
     )
-    reaper = IdleReaper(pool, settings.model_keep_alive_seconds)
-    return EngineStack(catalogue, plan, pool, engines, ledger, preloader, reaper)
+    return EngineStack(catalogue, plan, pool, engines, ledger, preloader)
 
 
 def memory_budgets(settings: Settings, plan: DevicePlan) -> dict[str, int]:

@@ -14,7 +14,7 @@ from app.composition import build_catalogue, build_loader, build_plan
 from app.engines.lending.loader import EngineLoader
 from app.errors import AsrError
 from app.models.catalogue import Catalogue
-from app.models.loaded_model import Loaded
+from app.models.loaded_model import LoadedEngine
 from app.models.model_files import size_on_disk
 from app.models.model_spec import ModelSpec, shown_source
 from app.settings.model_settings import read_languages
@@ -27,7 +27,7 @@ class Item:
 
     kind: str
     name: str
-    load: Callable[[], Loaded[Any]]
+    load: Callable[[], LoadedEngine[Any]]
     """Downloads what is not on disk, and loads it: that proves the files whole and of the right kind."""
 
 

@@ -14,7 +14,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
-from app.models.loaded_model import EngineKey, Expect, Loaded
+from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 from app.work.upload_store import StoredUpload
@@ -129,12 +129,12 @@ class LoadedFakes(FakeEngines):
 
     @contextmanager
     def transcriber(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator[FakeEngines]:
-        def load(expect: Expect) -> Loaded[FakeEngines]:
+        def load(expect: Expect) -> LoadedEngine[FakeEngines]:
             self.loads.append(model.name)
             self.arrived.wait()
-            return Loaded(self, lambda: None)
+            return LoadedEngine(self, lambda: None)
 
-        key = EngineKey("whisper", model.name, model.source, "cpu")
+        key = ModelKey("whisper", model.name, model.source, "cpu")
         with self.pool.lease(key, load, checkpoint) as lent:
             yield lent
 

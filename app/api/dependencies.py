@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from app.api.intake.receive_upload import UploadLimits
 from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue
-from app.models.loaded_model import PoolEntry
+from app.models.loaded_model import ModelStatus
 from app.pipeline import Pipeline
 from app.work.places import UploadsPerClient
 from app.work.upload_store import UploadStore
@@ -30,7 +30,7 @@ class Services:
     """Where languages are detected, beside that."""
     uploads_per_client: UploadsPerClient
     ledger: Ledger
-    loaded_engines: Callable[[], tuple[PoolEntry, ...]]
+    loaded_engines: Callable[[], tuple[ModelStatus, ...]]
     device: str
     """Where Whisper runs: cuda or cpu."""
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api.bounded_reading import BoundedReading
 from app.api.request_record import RequestRecord
 from app.errors import ClientLeft
-from app.models.loaded_model import PoolEntry
+from app.models.loaded_model import ModelStatus
 from app.work.worker import WorkerStats
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -32,7 +32,7 @@ class Sources:
     worker: Callable[[], WorkerStats]
     detection_worker: Callable[[], WorkerStats]
     open_uploads: Callable[[], int] = lambda: 0
-    loaded_engines: Callable[[], Iterable[PoolEntry]] = tuple
+    loaded_engines: Callable[[], Iterable[ModelStatus]] = tuple
     gpu_memory: Callable[[], tuple[int, int] | None] = lambda: None
     """Used and total bytes; None without a GPU."""
 
@@ -134,7 +134,7 @@ def _worker_metrics(stats: WorkerStats, detection: WorkerStats) -> Iterable[Metr
     yield CounterMetricFamily("asr_work_finished", "Pieces of work that ended.", value=finished)
 
 
-def _model_metrics(engines: Iterable[PoolEntry]) -> Iterable[Metric]:
+def _model_metrics(engines: Iterable[ModelStatus]) -> Iterable[Metric]:
     loaded = GaugeMetricFamily("asr_model_loaded", "1 for each loaded engine.", labels=("kind", "name"))
     leases = GaugeMetricFamily(
         "asr_model_leases", "Requests that use the engine now.", labels=("kind", "name")

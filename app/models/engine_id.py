@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.models.loaded_model import EngineKey
+from app.models.loaded_model import ModelKey
 from app.models.model_spec import ModelSpec, shown_source
 from app.stage import Stage
 
@@ -18,9 +18,9 @@ class EngineId:
     model: ModelSpec = field(compare=False, repr=False)
     language: str | None = field(default=None, compare=False)
 
-    def on(self, device: str) -> EngineKey:
+    def on(self, device: str) -> ModelKey:
         """Return under which key the pool holds it on `device`."""
-        return EngineKey(self.stage.engine_kind, self.name, self.source, device)
+        return ModelKey(self.stage.engine_kind, self.name, self.source, device)
 
 
 def transcriber_of(model: ModelSpec) -> EngineId:

@@ -12,7 +12,7 @@ Expect: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class EngineKey:
+class ModelKey:
     """What is loaded: equal keys share one engine."""
 
     kind: str
@@ -22,9 +22,12 @@ class EngineKey:
     source: str
     device: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[E_co]):
+class LoadedEngine(Generic[E_co]):
     """An engine fresh from its loader."""
 
     engine: E_co
@@ -37,10 +40,10 @@ class Loaded(Generic[E_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class PoolEntry:
+class ModelStatus:
     """One loaded engine as /health and the metrics show it."""
 
-    key: EngineKey
+    key: ModelKey
     leases: int
     size_bytes: int
 

@@ -14,7 +14,7 @@ import pytest
 
 from app.engines.lending.pool import Pool
 from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
-from app.models.loaded_model import EngineKey, Expect, Loaded
+from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Factory:
     most_alive: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, expect: Expect = lambda _: None) -> Loaded[Toy]:
+    def __call__(self, expect: Expect = lambda _: None) -> LoadedEngine[Toy]:
         with self.lock:
             self.loads += 1
         if self.delay is not None:
@@ -65,11 +65,11 @@ class Factory:
                 toy.closed = True
                 self.alive -= 1
 
-        return Loaded(toy, close, self.size_bytes)
+        return LoadedEngine(toy, close, self.size_bytes)
 
 
-def key(name: str, device: str = "cuda") -> EngineKey:
-    return EngineKey("whisper", name, f"owner/{name}", device)
+def key(name: str, device: str = "cuda") -> ModelKey:
+    return ModelKey("whisper", name, f"owner/{name}", device)
 
 
 def stay() -> None:
@@ -80,7 +80,7 @@ def leave() -> None:
     raise ClientLeft
 
 
-def abandon(pool: Pool, name: str, load: Callable[[Expect], Loaded[Toy]]) -> None:
+def abandon(pool: Pool, name: str, load: Callable[[Expect], LoadedEngine[Toy]]) -> None:
     """Ask for an engine and leave while it is loaded."""
     with pytest.raises(ClientLeft), pool.lease(key(name), load, leave):
         pass
@@ -190,8 +190,8 @@ def test_room_in_the_budget_of_a_device_is_made_before_an_engine_is_loaded(devic
     pool = Pool(budgets={device: 10}, clock=clock)
     held: list[list[str]] = []
 
-    def load(size: int) -> Callable[[Expect], Loaded[Toy]]:
-        def build(expect: Expect) -> Loaded[Toy]:
+    def load(size: int) -> Callable[[Expect], LoadedEngine[Toy]]:
+        def build(expect: Expect) -> LoadedEngine[Toy]:
             expect(size)
             held.append(names(pool))
             return Factory(size_bytes=size)()
@@ -293,7 +293,7 @@ def test_an_engine_that_fails_to_close_is_gone_all_the_same() -> None:
     def broken() -> None:
         raise RuntimeError("cannot close")
 
-    with pool.lease(key("a"), lambda _: Loaded(Toy(), broken), stay):
+    with pool.lease(key("a"), lambda _: LoadedEngine(Toy(), broken), stay):
         pass
     assert pool.unload_unused() == (key("a"),)
     assert pool.loaded() == ()
@@ -412,13 +412,13 @@ def test_loads_take_turns_in_the_order_in_which_they_were_asked_for() -> None:
     begun: list[str] = []
     go = threading.Event()
 
-    def load(name: str) -> Callable[[Expect], Loaded[Toy]]:
-        def build(expect: Expect) -> Loaded[Toy]:
+    def load(name: str) -> Callable[[Expect], LoadedEngine[Toy]]:
+        def build(expect: Expect) -> LoadedEngine[Toy]:
             assert loading.acquire(blocking=False), "two at once"
             begun.append(name)
             assert go.wait(5)
             loading.release()
-            return Loaded(Toy(), lambda: None)
+            return LoadedEngine(Toy(), lambda: None)
 
         return build
 
@@ -533,7 +533,7 @@ def test_who_waits_for_an_engine_that_is_being_closed_may_leave_too() -> None:
         closing.set()
         assert closed.wait(5)
 
-    with pool.lease(key("a"), lambda _: Loaded(Toy(), close), stay):
+    with pool.lease(key("a"), lambda _: LoadedEngine(Toy(), close), stay):
         pass
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(pool.unload_unused)
@@ -571,7 +571,7 @@ def test_nothing_of_a_failed_load_or_of_who_asked_for_it_stays_in_memory(leaves:
     go = threading.Event()
     remains: dict[str, weakref.ref[Toy]] = {}
 
-    def load(expect: Expect) -> Loaded[Toy]:
+    def load(expect: Expect) -> LoadedEngine[Toy]:
         weights = Toy()
         remains["weights"] = weakref.ref(weights)
         assert go.wait(5)
@@ -603,7 +603,7 @@ def test_what_was_unloaded_stays_in_no_thread(caplog: pytest.LogCaptureFixture) 
     toys: list[weakref.ref[Toy]] = []
     still_there: list[bool] = []
 
-    def load(expect: Expect) -> Loaded[Toy]:
+    def load(expect: Expect) -> LoadedEngine[Toy]:
         assert go.wait(5)
         loaded = Factory()()
         toys.append(weakref.ref(loaded.engine))

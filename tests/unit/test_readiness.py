@@ -11,7 +11,7 @@ from app.health.ledger import Ledger
 from app.health.report import HealthReport
 from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId
-from app.models.loaded_model import EngineKey, PoolEntry
+from app.models.loaded_model import ModelKey, ModelStatus
 from app.stage import Stage
 from app.work.worker import WorkerStats
 
@@ -303,8 +303,8 @@ def test_speakers_that_nobody_preloads_and_that_are_nowhere_are_not_available_ye
     assert ledger.report().status == "degraded"
 
 
-def entry(kind: str, name: str) -> PoolEntry:
-    return PoolEntry(EngineKey(kind, name, "source", "cuda"), leases=1, size_bytes=5)
+def entry(kind: str, name: str) -> ModelStatus:
+    return ModelStatus(ModelKey(kind, name, "source", "cuda"), leases=1, size_bytes=5)
 
 
 def test_health_names_what_is_loaded_and_what_waits() -> None:

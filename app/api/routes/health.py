@@ -10,7 +10,7 @@ import app
 from app.api.dependencies import Services, ServicesDep
 from app.api.schemas import HealthAnswer
 from app.health.report import HealthReport
-from app.models.loaded_model import PoolEntry
+from app.models.loaded_model import ModelStatus
 from app.work.worker import WorkerStats
 
 USABLE = frozenset({"healthy", "degraded"})
@@ -34,7 +34,7 @@ async def health(services: ServicesDep) -> JSONResponse:
 
 def health_sources(
     services: Services,
-) -> tuple[HealthReport, WorkerStats, WorkerStats, tuple[PoolEntry, ...], str, str]:
+) -> tuple[HealthReport, WorkerStats, WorkerStats, tuple[ModelStatus, ...], str, str]:
     """Return what the answer is made of; each call takes a lock for microseconds at most."""
     return (
         services.ledger.report(),
@@ -50,7 +50,7 @@ def health_body(
     report: HealthReport,
     worker: WorkerStats,
     detection: WorkerStats,
-    loaded: tuple[PoolEntry, ...],
+    loaded: tuple[ModelStatus, ...],
     device: str,
     diarizer: str,
 ) -> Mapping[str, Any]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from app.checkpoint import Checkpoint
 from app.engines.failures import is_engine_failure
 from app.engines.interfaces import Aligner, Diarizer, Engine, EngineLease, Transcriber
+from app.engines.lending.loader import EngineLoader
 from app.engines.lending.memory_policy import load_with_memory_policy, run_with_memory_policy
 from app.engines.lending.pool import Pool
-from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.device_plan import CPU_BATCH_SIZE, DevicePlan
-from app.engines.platform.gpu import release_cached_memory, release_scarce_memory
+from app.engines.platform.memory import release_after_stage, release_memory
 from app.errors import OutOfMemory
 from app.models.catalogue import Catalogue
 from app.models.engine_id import (
@@ -24,33 +24,11 @@ from app.models.engine_id import (
     diarizer_of,
     transcriber_of,
 )
-from app.models.loaded_model import Expect, Loaded
+from app.models.loaded_model import Expect, LoadedEngine
 from app.models.model_spec import ModelSpec
 
 E = TypeVar("E", bound=Engine)
 T = TypeVar("T")
-
-
-def release_memory() -> None:
-    """Give what loads and unloaded engines left behind back to the GPU and to the system."""
-    release_cached_memory()
-    return_freed_memory()
-
-
-class Loader(Protocol):
-    """Loads engines onto "cuda" or "cpu"."""
-
-    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Transcriber]:
-        """Load Whisper."""
-        ...
-
-    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[Aligner]:
-        """Load the aligner for `language`."""
-        ...
-
-    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[Diarizer]:
-        """Load the diarization pipeline."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,62 +71,51 @@ def _run_inside(lending: Callable[[], AbstractContextManager[E]], work: Callable
         return work(engine)
 
 
-class LoadedEngines:
+@dataclass(frozen=True, slots=True)
+class PooledEngines:
     """Leases engines out of a pool; implements `app.engines.interfaces.Engines`."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        pool: Pool,
-        loader: Loader,
-        plan: DevicePlan,
-        *,
-        align_batch_size: int = 8,
-        diarize_batch_size: int = 32,
-        cpu_fallback: bool = True,
-        observer: EngineObserver | None = None,
-    ) -> None:
-        self._catalogue = catalogue
-        self._pool = pool
-        self._loader = loader
-        self._plan = plan
-        self._align_batch_size = align_batch_size
-        self._diarize_batch_size = diarize_batch_size
-        self._cpu_fallback = cpu_fallback
-        self._observer = observer or NullObserver()
+    catalogue: Catalogue
+    pool: Pool
+    loader: EngineLoader
+    plan: DevicePlan
+    align_batch_size: int = 8
+    diarize_batch_size: int = 32
+    cpu_fallback: bool = True
+    observer: EngineObserver = field(default_factory=NullObserver)
 
     def transcriber(
         self, model: ModelSpec, checkpoint: Checkpoint
     ) -> AbstractContextManager[EngineLease[Transcriber]]:
         """Lease the transcriber of `model`."""
-        load = partial(self._loader.transcriber, model)
-        plan = self._plan
+        load = partial(self.loader.transcriber, model)
+        plan = self.plan
         return self._lease(transcriber_of(model), load, plan.whisper, plan.batch_size, checkpoint)
 
     def aligner(
         self, model: ModelSpec, language: str, checkpoint: Checkpoint
     ) -> AbstractContextManager[EngineLease[Aligner] | None]:
         """Lease the aligner for `language`; None where no aligner is known for it."""
-        source = self._catalogue.aligner_source(model, language)
+        source = self.catalogue.aligner_source(model, language)
         if source is None:
             return nullcontext()
         engine_id = aligner_of(model, language, source)
-        load = partial(self._loader.aligner, source, language)
-        return self._lease(engine_id, load, self._plan.align, self._align_batch_size, checkpoint)
+        load = partial(self.loader.aligner, source, language)
+        return self._lease(engine_id, load, self.plan.align, self.align_batch_size, checkpoint)
 
     def diarizer(
         self, model: ModelSpec, checkpoint: Checkpoint
     ) -> AbstractContextManager[EngineLease[Diarizer]]:
         """Lease the diarizer that goes with `model`."""
-        engine_id = diarizer_of(model, self._catalogue.diarizer_source(model))
-        load = partial(self._loader.diarizer, engine_id.source)
-        return self._lease(engine_id, load, self._plan.diarize, self._diarize_batch_size, checkpoint)
+        engine_id = diarizer_of(model, self.catalogue.diarizer_source(model))
+        load = partial(self.loader.diarizer, engine_id.source)
+        return self._lease(engine_id, load, self.plan.diarize, self.diarize_batch_size, checkpoint)
 
     @contextmanager
     def _lease(
         self,
         engine_id: EngineId,
-        load: Callable[[str, Expect], Loaded[E]],
+        load: Callable[[str, Expect], LoadedEngine[E]],
         device: str,
         batch_size: int,
         checkpoint: Checkpoint,
@@ -162,11 +129,11 @@ class LoadedEngines:
 
         def lend(device: str) -> AbstractContextManager[E]:
             load_it = partial(self._load, engine_id, partial(load, device))
-            return self._pool.lease(engine_id.on(device), load_it, checkpoint)
+            return self.pool.lease(engine_id.on(device), load_it, checkpoint)
 
-        on_cpu = partial(lend, "cpu") if self._cpu_fallback and device != "cpu" else None
+        on_cpu = partial(lend, "cpu") if self.cpu_fallback and device != "cpu" else None
         with ExitStack() as stack:
-            stack.callback(self._end_stage)
+            stack.callback(release_after_stage)
             try:
                 engine = stack.enter_context(lend(device))
             except OutOfMemory:
@@ -174,29 +141,25 @@ class LoadedEngines:
                     raise
                 engine, on_cpu = stack.enter_context(on_cpu()), None
                 batch_size = min(batch_size, CPU_BATCH_SIZE)
-            record = partial(self._observer.record_run, engine_id)
+            record = partial(self.observer.record_run, engine_id)
             yield PooledLease(engine_id.stage.noun, engine, batch_size, on_cpu, self._free, record)
 
-    def _load(self, engine_id: EngineId, load: Callable[[Expect], Loaded[E]], expect: Expect) -> Loaded[E]:
+    def _load(
+        self, engine_id: EngineId, load: Callable[[Expect], LoadedEngine[E]], expect: Expect
+    ) -> LoadedEngine[E]:
         """Load the engine, a second time if memory ran out, and tell the observer how it ended."""
         what = f"loading {engine_id.stage.engine_kind} {engine_id.name}"
         try:
             loaded = load_with_memory_policy(what, lambda: load(expect), self._free)
         except BaseException as exc:
-            self._observer.record_load(engine_id, exc)
+            self.observer.record_load(engine_id, exc)
             raise
         finally:
             # Those who asked for it may have left: no job may follow that would do it.
             release_memory()
-        self._observer.record_load(engine_id, None)
+        self.observer.record_load(engine_id, None)
         return loaded
 
     def _free(self) -> None:
-        self._pool.unload_unused()
+        self.pool.unload_unused()
         release_memory()
-
-    def _end_stage(self) -> None:
-        """Give back what a stage freed; the GPU's only where it is nearly full: the next stage needs it."""
-        return_freed_memory()
-        if self._plan.uses_gpu:
-            release_scarce_memory()

@@ -19,7 +19,7 @@ from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
 from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
-from app.models.loaded_model import Expect, Loaded
+from app.models.loaded_model import Expect, LoadedEngine
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
 from app.models.model_spec import ModelSpec, is_directory_source, shown_source
 from app.models.whisper_abilities import read_abilities
@@ -69,7 +69,7 @@ class EngineLoader:
 
     def transcriber(
         self, model: ModelSpec, device: str, expect: Expect = _expect_nothing
-    ) -> Loaded[Transcriber]:
+    ) -> LoadedEngine[Transcriber]:
         """Load Whisper.
 
         Raises:
@@ -96,11 +96,11 @@ class EngineLoader:
                     model.name, model.abilities.restricted_by(read_abilities(source)), model.languages
                 ),
             )
-        return Loaded(engine, engine.close, size, source)
+        return LoadedEngine(engine, engine.close, size, source)
 
     def aligner(
         self, source: str, language: str, device: str, expect: Expect = _expect_nothing
-    ) -> Loaded[Aligner]:
+    ) -> LoadedEngine[Aligner]:
         """Load the aligner for `language` from a directory, a hub repository or a torchaudio pipeline.
 
         Raises:
@@ -126,9 +126,9 @@ class EngineLoader:
                 precision=self._settings.align_precision if as_planned else "auto",
                 model_dir=self._fetcher.cache_dir,
             )
-        return Loaded(engine, engine.close, size, on_disk)
+        return LoadedEngine(engine, engine.close, size, on_disk)
 
-    def diarizer(self, source: str, device: str, expect: Expect = _expect_nothing) -> Loaded[Diarizer]:
+    def diarizer(self, source: str, device: str, expect: Expect = _expect_nothing) -> LoadedEngine[Diarizer]:
         """Load the diarization pipeline from a directory or a hub repository.
 
         Raises:
@@ -152,7 +152,7 @@ class EngineLoader:
                 clustering_threshold=settings.clustering_threshold,
                 min_duration_off=settings.min_duration_off,
             )
-        return Loaded(engine, engine.close, size, directory)
+        return LoadedEngine(engine, engine.close, size, directory)
 
     def look(self, engine_id: EngineId) -> bool:
         """Return whether the files of `engine_id` are on disk; False: they are not, but can be downloaded.

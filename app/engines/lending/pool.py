@@ -3,16 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 from app.checkpoint import Checkpoint
-from app.engines.lending.pool_entries import Entry, Shelf, State
+from app.engines.lending.pool_state import PoolSlot, PoolState, SlotState
 from app.errors import ModelUnavailable, OutOfMemory
 from app.logs import in_this_context
-from app.models.loaded_model import EngineKey, Expect, Loaded, PoolEntry
+from app.models.loaded_model import Expect, LoadedEngine, ModelKey, ModelStatus
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ class Pool:
     goes on, but what it brings is kept only if it is, or ever was, of use to anybody. The watchdog does not
     see a load that hangs, for nothing tells it from a long download: those who wait for it are let go by
     their checkpoint, at REQUEST_TIMEOUT at the latest.
+
+    No frame that may wait or raise names an engine or a failure: what is unloaded or has failed must be gone
+    from memory at once, not when the garbage collector comes.
     """
 
     def __init__(
@@ -55,14 +58,22 @@ class Pool:
         self._ask_every_seconds = ask_every_seconds
         self._clock = clock
         self._changed = threading.Condition()
-        self._shelf = Shelf(max_loaded, budgets or {}, cool_down_seconds)
+        self._state = PoolState(max_loaded, budgets or {}, cool_down_seconds)
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Begin to look every few seconds for engines that are idle, unless they are kept for ever."""
+        if self._keep_alive_seconds > 0:
+            unload = self._unload_idle_until_stopped
+            threading.Thread(target=unload, name="idle-unloader", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more; an unloading that is under way ends by itself."""
+        self._stopped.set()
 
     @contextmanager
     def lease(
-        self,
-        key: EngineKey,
-        load: Callable[[Expect], Loaded[E]],
-        checkpoint: Checkpoint,
+        self, key: ModelKey, load: Callable[[Expect], LoadedEngine[E]], checkpoint: Checkpoint
     ) -> Iterator[E]:
         """Lend the engine of `key`, loading it first if need be; it stays loaded until the block ends.
 
@@ -73,194 +84,188 @@ class Pool:
             ModelUnavailable: loading failed now, or failed so recently that it is not tried again yet.
             OutOfMemory: the loader found no memory for it.
         """
-        entry = self._acquire(key, load, checkpoint)
-        assert entry.loaded is not None
+        slot = self._acquire(key, load, checkpoint)
+        assert slot.loaded is not None
         try:
-            yield entry.loaded.engine
+            yield slot.loaded.engine
         finally:
-            self._release(entry)
+            self._release(slot)
 
-    def loaded(self) -> tuple[PoolEntry, ...]:
+    def loaded(self) -> tuple[ModelStatus, ...]:
         """Return what is loaded now, least recently used first."""
         with self._changed:
-            ready = self._shelf.in_state(State.READY)
-            return tuple(PoolEntry(key, entry.leases, entry.size_bytes) for key, entry in ready)
+            ready = self._state.in_state(SlotState.READY)
+            return tuple(ModelStatus(slot.key, slot.leases, slot.size_bytes) for slot in ready)
 
     @property
     def loading(self) -> bool:
         """Whether a load is under way or waits for its turn."""
         with self._changed:
-            return bool(self._shelf.in_state(State.LOADING) or self._shelf.in_state(State.QUEUED))
+            return bool(self._state.in_state(SlotState.QUEUED, SlotState.LOADING))
 
-    def unload_idle(self) -> tuple[EngineKey, ...]:
+    def unload_idle(self) -> tuple[ModelKey, ...]:
         """Unload every engine that nobody used for `keep_alive_seconds`; return their keys."""
         if self._keep_alive_seconds <= 0:
             return ()
-        reason = "idle for MODEL_KEEP_ALIVE_SECONDS"
-        return self._unload(lambda idle_seconds: idle_seconds >= self._keep_alive_seconds, reason)
+        return self._unload(self._long_idle, "idle for MODEL_KEEP_ALIVE_SECONDS")
 
-    def unload_unused(self) -> tuple[EngineKey, ...]:
+    def unload_unused(self) -> tuple[ModelKey, ...]:
         """Unload every engine that is not lent at this moment; return their keys."""
-        return self._unload(lambda _: True, "memory is short")
+        return self._unload(self._state.idle, "memory is short")
 
-    def _acquire(self, key: EngineKey, load: Callable[[Expect], Loaded[E]], checkpoint: Checkpoint) -> Entry:
-        """Return the entry of `key` once it is ready, counting the caller in."""
+    def _unload_idle_until_stopped(self) -> None:
+        while not self._stopped.wait(min(30.0, max(0.5, self._keep_alive_seconds / 4))):
+            self.unload_idle()
+
+    def _long_idle(self) -> list[PoolSlot]:
+        latest = self._clock() - self._keep_alive_seconds
+        return [slot for slot in self._state.idle() if slot.last_used <= latest]
+
+    def _acquire(
+        self, key: ModelKey, load: Callable[[Expect], LoadedEngine[E]], checkpoint: Checkpoint
+    ) -> PoolSlot:
+        """Return the slot of `key` once it is ready, counting the caller in."""
         while True:
-            entry, asked_first = self._join(key, load)
-            self._wait_for(entry, checkpoint)
-            if entry.state is State.READY:
-                self._shelf.used.add(key)
-                return entry
-            if asked_first and entry.failure is not None:
-                try:
-                    raise entry.failure
-                finally:
-                    # Its traceback holds this frame: without this they would keep each other alive.
-                    del entry
+            slot, asked_first = self._join(key, load)
+            self._wait_for(slot, checkpoint)
+            if slot.state is SlotState.READY:
+                self._state.ever_lent.add(key)
+                return slot
+            if asked_first and slot.failure is not None:
+                raise slot.take_failure()
 
-    def _join(self, key: EngineKey, load: Callable[[Expect], Loaded[Any]]) -> tuple[Entry, bool]:
-        """Count the caller in; return the entry, and whether it is being loaded because the caller asked."""
+    def _join(self, key: ModelKey, load: Callable[[Expect], LoadedEngine[Any]]) -> tuple[PoolSlot, bool]:
+        """Count the caller in; return the slot, and whether it is being loaded because the caller asked."""
         with self._changed:
-            entry = self._shelf.entries.get(key)
-            asked_first = entry is None
-            if entry is None:
-                self._shelf.refuse_while_cooling_down(key, self._clock())
-                name = f"load {key.kind} {key.name}"
-                # First, since it may fail to start; the lock keeps it from looking before the entry is there.
+            slot = self._state.slots.get(key)
+            asked_first = slot is None
+            if slot is None:
+                self._state.refuse_while_cooling_down(key, self._clock())
+                slot = PoolSlot(key)
+                # First, since it may fail to start; the lock keeps it from looking before the slot is there.
                 loading = in_this_context(self._load)
-                threading.Thread(target=loading, args=(key, load), name=name, daemon=True).start()
-                entry = self._shelf.entries[key] = Entry()
-            entry.leases += 1
-            return entry, asked_first
+                threading.Thread(target=loading, args=(slot, load), name=f"load {key}", daemon=True).start()
+                self._state.slots[key] = slot
+            slot.leases += 1
+            return slot, asked_first
 
-    def _wait_for(self, entry: Entry, checkpoint: Checkpoint) -> None:
-        """Return once `entry` is ready or gone; what `checkpoint` raises counts the caller out again."""
-
-        def settled() -> bool:
-            return entry.state in (State.READY, State.GONE)
-
+    def _wait_for(self, slot: PoolSlot, checkpoint: Checkpoint) -> None:
+        """Return once `slot` is ready or gone; what `checkpoint` raises counts the caller out again."""
         while True:
             with self._changed:
-                if self._changed.wait_for(settled, self._ask_every_seconds):
+                if self._changed.wait_for(slot.settled, self._ask_every_seconds):
                     return
             try:
                 checkpoint()
             except BaseException:
-                self._release(entry)
+                self._release(slot)
                 raise
 
-    def _load(self, key: EngineKey, load: Callable[[Expect], Loaded[Any]]) -> None:
-        """Load, in a thread for this alone; the entry ends ready or gone."""
-        entry = self._take_turn(key)
-        if entry is None:
+    def _release(self, slot: PoolSlot) -> None:
+        with self._changed:
+            slot.leases -= 1
+            slot.last_used = self._clock()
+            if slot.state is SlotState.QUEUED:
+                self._changed.notify_all()
+        self._make_room()
+
+    def _load(self, slot: PoolSlot, load: Callable[[Expect], LoadedEngine[Any]]) -> None:
+        """Load, in a thread for this alone; the slot ends ready or gone."""
+        if not self._take_turn(slot):
             return
         try:
             self._make_room()
-            started = time.perf_counter()
-            loaded = load(partial(self._expect, entry))
+            self._fill(slot, load)
         except BaseException as exc:
-            self._give_up(key, exc)
+            self._give_up(slot, exc)
             return
-        with self._changed:
-            self._shelf.put(key, loaded, self._clock())
-            self._changed.notify_all()
-        # From here on it may be unloaded at any time; this frame must not keep it in memory.
-        del loaded
-        seconds = time.perf_counter() - started
-        logger.info("loaded %s %s on %s in %.1f s", key.kind, key.name, key.device, seconds)
         # Nobody may be waiting any more, and then nobody else would see to the limits.
         self._make_room()
-        self._drop_unless_wanted(key, entry)
+        self._unload_unless_wanted(slot)
 
-    def _drop_unless_wanted(self, key: EngineKey, entry: Entry) -> None:
-        """Unload what was just loaded if it was never of use to anybody, nor is within a moment."""
+    def _take_turn(self, slot: PoolSlot) -> bool:
+        """Return when `slot` is to be loaded; False: by then nobody wants it any more."""
         with self._changed:
-            if not entry.leases:
-                self._changed.wait_for(lambda: entry.state is not State.READY, self._linger_seconds)
-            if entry.leases or key in self._shelf.used or entry.state is not State.READY:
-                return
-            entry.state = State.CLOSING
-        self._close(key, entry, "nobody waits for it any more")
+            self._changed.wait_for(lambda: not slot.leases or self._state.is_next(slot))
+            if slot.leases:
+                slot.state = SlotState.LOADING
+                return True
+            self._drop(slot)
+            return False
 
-    def _take_turn(self, key: EngineKey) -> Entry | None:
-        """Return the entry of `key` when it is to be loaded; None: by then nobody wants it any more."""
+    def _fill(self, slot: PoolSlot, load: Callable[[Expect], LoadedEngine[Any]]) -> None:
+        started = time.perf_counter()
+        loaded = load(partial(self._expect, slot))
+        seconds = time.perf_counter() - started
+        logger.info("loaded %s on %s in %.1f s", slot.key, slot.key.device, seconds)
         with self._changed:
-            entry = self._shelf.entries[key]
-            self._changed.wait_for(lambda: not entry.leases or self._shelf.is_next(entry))
-            if entry.leases:
-                entry.state = State.LOADING
-                return entry
-            self._shelf.drop(key)
+            slot.loaded, slot.size_bytes = loaded, loaded.size_bytes
+            slot.state, slot.last_used = SlotState.READY, self._clock()
             self._changed.notify_all()
-            return None
 
-    def _expect(self, entry: Entry, size_bytes: int) -> None:
-        """Count `entry` as `size_bytes` large from now on, and make room for it."""
+    def _expect(self, slot: PoolSlot, size_bytes: int) -> None:
+        """Count `slot` as `size_bytes` large from now on, and make room for it."""
         with self._changed:
-            entry.size_bytes = size_bytes
+            slot.size_bytes = size_bytes
         self._make_room()
 
-    def _give_up(self, key: EngineKey, exc: BaseException) -> None:
-        """Let those who wait know; remember it, unless memory lacked, which may end any moment."""
-        reason = _reason_to_remember(exc)
+    def _give_up(self, slot: PoolSlot, exc: BaseException) -> None:
+        """Let those who wait know; refuse it for a while, unless memory lacked, which may end any moment."""
+        reason = _reason_to_refuse(exc)
         if reason is not None:
             shown = None if isinstance(exc, ModelUnavailable) else exc
-            logger.error("%s %s is not available: %s", key.kind, key.name, reason, exc_info=shown)
-        # Its frames would keep in memory what the load had read so far.
-        failure = exc.with_traceback(None)
+            logger.error("%s is not available: %s", slot.key, reason, exc_info=shown)
         with self._changed:
-            if reason is not None:
-                failure = self._shelf.remember_failure(key, reason, self._clock())
-                failure.__cause__ = exc
-            self._shelf.drop(key, failure)
-            self._changed.notify_all()
+            if reason is None:
+                # Its frames would keep in memory what the load had read so far.
+                slot.failure = exc.with_traceback(None)
+            else:
+                until = self._clock() + self._state.cool_down_seconds
+                self._state.failures[slot.key] = (reason, until)
+            self._drop(slot)
 
-    def _release(self, entry: Entry) -> None:
+    def _unload_unless_wanted(self, slot: PoolSlot) -> None:
+        """Unload what was just loaded if it was never of use to anybody, nor is within a moment."""
         with self._changed:
-            entry.leases -= 1
-            entry.last_used = self._clock()
-            if entry.state is State.QUEUED:
-                self._changed.notify_all()
-        self._make_room()
+            if not slot.leases:
+                self._changed.wait_for(lambda: slot.state is not SlotState.READY, self._linger_seconds)
+        self._unload(partial(self._state.never_wanted, slot), "nobody waits for it any more")
 
     def _make_room(self) -> None:
         """Unload the least recently used idle engines until the limits hold or only lent ones are left."""
-        while True:
-            with self._changed:
-                victim = self._shelf.next_victim()
-                if victim is None:
-                    return
-                victim[1].state = State.CLOSING
-            self._close(*victim, "room is needed")
+        while self._unload(self._state.surplus, "room is needed"):
+            pass
 
-    def _unload(self, condemned: Callable[[Seconds], bool], reason: str) -> tuple[EngineKey, ...]:
+    def _unload(self, choose: Callable[[], Sequence[PoolSlot]], reason: str) -> tuple[ModelKey, ...]:
+        """Unload what `choose`, called under the lock, returns; return the keys."""
         with self._changed:
-            now = self._clock()
-            victims = [pair for pair in self._shelf.idle() if condemned(now - pair[1].last_used)]
-            for _, entry in victims:
-                entry.state = State.CLOSING
-        for key, entry in victims:
-            self._close(key, entry, reason)
-        return tuple(key for key, _ in victims)
+            chosen = choose()
+            for slot in chosen:
+                slot.state = SlotState.CLOSING
+        for slot in chosen:
+            self._close(slot, reason)
+        return tuple(slot.key for slot in chosen)
 
-    def _close(self, key: EngineKey, entry: Entry, reason: str) -> None:
+    def _close(self, slot: PoolSlot, reason: str) -> None:
         """Close outside the lock; who wants the key meanwhile waits, so that it is never in memory twice."""
-        loaded, entry.loaded = entry.loaded, None
         try:
-            assert loaded is not None
-            loaded.close()
+            slot.take_engine().close()
         except Exception:
-            logger.exception("closing %s %s failed", key.kind, key.name)
+            logger.exception("closing %s failed", slot.key)
         finally:
-            del loaded
             self._release_memory()
             with self._changed:
-                self._shelf.drop(key)
-                self._changed.notify_all()
-        logger.info("unloaded %s %s from %s: %s", key.kind, key.name, key.device, reason)
+                self._drop(slot)
+        logger.info("unloaded %s from %s: %s", slot.key, slot.key.device, reason)
+
+    def _drop(self, slot: PoolSlot) -> None:
+        """Forget `slot`; called under the lock."""
+        del self._state.slots[slot.key]
+        slot.state = SlotState.GONE
+        self._changed.notify_all()
 
 
-def _reason_to_remember(exc: BaseException) -> str | None:
+def _reason_to_refuse(exc: BaseException) -> str | None:
     """Return what is said of a load that ended with `exc`; None: the next may try at once."""
     if isinstance(exc, ModelUnavailable):
         return exc.reason

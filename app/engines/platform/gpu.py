@@ -1,15 +1,10 @@
-"""The GPU as a whole: whether there is one, how much memory it has free, and giving back cached memory."""
+"""The GPU as a whole: whether there is one, and how much memory it has and uses."""
 
 import ctypes
-import gc
 import importlib.metadata
 import sys
 
 _NO_ERROR = 0
-
-
-_SCARCE = 0.8
-"""Part of a card in use from which on what is kept for later is missed by others."""
 
 
 def gpu_is_usable() -> bool:
@@ -39,21 +34,6 @@ def _driver() -> ctypes.CDLL | None:
     if driver.cuInit(0) != _NO_ERROR or driver.cuDeviceGetCount(ctypes.byref(count)) != _NO_ERROR:
         return None
     return driver if count.value > 0 else None
-
-
-def release_cached_memory() -> None:
-    """Give memory that torch keeps for later back to the GPU; costs nothing where torch is not imported."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
-def release_scarce_memory() -> None:
-    """Give memory that torch keeps for later back where the card is nearly full."""
-    memory = gpu_memory()
-    if memory is not None and memory[0] > _SCARCE * memory[1]:
-        sys.modules["torch"].cuda.empty_cache()
 
 
 def gpu_memory() -> tuple[int, int] | None:

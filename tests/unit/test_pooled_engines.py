@@ -14,13 +14,13 @@ import pytest
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcriber, Transcription, TranscriptionRequest
-from app.engines.lending.lender import LoadedEngines
+from app.engines.lending.lender import PooledEngines
 from app.engines.lending.pool import Pool
 from app.engines.platform.device_plan import DevicePlan
 from app.errors import ClientLeft, EngineFailed, OutOfMemory
 from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId
-from app.models.loaded_model import Expect, Loaded
+from app.models.loaded_model import Expect, LoadedEngine
 from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
 
@@ -89,22 +89,22 @@ class CardLoader:
 
     card: Card
 
-    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Engine]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> LoadedEngine[Engine]:
         return self._load("whisper", device)
 
-    def aligner(self, source: str, language: str, device: str, expect: Expect) -> Loaded[Engine]:
+    def aligner(self, source: str, language: str, device: str, expect: Expect) -> LoadedEngine[Engine]:
         return self._load("aligner", device)
 
-    def diarizer(self, source: str, device: str, expect: Expect) -> Loaded[Engine]:
+    def diarizer(self, source: str, device: str, expect: Expect) -> LoadedEngine[Engine]:
         return self._load("diarizer", device)
 
-    def _load(self, kind: str, device: str) -> Loaded[Engine]:
+    def _load(self, kind: str, device: str) -> LoadedEngine[Engine]:
         if self.card.load_failures:
             raise self.card.load_failures.pop(0)
         self.card.loads.append((kind, device))
         assert device not in self.card.slow or self.card.slow[device].wait(5)
         size = 16 if device == "cuda" else 4
-        return Loaded(Engine(self.card, device, size), lambda: self.card.closed.append(kind))
+        return LoadedEngine(Engine(self.card, device, size), lambda: self.card.closed.append(kind))
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Room:
     model: ModelSpec = field(default_factory=lambda: Catalogue().resolve("tiny"))
 
     @property
-    def engines(self) -> LoadedEngines:
-        return LoadedEngines(
+    def engines(self) -> PooledEngines:
+        return PooledEngines(
             Catalogue(),
             self.pool,
             CardLoader(self.card),
@@ -295,7 +295,7 @@ class LitteringLoader(CardLoader):
 
     litter: list[weakref.ref[Engine]] = field(default_factory=list)
 
-    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> Loaded[Engine]:
+    def transcriber(self, model: ModelSpec, device: str, expect: Expect) -> LoadedEngine[Engine]:
         scrap = Engine(self.card, device, 1)
         scrap.itself = scrap  # type: ignore[attr-defined]
         self.litter.append(weakref.ref(scrap))
@@ -305,7 +305,7 @@ class LitteringLoader(CardLoader):
 def test_a_load_that_nobody_waits_for_any_more_leaves_no_memory_behind() -> None:
     card, pool = Card(), Pool(ask_every_seconds=0.001)
     loader = LitteringLoader(card)
-    engines = LoadedEngines(Catalogue(), pool, loader, GPU)
+    engines = PooledEngines(Catalogue(), pool, loader, GPU)
     gc.disable()
     try:
         with (

@@ -5,17 +5,16 @@ import time
 
 import pytest
 
-from app.engines.lending.idle_unloader import IdleReaper
-from app.engines.lending.lender import release_memory
 from app.engines.lending.pool import Pool
-from app.models.loaded_model import EngineKey, Loaded
+from app.engines.platform.memory import release_memory
+from app.models.loaded_model import LoadedEngine, ModelKey
 from tests.memory import resident_megabytes
 
-KEY = EngineKey("whisper", "weights", "weights", "cpu")
+KEY = ModelKey("whisper", "weights", "weights", "cpu")
 
 
 def lend(pool: Pool, weights: list[bytearray]) -> None:
-    with pool.lease(KEY, lambda _: Loaded(weights, weights.clear, 0), lambda: None) as lent:
+    with pool.lease(KEY, lambda _: LoadedEngine(weights, weights.clear, 0), lambda: None) as lent:
         assert lent
 
 
@@ -33,15 +32,14 @@ def test_the_memory_of_an_idle_engine_is_given_back() -> None:
     kept = weights[::20]
     lend(pool, weights)
     full = resident_megabytes()
-    reaper = IdleReaper(pool, 0.5)
-    reaper.start()
+    pool.start()
     try:
         wait_until_empty(pool)
         end = time.monotonic() + 5
         while resident_megabytes() > full - 150 and time.monotonic() < end:
             time.sleep(0.05)
     finally:
-        reaper.stop()
+        pool.stop()
     assert len(kept) == 400
     assert resident_megabytes() < full - 150
 
@@ -49,7 +47,6 @@ def test_the_memory_of_an_idle_engine_is_given_back() -> None:
 def test_engines_that_are_kept_for_ever_stay() -> None:
     pool = Pool(keep_alive_seconds=0)
     lend(pool, [bytearray(1)])
-    reaper = IdleReaper(pool, 0)
-    reaper.start()
+    pool.start()
     time.sleep(0.7)
     assert [entry.key for entry in pool.loaded()] == [KEY]
