@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from app import __version__
 from app.api.dependencies import Services
 from app.api.error_responses import install_error_handlers
-from app.api.intake.receive_upload import UploadLimits
+from app.api.intake.body import UploadLimits
 from app.api.metrics import Metrics, Sources
 from app.api.middleware.access_log import AccessLog
 from app.api.middleware.api_key import RequireKey

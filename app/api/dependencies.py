@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.api.intake.receive_upload import UploadLimits
+from app.api.intake.body import UploadLimits
 from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import ModelStatus

@@ -27,8 +27,9 @@ from app.errors import (
     Unavailable,
 )
 from app.work.fair_queue import FairQueue
+from app.work.job import Job, Outcome
 from app.work.places import Places
-from app.work.slot import Job, Outcome, Slot
+from app.work.slot import Slot
 
 logger = logging.getLogger(__name__)
 

@@ -1,48 +1,18 @@
 """Receives an upload: counted while it arrives, written straight to our own store, never held in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.types import Message, Receive
 
-from app.api.intake.multipart import FieldLimits, MultipartForm
-from app.errors import (
-    AsrError,
-    ClientLeft,
-    EmptyUpload,
-    UploadStalled,
-    UploadTooLarge,
-    UploadTooSlow,
-)
+from app.api.intake.body import UploadLimits, read_body
+from app.api.intake.multipart import MultipartForm
+from app.errors import EmptyUpload, UploadTooLarge
 from app.work.upload_store import StoredUpload, UploadStore
 
-_FORM_OVERHEAD_BYTES = 64 << 10
 _WRITE_BYTES = 256 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """What one upload may take."""
-
-    max_file_megabytes: float = 1000
-    stall_seconds: float = 60
-    min_bytes_per_second: float = 10_000
-    """On average, once `stall_seconds` are over; 0: any rate will do."""
-    timeout_seconds: float = 14_400
-    fields: FieldLimits = field(default_factory=FieldLimits)
-
-    @property
-    def max_file_bytes(self) -> int:
-        """Return the limit of the file in bytes; a megabyte is 10^6."""
-        return int(self.max_file_megabytes * 1_000_000)
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Return the limit of the body: the file, the fields and what the form adds around them."""
-        return self.max_file_bytes + self.fields.all_fields_bytes + _FORM_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +44,7 @@ async def receive_upload(
     form = MultipartForm(request.headers.get("content-type", ""), file_names, limits.fields)
     recording = _Recording(store, limits)
     try:
-        async for block in _body(request.receive, limits):
+        async for block in read_body(request.receive, limits):
             received = form.feed(block)
             if form.recording_part:
                 await recording.add(received)
@@ -95,66 +65,6 @@ def _check_announced(content_length: str, store: UploadStore, limits: UploadLimi
         if len(announced) > 18 or int(announced) > limits.max_body_bytes:
             raise UploadTooLarge(limits.max_file_megabytes)
         store.check_room(int(announced))
-
-
-async def _body(receive: Receive, limits: UploadLimits) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives; bounded in size and patience."""
-    sender = _Sender(receive, limits)
-    more = True
-    while more:
-        message = await sender.next_message()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        more = message.get("more_body", False)
-        if sender.sent_bytes > limits.max_body_bytes:
-            raise UploadTooLarge(limits.max_file_megabytes)
-        yield message.get("body", b"")
-
-
-class _Sender:
-    """The other side of one upload: what it has sent, and how long we have waited for that.
-
-    Only waiting counts: while we write to the disk, nobody sends too slowly.
-    """
-
-    def __init__(self, receive: Receive, limits: UploadLimits) -> None:
-        self.sent_bytes = 0
-        self._waited_seconds = 0.0
-        self._receive = receive
-        self._limits = limits
-
-    async def next_message(self) -> Message:
-        """Return what comes next.
-
-        Raises:
-            UploadStalled, UploadTooSlow: it did not come in time.
-        """
-        loop = asyncio.get_running_loop()
-        patience, failure = self._patience()
-        began = loop.time()
-        try:
-            async with asyncio.timeout(patience):
-                message = await self._receive()
-        except TimeoutError as exc:
-            raise failure() from exc
-        self._waited_seconds += loop.time() - began
-        self.sent_bytes += len(message.get("body", b""))
-        return message
-
-    def _patience(self) -> tuple[float, Callable[[], AsrError]]:
-        """Return for how many seconds more the sender may be silent, and what is wrong after that."""
-        stall, rate = self._limits.stall_seconds, self._limits.min_bytes_per_second
-        in_all = self._limits.timeout_seconds
-        too_long = f"{in_all:g} seconds (UPLOAD_TIMEOUT_SECONDS)"
-        too_little = f"{rate:g} bytes per second (UPLOAD_MIN_BYTES_PER_SECOND)"
-        ends: list[tuple[float, Callable[[], AsrError]]] = [
-            (stall, lambda: UploadStalled(stall)),
-            (in_all - self._waited_seconds, lambda: UploadTooSlow(too_long)),
-        ]
-        if rate:
-            until = stall + self.sent_bytes / rate
-            ends.append((until - self._waited_seconds, lambda: UploadTooSlow(too_little)))
-        return min(ends, key=lambda end: end[0])
 
 
 class _Recording:
