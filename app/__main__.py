@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from typing import NoReturn
 
 from app.errors import InvalidSettings
 from app.logs import configure_logging
@@ -28,19 +29,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace, settings: Settings) -> int:
-    if parsed.command == "serve":
+    serving = parsed.command == "serve"
+    if serving:
         configure_logging(settings.log_format, settings.log_level)
     for sentence in misspelt_names():
         logger.warning(sentence)
     check_cache(settings.cache_dir, offline=settings.hf_hub_offline)
-    if parsed.command == "serve":
-        host, port = parsed.host or settings.host, settings.port if parsed.port is None else parsed.port
-        check_uploads(settings.temp_dir)
-        check_ffmpeg()
-        check_address(host, port)
-        from app.serving import serve
+    return _serve(parsed, settings) if serving else _prefetch(parsed, settings)
 
-        serve(settings, host=host, port=port)
+
+def _serve(parsed: argparse.Namespace, settings: Settings) -> NoReturn:
+    """Check what the service needs, then import the application, which takes seconds, and run it."""
+    host, port = parsed.host or settings.host, settings.port if parsed.port is None else parsed.port
+    check_uploads(settings.temp_dir)
+    check_ffmpeg()
+    check_address(host, port)
+    from app.serving import serve
+
+    serve(settings, host=host, port=port)
+
+
+def _prefetch(parsed: argparse.Namespace, settings: Settings) -> int:
     from app.prefetch import prefetch
 
     return prefetch(settings, parsed.models, languages=parsed.languages, diarization=parsed.diarization)

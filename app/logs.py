@@ -41,13 +41,13 @@ def configure_logging(form: Literal["text", "json"], level: str) -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
-def name_lines_after(request_id: str) -> None:
-    """Put `request_id` into every line that is logged from here on for the same request."""
+def bind_request_id(request_id: str) -> None:
+    """Put `request_id` into every line that this task, and threads started from it, log from here on."""
     _request_id.set(request_id)
 
 
-def in_this_context(work: Callable[P, T]) -> Callable[P, T]:
-    """Return `work` for another thread, where its lines then name the request that it is done for."""
+def with_current_context(work: Callable[P, T]) -> Callable[P, T]:
+    """Return `work` for another thread, where its lines carry the same request id as here."""
     context = copy_context()
 
     def within(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,7 +75,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _without_credentials(json.dumps(line, default=str))
+        return _redact(json.dumps(line, default=str))
 
 
 class TextFormatter(logging.Formatter):
@@ -88,11 +88,11 @@ class TextFormatter(logging.Formatter):
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
-        return _without_credentials(line)
+        return _redact(line)
 
 
-def _without_credentials(line: str) -> str:
-    """Return `line` with users, passwords and tokens as other libraries' errors quote them blotted out."""
+def _redact(line: str) -> str:
+    """Return `line` with the users, passwords and tokens in it, as errors of libraries quote them, as ***."""
     return _CREDENTIALS.sub("***", line)
 
 

@@ -16,6 +16,7 @@ from app.engines.interfaces import SpeakerCountRange, Transcription, Transcripti
 from app.engines.lending.pool import Pool
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 from app.models.model_spec import ModelSpec
+from app.stage import Stage
 from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
 from app.work.upload_store import StoredUpload
 
@@ -134,7 +135,7 @@ class LoadedFakes(FakeEngines):
             self.arrived.wait()
             return LoadedEngine(self, lambda: None)
 
-        key = ModelKey("whisper", model.name, model.source, "cpu")
+        key = ModelKey(Stage.TRANSCRIBE, model.name, model.source, "cpu")
         with self.pool.lease(key, load, checkpoint) as lent:
             yield lent
 

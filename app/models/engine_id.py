@@ -20,7 +20,7 @@ class EngineId:
 
     def on(self, device: str) -> ModelKey:
         """Return under which key the pool holds it on `device`."""
-        return ModelKey(self.stage.engine_kind, self.name, self.source, device)
+        return ModelKey(self.stage, self.name, self.source, device)
 
 
 def transcriber_of(model: ModelSpec) -> EngineId:

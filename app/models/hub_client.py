@@ -12,7 +12,7 @@ import requests
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-from app.logs import in_this_context
+from app.logs import with_current_context
 from app.models.download_errors import Unreachable, broke_off
 from app.transcript import Seconds
 
@@ -132,7 +132,7 @@ def within(seconds: Seconds, ask: Callable[[], T]) -> T:
         except Exception as exc:
             failures.append(exc)
 
-    thread = threading.Thread(target=in_this_context(work), name="hub", daemon=True)
+    thread = threading.Thread(target=with_current_context(work), name="hub", daemon=True)
     thread.start()
     thread.join(seconds + 0.5)
     if failures:

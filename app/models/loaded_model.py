@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
+from app.stage import Stage
+
 E_co = TypeVar("E_co", covariant=True)
 
 Expect: TypeAlias = Callable[[int], None]
@@ -15,12 +17,16 @@ Expect: TypeAlias = Callable[[int], None]
 class ModelKey:
     """What is loaded: equal keys share one engine."""
 
-    kind: str
-    """"whisper", "aligner" or "diarizer"."""
+    stage: Stage
     name: str
     """What people call it: the model's name, the language, the pipeline."""
     source: str
     device: str
+
+    @property
+    def kind(self) -> str:
+        """Return its name in metrics and log lines: whisper, aligner or diarizer."""
+        return self.stage.engine_kind
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

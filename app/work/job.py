@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from app.checkpoint import Checkpoint
 from app.errors import AsrError, DeadlineExceeded, EngineFailed
-from app.logs import in_this_context
+from app.logs import with_current_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Job:
         place: Permit,
     ) -> None:
         self.place = place
-        self._work = in_this_context(work)
+        self._work = with_current_context(work)
         self.started: asyncio.Future[None] = loop.create_future()
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
         self.arrived_at = self.started_at = self.last_seen = clock()

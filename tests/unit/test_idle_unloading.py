@@ -8,9 +8,10 @@ import pytest
 from app.engines.lending.pool import Pool
 from app.engines.platform.memory import release_memory
 from app.models.loaded_model import LoadedEngine, ModelKey
+from app.stage import Stage
 from tests.memory import resident_megabytes
 
-KEY = ModelKey("whisper", "weights", "weights", "cpu")
+KEY = ModelKey(Stage.TRANSCRIBE, "weights", "weights", "cpu")
 
 
 def lend(pool: Pool, weights: list[bytearray]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from app.engines.lending.pool import Pool
 from app.errors import ClientLeft, ModelUnavailable, OutOfMemory
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
+from app.stage import Stage
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Factory:
 
 
 def key(name: str, device: str = "cuda") -> ModelKey:
-    return ModelKey("whisper", name, f"owner/{name}", device)
+    return ModelKey(Stage.TRANSCRIBE, name, f"owner/{name}", device)
 
 
 def stay() -> None:

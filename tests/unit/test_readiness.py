@@ -303,12 +303,16 @@ def test_speakers_that_nobody_preloads_and_that_are_nowhere_are_not_available_ye
     assert ledger.report().status == "degraded"
 
 
-def entry(kind: str, name: str) -> ModelStatus:
-    return ModelStatus(ModelKey(kind, name, "source", "cuda"), leases=1, size_bytes=5)
+def entry(stage: Stage, name: str) -> ModelStatus:
+    return ModelStatus(ModelKey(stage, name, "source", "cuda"), leases=1, size_bytes=5)
 
 
 def test_health_names_what_is_loaded_and_what_waits() -> None:
-    loaded = (entry("whisper", "tiny"), entry("aligner", "aligner-en"), entry("diarizer", "pyannote/x"))
+    loaded = (
+        entry(Stage.TRANSCRIBE, "tiny"),
+        entry(Stage.ALIGN, "aligner-en"),
+        entry(Stage.DIARIZE, "pyannote/x"),
+    )
     body = health_body(HealthReport("healthy"), IDLE, IDLE, loaded, "cuda", "pyannote/x")
     assert (body["status"], body["reasons"], body["device"]) == ("healthy", [], "cuda")
     assert body["loaded_models"] == ["tiny"]

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.request_record import record_of_scope
-from app.logs import name_lines_after
+from app.logs import bind_request_id
 
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,7 +28,7 @@ class RequestId:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if SANE.fullmatch(given) else secrets.token_hex(8)
         record_of_scope(scope).request_id = request_id
-        name_lines_after(request_id)
+        bind_request_id(request_id)
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":

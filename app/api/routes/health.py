@@ -11,6 +11,7 @@ from app.api.dependencies import Services, ServicesDep
 from app.api.schemas import HealthAnswer
 from app.health.report import HealthReport
 from app.models.loaded_model import ModelStatus
+from app.stage import Stage
 from app.work.worker import WorkerStats
 
 USABLE = frozenset({"healthy", "degraded"})
@@ -57,7 +58,7 @@ def health_body(
     """Return the JSON object of the answer."""
     reasons = [*report.reasons, *_worker_reasons(worker, detection)]
     broken = worker.draining or not (worker.healthy and detection.healthy)
-    names = [entry.key.name for entry in loaded if entry.key.kind == "whisper"]
+    names = [entry.key.name for entry in loaded if entry.key.stage is Stage.TRANSCRIBE]
     return {
         "status": "unhealthy" if broken else report.status,
         "reasons": reasons,
@@ -66,7 +67,7 @@ def health_body(
         "diarization": {
             "model": diarizer,
             "available": report.no_speakers is None,
-            "loaded": any(entry.key.kind == "diarizer" for entry in loaded),
+            "loaded": any(entry.key.stage is Stage.DIARIZE for entry in loaded),
             **({"reason": report.no_speakers} if report.no_speakers else {}),
         },
         "queue": _queue_state(worker),

@@ -28,6 +28,7 @@ from app.engines.alignment.words import (
 )
 from app.engines.failures import engine_errors
 from app.engines.platform.precision import number_format
+from app.stage import Stage
 from app.transcript import Segment
 
 
@@ -101,7 +102,7 @@ class Wav2Vec2Aligner:
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
         """
-        with engine_errors("alignment"):
+        with engine_errors(Stage.ALIGN.noun):
             wordings = [
                 wording_of(segment.text.strip(), self._vocabulary.ids, spaced=self._spaced)
                 for segment in segments

@@ -14,9 +14,8 @@ from app.engines.failures import engine_errors
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.libraries import pyannote_audio
 from app.engines.platform.precision import number_format
+from app.stage import Stage
 from app.transcript import Diarization, Turn
-
-_STAGE = "diarization"
 
 
 class PyannoteDiarizer:
@@ -79,7 +78,7 @@ class PyannoteDiarizer:
         """
         if len(waveform) == 0:
             return Diarization(())
-        with engine_errors(_STAGE):
+        with engine_errors(Stage.DIARIZE.noun):
             if self.stages is not None:
                 return named(self.stages.run(waveform, speakers, checkpoint))
             return named(stock_tracks(self.pipeline, waveform, speakers, checkpoint))

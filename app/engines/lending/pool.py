@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from app.checkpoint import Checkpoint
 from app.engines.lending.pool_state import PoolSlot, PoolState, SlotState
 from app.errors import ModelUnavailable, OutOfMemory
-from app.logs import in_this_context
+from app.logs import with_current_context
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey, ModelStatus
 from app.transcript import Seconds
 
@@ -143,7 +143,7 @@ class Pool:
                 self._state.refuse_while_cooling_down(key, self._clock())
                 slot = PoolSlot(key)
                 # First, since it may fail to start; the lock keeps it from looking before the slot is there.
-                loading = in_this_context(self._load)
+                loading = with_current_context(self._load)
                 threading.Thread(target=loading, args=(slot, load), name=f"load {key}", daemon=True).start()
                 self._state.slots[key] = slot
             slot.leases += 1

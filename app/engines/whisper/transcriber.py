@@ -21,9 +21,9 @@ from app.engines.whisper.prompt import fit_prompts
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES, UNDETERMINED
+from app.stage import Stage
 from app.transcript import LanguageGuess, Segment
 
-_STAGE = "transcription"
 _DETECTION_WINDOW = 300 * SAMPLE_RATE
 """Speech is looked for in stretches of five minutes when only the language is wanted."""
 
@@ -120,7 +120,7 @@ class WhisperTranscriber:
         """
         scope = self._scope
         scope.abilities.check(scope.name, language=request.language, task=request.task)
-        with engine_errors(_STAGE):
+        with engine_errors(Stage.TRANSCRIBE.noun):
             chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
             return_freed_memory()
             checkpoint()
