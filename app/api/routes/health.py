@@ -1,14 +1,11 @@
 """GET /health: the true state of the service, without ever waiting for the work."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 import app
-from app.api.dependencies import Services, ServicesDep
-from app.api.schemas import HealthAnswer
+from app.api.dependencies import ServicesDep
+from app.api.schemas import DiarizationState, HealthAnswer, QueueState
 from app.health.report import HealthReport
 from app.models.loaded_model import ModelStatus
 from app.stage import Stage
@@ -29,15 +26,8 @@ router = APIRouter(tags=["service"])
 )
 async def health(services: ServicesDep) -> JSONResponse:
     """Return status, device, loaded models, diarization and queue; 503 while no request can be answered."""
-    body = health_body(*health_sources(services))
-    return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
-
-
-def health_sources(
-    services: Services,
-) -> tuple[HealthReport, WorkerStats, WorkerStats, tuple[ModelStatus, ...], str, str]:
-    """Return what the answer is made of; each call takes a lock for microseconds at most."""
-    return (
+    # Each of these takes a lock for microseconds at most.
+    body = health_body(
         services.ledger.report(),
         services.worker.stats(),
         services.detection_worker.stats(),
@@ -45,6 +35,7 @@ def health_sources(
         services.device,
         services.catalogue.diarizer_name,
     )
+    return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
 
 
 def health_body(
@@ -54,29 +45,31 @@ def health_body(
     loaded: tuple[ModelStatus, ...],
     device: str,
     diarizer: str,
-) -> Mapping[str, Any]:
+) -> HealthAnswer:
     """Return the JSON object of the answer."""
     reasons = [*report.reasons, *_worker_reasons(worker, detection)]
     broken = worker.draining or not (worker.healthy and detection.healthy)
     names = [entry.key.name for entry in loaded if entry.key.stage is Stage.TRANSCRIBE]
+    diarization: DiarizationState = {
+        "model": diarizer,
+        "available": report.no_speakers is None,
+        "loaded": any(entry.key.stage is Stage.DIARIZE for entry in loaded),
+    }
+    if report.no_speakers:
+        diarization["reason"] = report.no_speakers
     return {
         "status": "unhealthy" if broken else report.status,
         "reasons": reasons,
         "device": device,
         "loaded_models": sorted(set(names)),
-        "diarization": {
-            "model": diarizer,
-            "available": report.no_speakers is None,
-            "loaded": any(entry.key.stage is Stage.DIARIZE for entry in loaded),
-            **({"reason": report.no_speakers} if report.no_speakers else {}),
-        },
+        "diarization": diarization,
         "queue": _queue_state(worker),
         "detection_queue": _queue_state(detection),
         "version": app.__version__,
     }
 
 
-def _queue_state(worker: WorkerStats) -> dict[str, int]:
+def _queue_state(worker: WorkerStats) -> QueueState:
     return {
         "slots": worker.slots,
         "running": worker.running,
