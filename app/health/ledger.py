@@ -34,13 +34,17 @@ class Ledger:
         self._states = {engine.id: EngineState() for engine in self.expected}
         self._device_lost = False
 
-    def record_load(self, engine_id: EngineId, failure: BaseException | None) -> None:
-        """Take note of the end of a load for a request; None: it worked."""
+    def record_load(
+        self, engine_id: EngineId, failure: BaseException | None, *, for_request: bool = True
+    ) -> None:
+        """Take note of the end of a load, for a request or by the service itself; None: it worked."""
         with self._lock:
             state = self._state(engine_id, failure)
+            if not for_request:
+                state.attempt_began = None
             if failure is None:
                 state.mark_loaded()
-            elif is_out_of_memory(failure):
+            elif for_request and is_out_of_memory(failure):
                 state.lacked_memory = True
             else:
                 state.mark_unloadable(failure, self._clock())
@@ -61,16 +65,6 @@ class Ledger:
         with self._lock:
             state = self._state(engine_id)
             state.attempt_began, state.searching = self._clock(), searching
-
-    def end_attempt(self, engine_id: EngineId, failure: Exception | None) -> None:
-        """Note how the service's own load of an engine ended; None: it worked."""
-        with self._lock:
-            state = self._state(engine_id, failure)
-            state.attempt_began = None
-            if failure is None:
-                state.mark_loaded()
-            else:
-                state.mark_unloadable(failure, self._clock())
 
     def record_files_found(self, engine_id: EngineId, on_disk: bool) -> None:
         """Note that an engine's files are on disk, or can be downloaded."""

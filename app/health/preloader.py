@@ -104,7 +104,7 @@ class Preloader:
             self._load(engine)
         except Exception as exc:
             failure = exc
-        self._ledger.end_attempt(engine.id, failure)
+        self._ledger.record_load(engine.id, failure, for_request=False)
         if failure is None:
             schedule.load_pause = 0
             logger.info("ready: %s", engine.capability)

@@ -12,13 +12,15 @@ from app.options.fields import (
     OutputFormat,
     Phrase,
     SpeakerCount,
-    Switch,
     Task,
 )
 
 
 class AsrOptions(BaseModel):
-    """What one request asks for; every value has been checked."""
+    """What one request asks for; every value has been checked.
+
+    Switches are written as true, 1, yes, on, y, t and their opposites, in any case.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,12 +45,12 @@ class AsrOptions(BaseModel):
         description="Form of the answer. Alias: output; with output=json text is one string. txt means text.",
         examples=["json", "srt"],
     )
-    word_timestamps: Switch = Field(
+    word_timestamps: bool = Field(
         True,
         description="Align the text with the sound, so that every word has its time.",
         examples=[True],
     )
-    diarize: Switch = Field(
+    diarize: bool = Field(
         True,
         description="Tell speakers apart. Alias: enable_diarization. With encode=false the default is false.",
         examples=[True],
@@ -70,22 +72,22 @@ class AsrOptions(BaseModel):
         description="Names and terms to listen for, separated by commas.",
         examples=["Speakr, pyannote, Helsinki"],
     )
-    return_speaker_embeddings: Switch = Field(
+    return_speaker_embeddings: bool = Field(
         False,
         description="Add one voice vector per speaker to the JSON answer, to know people again later.",
         examples=[True],
     )
-    encode: Switch = Field(
+    encode: bool = Field(
         True,
         description="false: the upload is raw 16-bit little-endian PCM, 16 kHz, mono, and is not decoded.",
         examples=[True],
     )
-    split_speakers: Switch = Field(
+    split_speakers: bool = Field(
         True,
         description="Split a segment where the speaker changes; false keeps it whole under its main speaker.",
         examples=[True],
     )
-    fill_nearest: Switch = Field(
+    fill_nearest: bool = Field(
         True,
         description="Give a word outside every turn to the nearest speaker; false leaves it without one.",
         examples=[True],
@@ -98,7 +100,7 @@ class AsrOptions(BaseModel):
     max_line_count: LineCount | None = Field(
         None, description="Lines per cue of srt and vtt; unset: 2.", examples=[2]
     )
-    highlight_words: Switch = Field(
+    highlight_words: bool = Field(
         False,
         description="Underline each word of srt and vtt while it is spoken, in one cue per word.",
         examples=[True],

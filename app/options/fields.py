@@ -9,15 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.options.languages import LANGUAGES, UNKNOWN_LANGUAGE, UNSET_WORDS, is_unknown_language, language_code
 
-_SWITCH_WORDS = {
-    "true": True, "1": True, "yes": True, "on": True, "y": True, "t": True,
-    "false": False, "0": False, "no": False, "off": False, "n": False, "f": False,
-}  # fmt: skip
-
-
-def _read_switch(value: object) -> object:
-    return _SWITCH_WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
-
 
 def _read_whole_number(value: object) -> object:
     if not isinstance(value, str):
@@ -56,8 +47,6 @@ def _one_line(text: str) -> str:
     return line
 
 
-Switch = Annotated[bool, BeforeValidator(_read_switch)]
-"""true, 1, yes, on, y, t and their opposites, in any case."""
 SpeakerCount = Annotated[int, Field(ge=1, le=32), BeforeValidator(_read_whole_number)]
 LineWidth = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_read_whole_number)]
 LineCount = Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_whole_number)]

@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import InvalidSettings
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
-from app.options.fields import Switch
 from app.settings.field_types import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
 from app.settings.misspelling import misspelt_lines, misspelt_variables
 
@@ -72,7 +71,7 @@ class Settings(BaseSettings):
     """Languages that requests may name and that are detected, comma-separated; unset: all of Whisper's."""
     preload_language: str = "en"
     """Language whose aligner is loaded at start; none: load it at need."""
-    preload_diarization: Switch = True
+    preload_diarization: bool = True
     """Whether the diarization pipeline is loaded at start."""
     extra_models: CommaList = ()
     """More models as name=source, comma-separated; source is a directory (/ or ./ first) or a repository."""
@@ -82,7 +81,7 @@ class Settings(BaseSettings):
     """Diarization pipeline: hub repository or directory (/ or ./ first)."""
     hf_token: SecretStr | None = None
     """Hugging Face token, needed only to download gated models."""
-    hf_hub_offline: Switch = False
+    hf_hub_offline: bool = False
     """Never contact the hub; use what is on disk."""
     hf_endpoint: HubAddress = "https://huggingface.co"
     """Address of the hub, for a mirror of one's own."""
@@ -120,7 +119,7 @@ class Settings(BaseSettings):
     """GPU memory for weights, least recently used go first; 0 sets no limit; unset: 70 % of the card."""
     ram_budget_gb: float | None = Field(None, ge=0, le=100_000)
     """The same in main memory for models on the CPU; unset: half of what the machine or container has."""
-    oom_cpu_fallback: Switch = True
+    oom_cpu_fallback: bool = True
     """When a GPU stage runs out of memory at batch size 1, run it on the CPU instead of failing."""
 
     max_file_size_mb: float = Field(1000, gt=0, le=1_000_000)

@@ -61,7 +61,7 @@ def ledger(clock: Clock) -> Ledger:
     """A ledger of a service that has loaded everything."""
     ledger = Ledger(PARTS, named_sources=["/models/mine"], clock=clock)
     for engine in PARTS:
-        ledger.end_attempt(engine.id, None)
+        ledger.record_load(engine.id, None, for_request=False)
     return ledger
 
 
@@ -90,26 +90,26 @@ def test_a_load_that_takes_long_is_told_of_until_it_ends(clock: Clock) -> None:
     clock.now += 420
     told = "transcription still loading after 7 min; the log shows each download"
     assert ledger.report() == HealthReport("loading", (told,))
-    ledger.end_attempt(WHISPER.id, None)
+    ledger.record_load(WHISPER.id, None, for_request=False)
     assert ledger.report() == HealthReport("healthy")
 
 
 def test_a_failed_extra_is_named_while_the_rest_works(ledger: Ledger) -> None:
-    ledger.end_attempt(DIARIZER.id, unavailable("accept the terms"))
+    ledger.record_load(DIARIZER.id, unavailable("accept the terms"), for_request=False)
     reason = "speakers unavailable: model x is not available: accept the terms"
     assert ledger.report() == HealthReport("degraded", (reason,), reason)
 
 
 def test_the_reasons_of_several_failures_are_all_told_the_fatal_ones_first(ledger: Ledger) -> None:
     for engine, reason in zip(reversed(PARTS), ("three", "two", "one"), strict=True):
-        ledger.end_attempt(engine.id, unavailable(reason))
+        ledger.record_load(engine.id, unavailable(reason), for_request=False)
     report = ledger.report()
     assert report.status == "unhealthy"
     assert [reason.split()[-1] for reason in report.reasons] == ["one", "two", "three"]
 
 
 def test_an_unforeseen_failure_shows_no_details(ledger: Ledger) -> None:
-    ledger.end_attempt(ALIGNER.id, RuntimeError("secret detail"))
+    ledger.record_load(ALIGNER.id, RuntimeError("secret detail"), for_request=False)
     assert ledger.report().status == "degraded"
     assert "secret" not in ledger.report().reasons[0]
 
@@ -132,10 +132,10 @@ def test_a_request_s_load_without_room_is_tried_again_before_anything_is_said(le
     ledger.record_load(WHISPER.id, OutOfMemory("loading whisper", 30))
     assert ledger.report().status == "healthy"
     assert ledger.should_load(WHISPER)
-    ledger.end_attempt(WHISPER.id, OutOfMemory("loading whisper", 30))
+    ledger.record_load(WHISPER.id, OutOfMemory("loading whisper", 30), for_request=False)
     assert ledger.report().status == "unhealthy"
     assert "out of memory" in ledger.report().reasons[0]
-    ledger.end_attempt(WHISPER.id, None)
+    ledger.record_load(WHISPER.id, None, for_request=False)
     assert ledger.report().status == "healthy"
 
 

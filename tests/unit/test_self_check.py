@@ -46,7 +46,7 @@ class Checks:
     def __init__(self) -> None:
         self.ledger = Ledger(PARTS)
         for engine in PARTS:
-            self.ledger.end_attempt(engine.id, None)
+            self.ledger.record_load(engine.id, None, for_request=False)
         self.engines = FakeEngines()
         self.worker = Worker(1, 1, watchdog_seconds=60)
         self.in_memory = True
