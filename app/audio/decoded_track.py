@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.audio.downmix import Downmix
-from app.audio.ffmpeg import DecodeTask
+from app.audio.ffmpeg_command import DecodeTask
 from app.audio.ffmpeg_messages import FfmpegMessages, Verdict
 from app.audio.ffmpeg_timeline import TimelineReport
 from app.audio.sample_buffer import SampleBuffer

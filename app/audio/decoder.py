@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.audio.ffmpeg import find_ffmpeg, supports_fd_protocol
+from app.audio.ffmpeg_binary import find_ffmpeg, supports_fd_protocol
 from app.audio.file_decoding import BLOCK_BYTES, DecodeLimits, FileDecoding
 from app.audio.file_signature import is_wave, non_audio_kind
 from app.audio.sample_buffer import SAMPLE_BYTES, SampleBuffer

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from app.audio.decoded_track import TrackOutcome, TrackReader, decode_warnings
-from app.audio.ffmpeg import DecodeTask, FfmpegProcess
+from app.audio.ffmpeg_command import DecodeTask, pcm_command
+from app.audio.ffmpeg_process import FfmpegProcess
 from app.audio.file_signature import is_mpeg_stream, starts_mid_stream
 from app.audio.recording_spans import RecordingSpan, find_recordings
 from app.audio.sample_buffer import SampleBuffer
@@ -110,13 +111,10 @@ class FileDecoding:
         return TrackOutcome(task, verdict, before, samples, process.messages.timeline, damaged)
 
     def _process(self, task: DecodeTask) -> FfmpegProcess:
+        max_seconds = self._limits.max_minutes * 60 + 1
         return FfmpegProcess(
-            self._ffmpeg,
+            pcm_command(self._ffmpeg, task, through_fd=self._through_fd, max_seconds=max_seconds),
             self._source,
-            task,
-            sample_rate=SAMPLE_RATE,
-            through_fd=self._through_fd,
-            max_seconds=self._limits.max_minutes * 60 + 1,
             max_cpu_seconds=max(0.0, self._deadline - time.monotonic()),
             max_memory_bytes=self._limits.max_memory_bytes,
         )

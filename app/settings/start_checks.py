@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from app.audio.ffmpeg import find_ffmpeg
+from app.audio.ffmpeg_binary import find_ffmpeg
 from app.errors import InvalidSettings
 
 CPU_INFO = Path("/proc/cpuinfo")

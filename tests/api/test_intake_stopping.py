@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from app.audio.ffmpeg import find_ffmpeg
+from app.audio.ffmpeg_binary import find_ffmpeg
 from tests.in_process import tone
 from tests.service import ROOT, free_port
 from tests.wire import form, head, is_closed, read_answer, wait_until

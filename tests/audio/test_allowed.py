@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.ffmpeg import DecodeTask, find_ffmpeg, pcm_command, supports_fd_protocol
 from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
+from app.audio.ffmpeg_binary import find_ffmpeg, supports_fd_protocol
+from app.audio.ffmpeg_command import DecodeTask, pcm_command
 from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioUnreadable
 from tests.audio.bitstreams import BITSTREAMS, SECONDS, Bitstream, wave
@@ -26,7 +27,7 @@ UNMADE = {
     "wmavoice": "no free encoder",
 }
 """Codecs that nothing at hand can write, with the reason."""
-COMMAND = {"sample_rate": SAMPLE_RATE, "max_seconds": 60.0}
+COMMAND = {"max_seconds": 60.0}
 SECRET = wave(0x200, 22050, 512, 1024, bits=4)
 """A WAV of Creative's ADPCM: the container is allowed, the codec is not."""
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.ffmpeg import DecodeTask, find_ffmpeg, pcm_command
 from app.audio.ffmpeg_allowlist import DEMUXERS
+from app.audio.ffmpeg_binary import find_ffmpeg
+from app.audio.ffmpeg_command import DecodeTask, pcm_command
 from app.errors import AudioUnreadable
 from tests.audio.sounds import ffmpeg, is_whole
 
@@ -228,7 +229,7 @@ def test_images_and_subtitles_are_refused(suffix: str, tmp_path: Path, decoder: 
 
 
 def test_the_command_allows_one_protocol_and_no_format_that_refers() -> None:
-    command = pcm_command("ffmpeg", DecodeTask(track=0), sample_rate=16000, through_fd=True, max_seconds=1)
+    command = pcm_command("ffmpeg", DecodeTask(track=0), through_fd=True, max_seconds=1)
     assert command[command.index("-protocol_whitelist") + 1] == "fd"
     assert command.index("-protocol_whitelist") < command.index("-i")
     assert command[command.index("-i") + 1] == "fd:"
@@ -255,6 +256,6 @@ def test_the_index_at_the_end_of_a_file_is_found(encoded: dict[str, Path], decod
 
 
 def test_without_the_fd_protocol_the_upload_comes_through_stdin() -> None:
-    command = pcm_command("ffmpeg", DecodeTask(track=0), sample_rate=16000, through_fd=False, max_seconds=1)
+    command = pcm_command("ffmpeg", DecodeTask(track=0), through_fd=False, max_seconds=1)
     assert command[command.index("-protocol_whitelist") + 1] == "file"
     assert command[command.index("-i") + 1] == "file:/dev/stdin"

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from app.audio.decoder import Decoder
-from app.audio.ffmpeg import find_ffmpeg
+from app.audio.ffmpeg_binary import find_ffmpeg
 from app.audio.sample_buffer import SampleBuffer
 from app.audio.waveform import SAMPLE_RATE
 from app.errors import AudioTooLong, AudioUnreadable, ClientLeft
@@ -156,7 +156,7 @@ def test_no_child_is_left_where_its_limits_cannot_be_set(
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("app.audio.ffmpeg.resource.prlimit", refuse)
+    monkeypatch.setattr("app.audio.ffmpeg_process.resource.prlimit", refuse)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(PermissionError):
         Decoder(str(endless_ffmpeg), timeout_seconds=30).decode(encoded["mp3"], go_on)

@@ -10,7 +10,7 @@ import pysubs2
 import pytest
 import requests
 
-from app.audio.ffmpeg import find_ffmpeg
+from app.audio.ffmpeg_binary import find_ffmpeg
 from app.options.languages import LANGUAGES
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process

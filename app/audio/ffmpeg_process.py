@@ -5,110 +5,25 @@ import fcntl
 import os
 import resource
 import selectors
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
-from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
 from app.audio.ffmpeg_messages import FfmpegMessages, Verdict
-from app.audio.ffmpeg_timeline import timeline_filter
 from app.audio.wave_header import ChannelLayout, read_channel_layout
 
 _PIPE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeTask:
-    """What of a file is decoded, and how."""
-
-    track: int
-    """Which of the sound tracks, from 0 on."""
-    span: tuple[int, int] | None = None
-    """First byte and the one behind the last; None is the whole file."""
-    ignore_length: bool = False
-    """Do not believe the length that a WAV announces."""
-    max_gap_seconds: float = 3600.0
-    """Longer gaps in the time stamps are left out, not filled."""
-
-
-def find_ffmpeg() -> str:
-    """Return the ffmpeg on PATH, else the one that the imageio-ffmpeg wheel carries.
-
-    Raises:
-        FileNotFoundError: there is neither.
-    """
-    on_path = shutil.which("ffmpeg")
-    if on_path is not None:
-        return on_path
-    try:
-        # Only here, since the container image has an ffmpeg on PATH and not this wheel.
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as exc:
-        raise FileNotFoundError("no ffmpeg found: install it, or the imageio-ffmpeg wheel") from exc
-
-
-def supports_fd_protocol(ffmpeg: str) -> bool:
-    """Return whether `ffmpeg` can read an inherited descriptor with seeking (from version 6 on)."""
-    listing = subprocess.run(
-        [ffmpeg, "-hide_banner", "-protocols"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30
-    )
-    return b"fd" in listing.stdout.split()
-
-
-def pcm_command(
-    ffmpeg: str, task: DecodeTask, *, sample_rate: int, through_fd: bool, max_seconds: float
-) -> list[str]:
-    """Return the command that turns the file on its standard input into a WAV of all channels on its output.
-
-    The file has no name: with the `fd` protocol as the only one allowed, no reference inside an upload can
-    be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too.
-    """
-    protocol, source = ("fd", "fd:") if through_fd else ("file", "file:/dev/stdin")
-    if task.span is not None:
-        protocol, source = (
-            f"subfile,{protocol}",
-            f"subfile,,start,{task.span[0]},end,{task.span[1]},,:{source}",
-        )
-    return [
-        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "repeat+level+warning", "-filter_threads", "1"),
-        *("-threads", "1"),
-        *("-protocol_whitelist", protocol),
-        *("-format_whitelist", ",".join(DEMUXERS)),
-        *("-codec_whitelist", ",".join(DECODERS)),
-        # Jumps of the time stamps are judged by TIMELINE alone, which reports them.
-        *("-dts_delta_threshold", "1000000000", "-guess_layout_max", "0"),
-        *(("-ignore_length", "1") if task.ignore_length else ()),
-        *("-i", source),
-        *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
-        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05"),
-        *("-ar", str(sample_rate), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
-        *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
-    ]
 
 
 class FfmpegProcess:
     """One decoding: read until None, then ask for the verdict; leaving the `with` block kills the child."""
 
     def __init__(
-        self,
-        ffmpeg: str,
-        source: IO[bytes],
-        task: DecodeTask,
-        *,
-        sample_rate: int,
-        through_fd: bool,
-        max_seconds: float,
-        max_cpu_seconds: float,
-        max_memory_bytes: int,
+        self, command: list[str], source: IO[bytes], *, max_cpu_seconds: float, max_memory_bytes: int
     ) -> None:
-        self._command = pcm_command(
-            ffmpeg, task, sample_rate=sample_rate, through_fd=through_fd, max_seconds=max_seconds
-        )
+        """Run `command` with `source` as its standard input when the `with` block is entered."""
+        self._command = command
         self._source = source
         self._max_cpu_seconds = max_cpu_seconds
         self._max_memory_bytes = max_memory_bytes
