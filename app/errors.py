@@ -328,6 +328,11 @@ def error_classes(root: type[AsrError] = AsrError) -> Iterator[type[AsrError]]:
         yield from error_classes(kind)
 
 
+def reason_of(exc: Exception) -> str:
+    """Return why the system refused something, in its own words where it has any."""
+    return (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
+
+
 def causes(exc: BaseException) -> Iterator[BaseException]:
     """Yield `exc` and what it was raised from, the latest first."""
     link: BaseException | None = exc

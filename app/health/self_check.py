@@ -25,8 +25,8 @@ CHECK_SECONDS: Seconds = 120
 """A check that has not ended by then is given up at its next checkpoint, and nothing is concluded."""
 CLIENT = "self-check"
 """Under this name checks take their turn among the clients."""
-SAID = "Hello Julia, how are you?"
-SAID_SECONDS: Seconds = 2.1
+SPOKEN_TEXT = "Hello Julia, how are you?"
+SPOKEN_SECONDS: Seconds = 2.1
 _MEETING = Path(__file__).parents[1] / "demo" / "meeting.flac"
 
 
@@ -36,7 +36,7 @@ class KnownSound:
     @cached_property
     def waveform(self) -> Waveform:
         """Two seconds of clear speech; every voice activity detection hears it."""
-        return Decoder().decode(_MEETING, lambda: None)[: int(SAID_SECONDS * SAMPLE_RATE)].copy()
+        return Decoder().decode(_MEETING, lambda: None)[: int(SPOKEN_SECONDS * SAMPLE_RATE)].copy()
 
 
 class SelfCheck:
@@ -87,7 +87,7 @@ class SelfCheck:
             return
         waveform = self._sound.waveform
         try:
-            self._listen(engine_id, waveform, _limited(checkpoint))
+            self._run_engine(engine_id, waveform, _limited(checkpoint))
         except BaseException as exc:
             if not is_engine_failure(exc):
                 raise
@@ -99,7 +99,7 @@ class SelfCheck:
             logger.info("%s with %s works on a known sound", engine_id.stage.noun, engine_id.name)
             self._ledger.record_check_passed(engine_id)
 
-    def _listen(self, engine_id: EngineId, waveform: Waveform, checkpoint: Checkpoint) -> None:
+    def _run_engine(self, engine_id: EngineId, waveform: Waveform, checkpoint: Checkpoint) -> None:
         if engine_id.stage is Stage.DIARIZE:
             with self._engines.diarizer(engine_id.model, checkpoint) as diarizing:
                 diarizing.run(lambda engine: engine.diarize(waveform, SpeakerCountRange(), checkpoint))
@@ -107,8 +107,8 @@ class SelfCheck:
             assert engine_id.language is not None
             with self._engines.aligner(engine_id.model, engine_id.language, checkpoint) as aligning:
                 if aligning is not None:
-                    said = (Segment(0.0, SAID_SECONDS, SAID),)
-                    aligning.run(lambda engine: engine.align(waveform, said, checkpoint))
+                    segments = (Segment(0.0, SPOKEN_SECONDS, SPOKEN_TEXT),)
+                    aligning.run(lambda engine: engine.align(waveform, segments, checkpoint))
         else:
             with self._engines.transcriber(engine_id.model, checkpoint) as transcribing:
                 request = TranscriptionRequest(language="en")

@@ -7,7 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.options.languages import LANGUAGES, UNKNOWN_LANGUAGE, UNSET_WORDS, is_unknown_language, language_code
+from app.options.languages import (
+    LANGUAGES,
+    UNKNOWN_LANGUAGE_WORDS,
+    UNSET_WORDS,
+    is_unknown_language,
+    language_code,
+)
 
 
 def _read_whole_number(value: object) -> object:
@@ -70,7 +76,9 @@ def is_unset(text: str, schema: dict[str, Any]) -> bool:
     (True, True)
     """
     word = text.strip().lower()
-    return word in (UNKNOWN_LANGUAGE if _kind(schema).get("type") == "integer" else UNSET_WORDS)
+    return word in (
+        UNKNOWN_LANGUAGE_WORDS if _written_schema(schema).get("type") == "integer" else UNSET_WORDS
+    )
 
 
 def choice_in_words(schema: dict[str, Any]) -> str:
@@ -79,7 +87,7 @@ def choice_in_words(schema: dict[str, Any]) -> str:
     >>> choice_in_words({"type": "integer", "minimum": 1, "maximum": 32})
     'a whole number from 1 to 32'
     """
-    schema = _kind(schema)
+    schema = _written_schema(schema)
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     if schema["type"] == "boolean":
@@ -89,6 +97,6 @@ def choice_in_words(schema: dict[str, Any]) -> str:
     return f"at most {schema['maxLength']} characters of text without control characters"
 
 
-def _kind(schema: dict[str, Any]) -> dict[str, Any]:
+def _written_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of what can be written: the other one of a pair with null."""
     return next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)

@@ -72,7 +72,7 @@ _OTHER_NAMES: Mapping[str, str] = MappingProxyType(
 
 UNSET_WORDS = frozenset({"", "none", "null", "undefined"})
 """What programs write for a variable that holds nothing."""
-UNKNOWN_LANGUAGE = UNSET_WORDS | {"auto", "mis", "mul", "und", "unknown", "zxx"}
+UNKNOWN_LANGUAGE_WORDS = UNSET_WORDS | {"auto", "mis", "mul", "und", "unknown", "zxx"}
 """What media files, players and programs write where no language is known."""
 
 _CODES: Mapping[str, str] = MappingProxyType(
@@ -89,7 +89,7 @@ def language_code(written: str) -> str | None:
     That is a code of ISO 639-1, -2 or -3, an English name, or a tag or locale with script or region such as
     pt-BR, zh-Hant-TW, de_DE.UTF-8 or "English (US)". None: Whisper does not know the language.
     """
-    name = _plain(written)
+    name = _normalised(written)
     spaced = name.replace("-", " ")
     if name in _CODES or spaced in _CODES:
         return _CODES.get(name) or _CODES[spaced]
@@ -101,11 +101,11 @@ def language_code(written: str) -> str | None:
 
 def is_unknown_language(written: str) -> bool:
     """Return whether `written` says that nobody knows the language: empty, auto, und, null or the like."""
-    name = _plain(written)
-    return name in UNKNOWN_LANGUAGE or name.partition("-")[0] == "und"
+    name = _normalised(written)
+    return name in UNKNOWN_LANGUAGE_WORDS or name.partition("-")[0] == "und"
 
 
-def _plain(written: str) -> str:
+def _normalised(written: str) -> str:
     """Return `written` in lower case, without a locale's encoding and without what stands in brackets."""
     bare = re.sub(r"\s*\(.*\)$|[.@].*$", "", written.strip().lower())
     return " ".join(bare.replace("_", "-").split())

@@ -30,7 +30,7 @@ def split_list(value: object) -> object:
     return tuple(filter(None, (part.strip() for part in value.split(","))))
 
 
-def _some_key(keys: object) -> object:
+def _read_keys(keys: object) -> object:
     found = split_list(keys)
     if isinstance(keys, str) and not found:
         raise ValueError("is set but holds no key; write a key, or leave the name out to let everybody in")
@@ -99,7 +99,7 @@ Choice = BeforeValidator(read_choice)
 """Makes one of several words readable in any case."""
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 """Written as text with commas."""
-Keys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_some_key)]
+Keys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_read_keys)]
 """Keys, separated by commas; what is set must hold at least one."""
 Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list), AfterValidator(_proxies)]
 """IP addresses and networks; one * stands for all."""

@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from app.errors import InvalidSettings
+from app.errors import InvalidSettings, reason_of
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
 from app.settings.field_types import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
 from app.settings.misspelling import misspelt_lines, misspelt_variables
@@ -187,7 +187,7 @@ def read_settings() -> Settings:
     except UnicodeDecodeError as exc:
         raise InvalidSettings(".env is not UTF-8: save it as UTF-8 text") from exc
     except (OSError, SettingsError) as exc:
-        raise InvalidSettings(f".env cannot be read: {_reason(exc)}") from exc
+        raise InvalidSettings(f".env cannot be read: {reason_of(exc)}") from exc
 
 
 def _in_words(error: dict[str, Any]) -> str:
@@ -196,7 +196,3 @@ def _in_words(error: dict[str, Any]) -> str:
     value = error.get("input")
     shown = name not in _SECRETS and error["type"] != "value_error" and isinstance(value, str | int | float)
     return f"{name.upper()}={str(value)[:80]}: {message}" if shown else f"{name.upper()}: {message}"
-
-
-def _reason(exc: Exception) -> str:
-    return (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from app.audio.ffmpeg_binary import find_ffmpeg
-from app.errors import InvalidSettings
+from app.errors import InvalidSettings, reason_of
+from app.work.upload_store import default_directory
 
 CPU_INFO = Path("/proc/cpuinfo")
 _FFMPEG_SECONDS = 30
@@ -52,12 +53,12 @@ def check_uploads(directory: Path | None) -> None:
     Raises:
         InvalidSettings: it cannot be written.
     """
-    _check_writable("TEMP_DIR", directory or _usual_temp_dir())
+    _check_writable("TEMP_DIR", directory or _default_temp_dir())
 
 
-def _usual_temp_dir() -> Path:
+def _default_temp_dir() -> Path:
     try:
-        return Path(tempfile.gettempdir()) / "whisperx-asr-api"
+        return default_directory()
     except OSError as exc:
         raise InvalidSettings("TEMP_DIR: no temporary directory can be written; set one that can") from exc
 
@@ -72,7 +73,7 @@ def _check_writable(setting: str, directory: Path) -> None:
             return  # The service says so itself, and goes on when there is room again.
         who = f"uid {os.getuid()}, gid {os.getgid()}"
         raise InvalidSettings(
-            f"{setting}={directory} cannot be written by {who} ({_reason(exc)}): "
+            f"{setting}={directory} cannot be written by {who} ({reason_of(exc)}): "
             f"make it writable (chown -R {os.getuid()} {directory}), or set {setting} to another directory"
         ) from exc
 
@@ -93,7 +94,7 @@ def check_ffmpeg() -> None:
         )
         reason = "" if done.stdout.startswith(b"ffmpeg version") else f"status {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as exc:
-        reason = _reason(exc)
+        reason = reason_of(exc)
     if reason:
         raise InvalidSettings(
             f"{ffmpeg}, the first ffmpeg on PATH, does not run ({reason}): install another one before it"
@@ -109,7 +110,7 @@ def check_address(host: str, port: int) -> None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
-        raise InvalidSettings(f"HOST={host} is no address of this machine: {_reason(exc)}") from exc
+        raise InvalidSettings(f"HOST={host} is no address of this machine: {reason_of(exc)}") from exc
     for family, kind, protocol, _, address in found:
         try:
             _bind(family, kind, protocol, address)
@@ -134,8 +135,4 @@ def _cannot_listen(host: str, port: int, exc: OSError) -> str:
         return f"PORT={port} is in use on {host}: stop what listens there, or set another PORT"
     if exc.errno == errno.EACCES:
         return f"PORT={port} may not be opened by uid {os.getuid()}: set one of 1024 or more"
-    return f"HOST={host} is no address of this machine ({_reason(exc)}): use 0.0.0.0 for all"
-
-
-def _reason(exc: Exception) -> str:
-    return (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
+    return f"HOST={host} is no address of this machine ({reason_of(exc)}): use 0.0.0.0 for all"

@@ -89,7 +89,7 @@ class UploadStore:
         Raises:
             OSError: no file can be made there.
         """
-        self.directory = directory or Path(tempfile.gettempdir()) / "whisperx-asr-api"
+        self.directory = directory or default_directory()
         self._lock = threading.Lock()
         self.open_uploads = 0
         self._remove_leftovers()
@@ -132,6 +132,11 @@ class UploadStore:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=self.directory, prefix=PREFIX, buffering=0) as opened:
             return os.dup(opened.fileno())
+
+
+def default_directory() -> Path:
+    """Return where uploads lie unless TEMP_DIR says otherwise; raise OSError where nothing can be written."""
+    return Path(tempfile.gettempdir()) / "whisperx-asr-api"
 
 
 def storage_error(exc: OSError) -> Unavailable:

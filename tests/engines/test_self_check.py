@@ -7,7 +7,7 @@ from app.composition import build_engine_stack
 from app.engines.interfaces import SpeakerCountRange, TranscriptionRequest
 from app.errors import EngineFailed
 from app.health.preloader import load_expected
-from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
+from app.health.self_check import SPOKEN_SECONDS, SPOKEN_TEXT, KnownSound, SelfCheck
 from app.settings.schema import Settings
 from app.transcript import Segment
 from app.work.worker import Worker
@@ -23,11 +23,11 @@ def test_whisper_the_aligner_and_the_pipeline_hear_the_known_sound() -> None:
     with stack.engines.transcriber(model, stay) as lease:
         request = TranscriptionRequest(language="en")
         heard = lease.run(lambda engine: engine.transcribe(sound, request, stay))
-    assert [segment.text for segment in heard.segments] == [SAID]
+    assert [segment.text for segment in heard.segments] == [SPOKEN_TEXT]
     with stack.engines.aligner(model, "en", stay) as lease:
         assert lease is not None
-        said = (Segment(0.0, SAID_SECONDS, SAID),)
-        (timed,) = lease.run(lambda engine: engine.align(sound, said, stay))
+        segments = (Segment(0.0, SPOKEN_SECONDS, SPOKEN_TEXT),)
+        (timed,) = lease.run(lambda engine: engine.align(sound, segments, stay))
     assert all(word.start is not None for word in timed.words or ())
     assert timed.words
     with stack.engines.diarizer(model, stay) as lease:

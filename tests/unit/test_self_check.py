@@ -13,7 +13,7 @@ from app.checkpoint import Checkpoint
 from app.errors import AsrError, ClientLeft, EngineFailed, ModelUnavailable, OutOfMemory
 from app.health.expected_engines import ExpectedEngine
 from app.health.ledger import Ledger
-from app.health.self_check import SAID, SAID_SECONDS, KnownSound, SelfCheck
+from app.health.self_check import SPOKEN_SECONDS, SPOKEN_TEXT, KnownSound, SelfCheck
 from app.models.catalogue import Catalogue
 from app.models.engine_id import EngineId, aligner_of, diarizer_of, transcriber_of
 from app.stage import Stage
@@ -77,11 +77,11 @@ class Checks:
 
 def test_the_known_sound_is_what_the_meeting_begins_with() -> None:
     truth = json.loads((DEMO / "meeting.json").read_text(encoding="utf-8"))
-    count = len(SAID.split())
-    assert " ".join(word["word"] for word in truth["words"][:count]) == SAID
-    assert truth["words"][count - 1]["end"] < SAID_SECONDS < truth["words"][count]["start"]
+    count = len(SPOKEN_TEXT.split())
+    assert " ".join(word["word"] for word in truth["words"][:count]) == SPOKEN_TEXT
+    assert truth["words"][count - 1]["end"] < SPOKEN_SECONDS < truth["words"][count]["start"]
     samples = KnownSound().waveform
-    assert len(samples) == SAID_SECONDS * 16000
+    assert len(samples) == SPOKEN_SECONDS * 16000
     assert abs(samples).max() > 3000
 
 
