@@ -187,7 +187,10 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         observer=ledger,
     )
     preloader = Preloader(
-        ledger, partial(load_expected, engines), search=loader.look, is_loaded=partial(_is_loaded, pool)
+        ledger,
+        partial(load_expected, engines),
+        search=loader.fetcher.search,
+        is_loaded=partial(_is_loaded, pool),
     )
     return EngineStack(catalogue, plan, pool, engines, ledger, preloader)
 

@@ -41,10 +41,8 @@ def engine_errors(stage: str) -> Iterator[None]:
     """
     try:
         yield
-    except AsrError:
-        raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if isinstance(error, AsrError) or is_out_of_memory(error):
             raise
         raise EngineFailed(stage) from error
 

@@ -11,8 +11,10 @@ from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from app.errors import ModelUnavailable
 from app.models.damaged_files import DamagedFiles, refuse_foreign_link
 from app.models.download_errors import IncompleteDownload, check_room, explain_download_failure
+from app.models.engine_id import EngineId
 from app.models.hub_client import HubClient, check_reachable
 from app.models.model_files import (
+    FILES,
     ModelFiles,
     missing_files,
     other_repositories,
@@ -20,7 +22,7 @@ from app.models.model_files import (
     size_on_disk,
     wrong_kind,
 )
-from app.models.model_spec import is_directory_source, shown_source
+from app.models.model_spec import is_directory_source, is_pipeline_source, shown_source
 from app.models.torchaudio_weights import TORCH_FILES, download_file
 
 logger = logging.getLogger(__name__)
@@ -61,13 +63,13 @@ class ModelFetcher:
         else:
             directory = self._fetch_repository(name, source, files)
         if others := other_repositories(directory):
-            raise _unavailable(
+            raise ModelUnavailable(
                 name,
                 f"the pipeline needs {', '.join(others)} too; set DIARIZATION_MODEL to one that holds all "
                 "its parts, such as pyannote/speaker-diarization-community-1",
             )
         if wrong := wrong_kind(directory, files):
-            raise _unavailable(name, f"{shown_source(source)} is no model of this kind: {wrong}")
+            raise ModelUnavailable(name, f"{shown_source(source)} is no model of this kind: {wrong}")
         return directory
 
     def fetch_pipeline_weights(self, name: str, pipeline: str) -> Path:
@@ -78,12 +80,12 @@ class ModelFetcher:
         """
         file = self._pipeline_file(pipeline)
         if file is None:
-            raise _unavailable(name, f"torchaudio has no pipeline {pipeline}; check ALIGN_MODELS")
+            raise ModelUnavailable(name, f"torchaudio has no pipeline {pipeline}; check ALIGN_MODELS")
         target = self.cache_dir / Path(file).name
         if target.is_file():
             return target
         if self._offline:
-            raise _unavailable(name, f"{target.name} {_OFFLINE}")
+            raise ModelUnavailable(name, f"{target.name} {_OFFLINE}")
         url = f"{self._torch_files}/{file}"
         logger.info("downloading %s", url)
         try:
@@ -94,7 +96,7 @@ class ModelFetcher:
             reason = explain_download_failure(
                 exc, source=pipeline, page=url, file=target.name, token_given=False
             )
-            raise _unavailable(name, reason) from exc
+            raise ModelUnavailable(name, reason) from exc
         return target
 
     def find_on_disk(self, source: str, files: ModelFiles) -> Path | None:
@@ -109,28 +111,24 @@ class ModelFetcher:
         except OSError:
             return None
 
-    def look(self, name: str, source: str, files: ModelFiles) -> bool:
-        """Return whether the model is on disk; False: it is not, but the hub answers. Downloads nothing.
+    def search(self, engine_id: EngineId) -> bool:
+        """Return whether the model's files are on disk; False: they are not, but the hub answers.
 
         Raises:
-            ModelUnavailable: neither.
+            ModelUnavailable: they are out of reach.
         """
-        if self.find_on_disk(source, files) is not None:
-            return True
-        if is_directory_source(source):
-            raise _unavailable(
-                name, "its directory is away or lacks files; the log of the next load says more"
-            )
-        self._check_hub(name, source)
-        return False
-
-    def look_for_pipeline(self, name: str, pipeline: str) -> bool:
-        """Return the same for the weights of a torchaudio pipeline."""
-        file = self._pipeline_file(pipeline)
-        if file is not None and (self.cache_dir / Path(file).name).is_file():
-            return True
-        self._check_hub(name, pipeline)
-        return False
+        source = engine_id.source
+        if is_pipeline_source(source):
+            file = self._pipeline_file(source)
+            on_disk = file is not None and (self.cache_dir / Path(file).name).is_file()
+        else:
+            on_disk = self.find_on_disk(source, FILES[engine_id.stage]) is not None
+        if not on_disk and is_directory_source(source):
+            reason = "its directory is away or lacks files; the log of the next load says more"
+            raise ModelUnavailable(engine_id.name, reason)
+        if not on_disk:
+            self._check_hub(engine_id.name, source)
+        return on_disk
 
     def _check_hub(self, name: str, source: str) -> None:
         """Return if the hub gives any answer at all.
@@ -139,7 +137,7 @@ class ModelFetcher:
             ModelUnavailable: it does not, or may not be asked.
         """
         if self._offline:
-            raise _unavailable(name, f"{source} {_OFFLINE}")
+            raise ModelUnavailable(name, f"{source} {_OFFLINE}")
         try:
             check_reachable(self._hub.endpoint)
         except requests.HTTPError:
@@ -148,14 +146,14 @@ class ModelFetcher:
             reason = explain_download_failure(
                 exc, source=source, page=f"{self._hub.endpoint}/{source}", file="", token_given=False
             )
-            raise _unavailable(name, reason) from exc
+            raise ModelUnavailable(name, reason) from exc
 
     def _fetch_repository(self, name: str, repository: str, files: ModelFiles) -> Path:
         found = self.find_on_disk(repository, files)
         if found is not None and (self._offline or not self._was_interrupted(repository, files)):
             return found
         if self._offline:
-            raise _unavailable(name, f"{repository} {_OFFLINE}")
+            raise ModelUnavailable(name, f"{repository} {_OFFLINE}")
         try:
             return self._download(name, repository, files)
         except ModelUnavailable as exc:
@@ -169,12 +167,12 @@ class ModelFetcher:
         folder = self._folder(repository, files)
         current = ""
         try:
-            commit, offered = self._hub.list_files(repository)
-            wanted = select_files(offered, files)
+            commit, sizes = self._hub.list_files(repository)
+            wanted = select_files(sizes, files)
             logger.info("downloading %s (%d files) from %s", repository, len(wanted), self._hub.endpoint)
             snapshot = folder / "snapshots" / commit
             for current in wanted:
-                self._download_file(repository, current, commit, folder)
+                self._download_file(repository, current, commit, folder, sizes[current])
             missing = missing_files(snapshot, files)
             if not missing:
                 (folder / "refs").mkdir(exist_ok=True)
@@ -190,21 +188,23 @@ class ModelFetcher:
                 file=current,
                 token_given=self._hub.has_token,
             )
-            raise _unavailable(name, reason) from exc
+            raise ModelUnavailable(name, reason) from exc
         if missing:
-            raise _unavailable(name, f"{repository} lacks {', '.join(missing)}: it is no model of this kind")
+            raise ModelUnavailable(
+                name, f"{repository} lacks {', '.join(missing)}: it is no model of this kind"
+            )
         _discard_partial_files(folder)
         logger.info("downloaded %s (%.0f MB)", repository, size_on_disk(snapshot) / 1e6)
         return snapshot
 
-    def _download_file(self, repository: str, file: str, commit: str, folder: Path) -> None:
+    def _download_file(self, repository: str, file: str, commit: str, folder: Path, size_bytes: int) -> None:
         """Download `file` unless it is there; only if it fits on the disk, and is what its checksum says."""
         snapshot = folder / "snapshots" / commit
         if (snapshot / file).exists():
             return
         refuse_foreign_link(snapshot / file, folder / "blobs")
         folder.mkdir(parents=True, exist_ok=True)
-        check_room(folder, self._hub.size(repository, file, commit) - _held_bytes(folder))
+        check_room(folder, size_bytes - _held_bytes(folder))
         self._hub.download(repository, file, commit, folder.parent)
         if not self.damaged_files.check(snapshot, file):
             raise IncompleteDownload(f"{file} does not match its checksum")
@@ -223,13 +223,17 @@ def _checked_directory(name: str, directory: Path, files: ModelFiles) -> Path:
         missing = missing_files(directory, files) if directory.is_dir() else None
     except OSError as exc:
         logger.error("%s: the directory %s cannot be read: %s", name, directory, exc)
-        raise _unavailable(name, f"its directory {directory.name} cannot be read ({exc.strerror})") from exc
+        raise ModelUnavailable(
+            name, f"its directory {directory.name} cannot be read ({exc.strerror})"
+        ) from exc
     if missing is None:
         logger.error("%s: there is no directory %s", name, directory)
-        raise _unavailable(name, f"its directory {directory.name} does not exist; the log names its place")
+        raise ModelUnavailable(
+            name, f"its directory {directory.name} does not exist; the log names its place"
+        )
     if missing:
         logger.error("%s: the directory %s lacks %s", name, directory, ", ".join(missing))
-        raise _unavailable(name, f"its directory {directory.name} lacks {', '.join(missing)}")
+        raise ModelUnavailable(name, f"its directory {directory.name} lacks {', '.join(missing)}")
     return directory
 
 
@@ -248,7 +252,3 @@ def _discard_partial_files(folder: Path) -> None:
         lock = folder.parent / ".locks" / folder.name / f"{partial.name.partition('.')[0]}.lock"
         with contextlib.suppress(OSError), WeakFileLock(lock, timeout=0.01):
             partial.unlink(missing_ok=True)
-
-
-def _unavailable(name: str, reason: str) -> ModelUnavailable:
-    return ModelUnavailable(name, reason)

@@ -4,12 +4,13 @@ import base64
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
 import requests
-from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
 from app.logs import with_current_context
@@ -40,30 +41,18 @@ class HubClient:
         """Whether requests carry a token."""
         return bool(self._token)
 
-    def list_files(self, repository: str) -> tuple[str, list[str]]:
-        """Return the newest commit of `repository` and the names of its files.
+    def list_files(self, repository: str) -> tuple[str, dict[str, int]]:
+        """Return the newest commit of `repository`, and its files by name with their bytes, 0 if not told.
 
         Raises:
             Unreachable: the hub gave no answer in time.
             OSError: what the library raises for refusals and broken connections.
         """
         api = HfApi(endpoint=self.endpoint, token=self._token, headers=self._headers)
-        info = within(ANSWER_SECONDS, lambda: api.model_info(repository, timeout=ANSWER_SECONDS))
+        ask = partial(api.model_info, repository, timeout=ANSWER_SECONDS, files_metadata=True)
+        info = within(ANSWER_SECONDS, ask)
         assert info.sha is not None, "the hub names the commit of every model"
-        return info.sha, [file.rfilename for file in info.siblings or ()]
-
-    def size(self, repository: str, file: str, commit: str) -> int:
-        """Return the bytes of `file`, 0 where the hub does not tell.
-
-        Raises:
-            OSError: what the library raises for refusals and broken connections.
-        """
-        url = hf_hub_url(repository, file, revision=commit, endpoint=self.endpoint)
-        # The library takes the headers for its own and changes them.
-        known = get_hf_file_metadata(
-            url, token=self._token, timeout=ANSWER_SECONDS, headers={**self._headers}, endpoint=self.endpoint
-        )
-        return known.size or 0
+        return info.sha, {file.rfilename: file.size or 0 for file in info.siblings or ()}
 
     def download(self, repository: str, file: str, commit: str, cache: Path) -> None:
         """Put `file` into the hub cache at `cache`, going on where an interrupted download stopped.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from app.stage import Stage
+
 _SUBDIRECTORY = re.compile(r"\$model/([A-Za-z0-9_.-]+)")
 _OTHER_REPOSITORY = re.compile(r"^\s+(?:segmentation|embedding|plda):\s*([\w.-]+/[\w.-]+)\s*$", re.MULTILINE)
 _WEIGHTS = frozenset({".bin", ".npz", ".ckpt", ".pt", ".safetensors"})
@@ -55,6 +57,10 @@ DIARIZER_FILES = ModelFiles(
     cache_folder="hub",
     pipeline=True,
 )
+
+
+FILES = {Stage.TRANSCRIBE: WHISPER_FILES, Stage.ALIGN: ALIGNER_FILES, Stage.DIARIZE: DIARIZER_FILES}
+"""What makes up the model of each stage's engine."""
 
 
 def select_files(names: Iterable[str], files: ModelFiles) -> list[str]:

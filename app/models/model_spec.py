@@ -65,3 +65,8 @@ def is_directory_source(source: str) -> bool:
 def shown_source(source: str) -> str:
     """Return the last part of a directory, whose place is the operator's business, and a repository whole."""
     return Path(source).name if is_directory_source(source) else source
+
+
+def is_pipeline_source(source: str) -> bool:
+    """Return whether `source` names a pipeline of torchaudio, neither a directory nor a hub repository."""
+    return "/" not in source and not is_directory_source(source)

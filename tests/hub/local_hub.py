@@ -16,7 +16,7 @@ CHUNK_BYTES = 64 * 1024
 LARGE = (".bin", ".safetensors", ".npz")
 """Files that the real hub keeps in large-file storage, under their SHA-256."""
 
-_API = re.compile(r"/api/models/([^/]+/[^/]+)(?:/revision/[^/?]+)?(?:\?.*)?")
+_API = re.compile(r"/api/models/([^/]+/[^/?]+)(?:/revision/[^/?]+)?(?:\?.*)?")
 _FILE = re.compile(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+?)(?:\?.*)?")
 
 
@@ -42,6 +42,11 @@ class Repository:
             return self.extra[name]
         path = self.directory / name
         return path.read_bytes() if name not in self.hidden and path.is_file() else None
+
+    def size(self, name: str) -> int:
+        """What the hub says of the bytes of `name`."""
+        extra = self.announced_extra_bytes if name.endswith(LARGE) else 0
+        return len(self.content(name) or b"") + extra
 
     @property
     def names(self) -> list[str]:
@@ -138,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             "sha": COMMIT,
             "private": False,
             "gated": "auto" if repository.gated else False,
-            "siblings": [{"rfilename": file} for file in repository.names],
+            "siblings": [{"rfilename": name, "size": repository.size(name)} for name in repository.names],
         }
         self.send_content(json.dumps(listing).encode(), {"Content-Type": "application/json"}, None)
 

@@ -17,18 +17,15 @@ from app.engines.platform.device_plan import (
 )
 from app.engines.platform.library_import import import_engine_libraries
 from app.errors import AsrError, ModelUnavailable
-from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.loaded_model import Expect, LoadedEngine
 from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, size_on_disk
-from app.models.model_spec import ModelSpec, is_directory_source, shown_source
+from app.models.model_spec import ModelSpec, is_directory_source, is_pipeline_source, shown_source
 from app.models.whisper_abilities import read_abilities
-from app.stage import Stage
 from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
 
-_FILES = {Stage.TRANSCRIBE: WHISPER_FILES, Stage.ALIGN: ALIGNER_FILES, Stage.DIARIZE: DIARIZER_FILES}
 _BYTES_PER_STORED_FLOAT16 = {
     "auto": 0.5,
     "int8": 0.5,
@@ -60,12 +57,12 @@ def _expect_nothing(size_bytes: int) -> None:
     """Make no room: for those who load one engine after the other and keep none."""
 
 
+@dataclass(frozen=True, slots=True)
 class EngineLoader:
     """Loads one engine after another; it shares nothing between them and may be used from several threads."""
 
-    def __init__(self, fetcher: ModelFetcher, settings: EngineSettings) -> None:
-        self._fetcher = fetcher
-        self._settings = settings
+    fetcher: ModelFetcher
+    settings: EngineSettings
 
     def transcriber(
         self, model: ModelSpec, device: str, expect: Expect = _expect_nothing
@@ -75,8 +72,8 @@ class EngineLoader:
         Raises:
             ModelUnavailable: it cannot be fetched or loaded; the reason says why.
         """
-        source = self._fetcher.fetch(model.name, model.source, WHISPER_FILES)
-        plan = self._settings.plan
+        source = self.fetcher.fetch(model.name, model.source, WHISPER_FILES)
+        plan = self.settings.plan
         as_planned = device == plan.whisper
         compute_type = plan.compute_type if as_planned else CPU_COMPUTE_TYPE
         size = int(size_on_disk(source / "model.bin") * _BYTES_PER_STORED_FLOAT16.get(compute_type, 1.0))
@@ -89,9 +86,9 @@ class EngineLoader:
                 device=device,
                 compute_type=compute_type,
                 batch_size=plan.batch_size if as_planned else CPU_BATCH_SIZE,
-                cpu_threads=self._settings.cpu_threads,
+                cpu_threads=self.settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
-                speech_batch_size=self._settings.segmentation_batch_size,
+                speech_batch_size=self.settings.segmentation_batch_size,
                 scope=Scope(
                     model.name, model.abilities.restricted_by(read_abilities(source)), model.languages
                 ),
@@ -108,11 +105,11 @@ class EngineLoader:
         """
         name = f"aligner-{language}"
         place: Path | str
-        if _is_pipeline(source):
-            on_disk, place = self._fetcher.fetch_pipeline_weights(name, source), source
+        if is_pipeline_source(source):
+            on_disk, place = self.fetcher.fetch_pipeline_weights(name, source), source
         else:
-            on_disk = place = self._fetcher.fetch(name, source, ALIGNER_FILES)
-        as_planned = device == self._settings.plan.align
+            on_disk = place = self.fetcher.fetch(name, source, ALIGNER_FILES)
+        as_planned = device == self.settings.plan.align
         size = size_on_disk(on_disk)
         expect(size)
         with self._load_errors(name, source, on_disk):
@@ -122,9 +119,9 @@ class EngineLoader:
                 place,
                 language=language,
                 device=device,
-                batch_size=self._settings.align_batch_size,
-                precision=self._settings.align_precision if as_planned else "auto",
-                model_dir=self._fetcher.cache_dir,
+                batch_size=self.settings.align_batch_size,
+                precision=self.settings.align_precision if as_planned else "auto",
+                model_dir=self.fetcher.cache_dir,
             )
         return LoadedEngine(engine, engine.close, size, on_disk)
 
@@ -135,8 +132,8 @@ class EngineLoader:
             ModelUnavailable: it cannot be fetched or loaded; the reason says why.
         """
         name = shown_source(source)
-        directory = self._fetcher.fetch(name, source, DIARIZER_FILES)
-        settings = self._settings
+        directory = self.fetcher.fetch(name, source, DIARIZER_FILES)
+        settings = self.settings
         as_planned = device == settings.plan.diarize
         size = size_on_disk(directory)
         expect(size)
@@ -154,34 +151,18 @@ class EngineLoader:
             )
         return LoadedEngine(engine, engine.close, size, directory)
 
-    def look(self, engine_id: EngineId) -> bool:
-        """Return whether the files of `engine_id` are on disk; False: they are not, but can be downloaded.
-
-        Raises:
-            ModelUnavailable: they are out of reach.
-        """
-        if engine_id.stage is Stage.ALIGN and _is_pipeline(engine_id.source):
-            return self._fetcher.look_for_pipeline(engine_id.name, engine_id.source)
-        return self._fetcher.look(engine_id.name, engine_id.source, _FILES[engine_id.stage])
-
     @contextmanager
     def _load_errors(self, name: str, source: str, place: Path) -> Iterator[None]:
         """Turn what a library raises over the files in `place` into one sentence; lack of memory passes."""
         try:
             import_engine_libraries()
             yield
-        except AsrError:
-            raise
         except Exception as exc:
-            if is_out_of_memory(exc):
+            if isinstance(exc, AsrError) or is_out_of_memory(exc):
                 raise
             logger.exception("loading %s from %s failed", name, place)
             reason = f"its files cannot be loaded ({type(exc).__name__}); the log has the cause"
             # A directory is the operator's own: nothing in it is ours to remove.
-            if not is_directory_source(source) and not _is_pipeline(source):
-                reason = self._fetcher.damaged_files.removed_after(exc, place) or reason
+            if not is_directory_source(source) and not is_pipeline_source(source):
+                reason = self.fetcher.damaged_files.removed_after(exc, place) or reason
             raise ModelUnavailable(name, reason) from exc
-
-
-def _is_pipeline(source: str) -> bool:
-    return "/" not in source and not is_directory_source(source)
