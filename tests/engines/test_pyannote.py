@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.stages import SpeakerTracks
 from app.engines.interfaces import SpeakerCountRange
 from app.errors import ClientLeft
 from app.transcript import Diarization, Turn
@@ -197,3 +198,11 @@ def test_work_stops_when_the_client_leaves(diarizer: PyannoteDiarizer) -> None:
 
     with pytest.raises(ClientLeft):
         diarizer.diarize(samples_of(recordings("overlap")[0]), ANYONE, leave)
+
+
+def test_a_voice_vector_that_holds_no_numbers_is_left_out() -> None:
+    """pyannote fills the rows of people whom it could not embed with NaN or with zeros."""
+    turns = [(0.0, 1.0, 0), (1.0, 2.0, 1), (2.0, 3.0, 2)]
+    centroids = np.array([[0.6, 0.8], [0.5, np.nan], [0.0, 0.0]])
+    tracks = SpeakerTracks(exclusive=turns, overlapping=turns, centroids=centroids)
+    assert named(tracks).embeddings == {"SPEAKER_00": (0.6, 0.8)}
