@@ -40,6 +40,7 @@ from app.settings.schema import Settings
 GIGABYTE = 1_000_000_000
 _VRAM_SHARE, _RAM_SHARE = 0.7, 0.5
 """Parts of the memory that the weights may take by default; the rest is for the work and for others."""
+_KEEP_ALIVE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +166,17 @@ def build_engine_stack(settings: Settings) -> EngineStack:
     """
     catalogue = build_catalogue(settings)
     plan = build_plan(settings)
+    expected = _expected(settings, catalogue)
+    chosen = settings.model_keep_alive_seconds
     pool = Pool(
-        keep_alive_seconds=settings.model_keep_alive_seconds,
+        keep_alive_seconds=_KEEP_ALIVE_SECONDS if chosen is None else chosen,
+        kept_sources=[engine.id.source for engine in expected if engine.preloaded and chosen is None],
         max_loaded=settings.max_loaded_models,
         release_memory=release_memory,
         budgets=memory_budgets(settings, plan),
     )
     loader = build_loader(settings, plan, show_progress=False)
-    ledger = Ledger(
-        _expected(settings, catalogue),
-        named_sources=catalogue.named_sources,
-    )
+    ledger = Ledger(expected, named_sources=catalogue.named_sources)
     engines = PooledEngines(
         catalogue,
         pool,

@@ -154,6 +154,19 @@ def test_an_idle_engine_goes_after_its_time_and_comes_back_at_need() -> None:
     assert factory.loads == 2
 
 
+def test_what_is_kept_outlasts_any_pause_and_gives_way_where_room_is_needed() -> None:
+    """Models loaded at start stay warm by default; a limit still comes first."""
+    clock, factory = Clock(), Factory()
+    pool = Pool(keep_alive_seconds=60, kept_sources=[key("a").source], max_loaded=1, clock=clock)
+    with pool.lease(key("a"), factory, stay):
+        pass
+    clock.now = 600
+    assert pool.unload_idle() == ()
+    with pool.lease(key("b"), factory, stay):
+        pass
+    assert [status.key for status in pool.loaded()] == [key("b")]
+
+
 def test_without_a_keep_alive_nothing_is_ever_unloaded_for_being_idle() -> None:
     clock, factory = Clock(), Factory()
     pool = Pool(clock=clock)

@@ -33,7 +33,7 @@ COSTS = {
     "diarize_min_duration_off": "Higher joins turns across longer pauses.",
     "diarize_concurrently": "`on` needs the memory of both stages at once.",
     "model_keep_alive_seconds": "After the pause the next request loads the model again: seconds. "
-    "`0` keeps it for ever.",
+    "`0` keeps it for ever; a number holds for what is loaded at start too.",
     "max_loaded_models": "1 loads anew at every stage: for very small cards. "
     "A model in use is never unloaded.",
     "vram_budget_gb": "Counts the weights, estimated from the files; working memory comes on top.",

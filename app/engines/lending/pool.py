@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -37,6 +37,7 @@ class Pool:
         self,
         *,
         keep_alive_seconds: Seconds = 0,
+        kept_sources: Collection[str] = (),
         max_loaded: int = 0,
         budgets: Mapping[str, int] | None = None,
         cool_down_seconds: Seconds = 10,
@@ -47,12 +48,14 @@ class Pool:
     ) -> None:
         """Build an empty pool; 0 sets no limit, and keeps idle engines for ever (`keep_alive_seconds`).
 
+        What comes from `kept_sources` is never idle too long: it goes only where room is needed.
         `budgets` are the bytes for weights by device, "cuda" and "cpu"; one engine alone may take more.
         Those who wait are asked every `ask_every_seconds` whether they still do; what nobody waits for any
         more stays for `linger_seconds` after its load, lest a client that asks anew starts it again.
         `release_memory` is called after each unloading.
         """
         self._keep_alive_seconds = keep_alive_seconds
+        self._kept_sources = kept_sources
         self._linger_seconds = linger_seconds
         self._release_memory = release_memory
         self._ask_every_seconds = ask_every_seconds
@@ -119,7 +122,8 @@ class Pool:
 
     def _long_idle(self) -> list[PoolSlot]:
         latest = self._clock() - self._keep_alive_seconds
-        return [slot for slot in self._state.idle() if slot.last_used <= latest]
+        idle = [slot for slot in self._state.idle() if slot.last_used <= latest]
+        return [slot for slot in idle if slot.key.source not in self._kept_sources]
 
     def _acquire(
         self, key: ModelKey, load: Callable[[Expect], LoadedEngine[E]], checkpoint: Checkpoint
