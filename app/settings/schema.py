@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     )
     """Run diarization while transcription runs; auto: where they use different devices."""
 
-    model_keep_alive_seconds: Period | None = None
+    model_keep_alive_seconds: float | None = Field(None, ge=0, le=10_000_000)
     """Unload a model idle for this long; 0 keeps it; unset: an hour, but what is loaded at start stays."""
     max_loaded_models: int = Field(8, ge=0, le=100)
     """Whisper models, aligners and pipelines kept loaded, least recently used go first; 0 sets no limit."""
