@@ -53,7 +53,12 @@ def serve_app(
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         lifespan="on",
     )
-    server = DrainingServer(config, app, settings.shutdown_grace_seconds)
+    server = DrainingServer(
+        config,
+        app,
+        settings.shutdown_grace_seconds,
+        delay_seconds=settings.shutdown_delay_seconds,
+    )
     server.run()
     if not getattr(app.state, "ended", True):
         logger.warning("what has not ended by now, work or the loading of a model, is broken off")
@@ -68,12 +73,18 @@ def exit_now(status: int) -> NoReturn:
 
 
 class DrainingServer(uvicorn.Server):
-    """Keeps the port open while work drains, so that new requests are told 503 instead of being refused."""
+    """Keeps the port open while work drains, so that new requests are told 503 instead of being refused.
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, grace_seconds: float) -> None:
+    Before that it takes new work for `delay_seconds`, while /health already says that the end is near.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, grace_seconds: float, *, delay_seconds: float = 0
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._grace_seconds = grace_seconds
+        self._delay_seconds = delay_seconds
         self._signalled = False
         self._draining: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,6 +115,9 @@ class DrainingServer(uvicorn.Server):
         try:
             if isinstance(services, Services):
                 workers = (services.worker, services.detection_worker)
+                for worker in workers:
+                    worker.announce_end()
+                await asyncio.sleep(self._delay_seconds)
                 await asyncio.gather(*(worker.drain(self._grace_seconds) for worker in workers))
         finally:
             self.should_exit = True

@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     """Longest work on one request in seconds, then 504."""
     watchdog_seconds: Timeout = 600
     """Work that passes no checkpoint for this long counts as hung: /health turns unhealthy."""
+    shutdown_delay_seconds: Period = 0
+    """Time after SIGTERM in which /health says 503 and work is still taken, for a balancer in front."""
     shutdown_grace_seconds: Period = 60
     """Time that running and waiting requests get after SIGTERM."""
 

@@ -110,6 +110,7 @@ class Worker:
         self._clock = clock
         self._idle = asyncio.Event()
         self._idle.set()
+        self._leaving = False
         self._draining = False
         self._watchdog: asyncio.Task[None] | None = None
         self._mean_seconds = 0.0
@@ -121,6 +122,10 @@ class Worker:
         for slot in self._slots:
             slot.start(loop, self._on_finished)
         self._watchdog = asyncio.create_task(self._watch())
+
+    def announce_end(self) -> None:
+        """Report from here on that the end is near, but still take work: who asks learns to go elsewhere."""
+        self._leaving = True
 
     async def drain(self, grace: float) -> None:
         """Refuse new work, give accepted work `grace` seconds, then answer the rest with ServiceDraining."""
@@ -198,7 +203,7 @@ class Worker:
             running=sum(slot.job is not None for slot in self._slots),
             queued=len(self._queue),
             max_queue=self._max_queue,
-            draining=self._draining,
+            draining=self._leaving or self._draining,
             hung=sum(slot.hung for slot in self._slots),
             dead=sum(slot.dead for slot in self._slots),
             finished_total=self._finished_total,

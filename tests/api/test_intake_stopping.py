@@ -113,6 +113,16 @@ def test_sigterm_lets_running_and_waiting_requests_finish(tmp_path: Path) -> Non
             connection.close()
 
 
+def test_a_balancer_has_time_to_notice_before_work_is_refused(tmp_path: Path) -> None:
+    with service(tmp_path, shutdown_delay_seconds="2") as running:
+        running.gate.touch()
+        running.terminate()
+        wait_until(lambda: httpx.get(f"{running.url}/health").status_code == 503, seconds=1)
+        late = httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)}, timeout=20)
+        assert late.status_code == 200
+        assert running.process.wait(15) == 0
+
+
 SLOW_FFMPEG = """#!/bin/sh
 case "$*" in *-protocols*) exec "{ffmpeg}" "$@";; esac
 touch "{gate}.entered"

@@ -411,6 +411,16 @@ def test_drain_refuses_new_work_and_finishes_accepted_work() -> None:
     run(scenario())
 
 
+def test_a_worker_that_announced_its_end_still_takes_work() -> None:
+    async def scenario() -> None:
+        async with started() as worker:
+            worker.announce_end()
+            assert worker.stats().draining
+            assert await served(worker, lambda checkpoint: 42, client="a") == 42
+
+    run(scenario())
+
+
 def test_what_outlasts_the_grace_is_answered_and_stopped() -> None:
     async def scenario() -> None:
         async with started() as worker:

@@ -52,6 +52,7 @@ COSTS = {
     "queue_timeout": "Clients and proxies must wait at least as long.",
     "request_timeout": "Lower than the longest transcription ends it with 504.",
     "watchdog_seconds": "Too low takes a long step on a slow machine for a hang.",
+    "shutdown_delay_seconds": "A stop takes that much longer; give the container that much more, too.",
     "shutdown_grace_seconds": "A stop takes up to 15 s more; give the container 30 s more than this.",
     "api_key": "Unset: whoever reaches the port may use it.",
     "forwarded_allow_ips": "`*` lets every client claim any address.",
