@@ -1,8 +1,9 @@
 # The commands that README and CONTRIBUTING name. Everything is installed into .venv; nothing else on the machine changes.
-.PHONY: demo serve test lint mutants bench image image-test demo-bundle clean
+.PHONY: demo serve test lint mutants bench image image-test cluster-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
+CLUSTER_VENV := .venv-cluster
 PY := $(VENV)/bin/python
 DOCKER ?= docker
 IMAGE ?= whisperx-asr-api
@@ -16,8 +17,9 @@ serve: $(VENV)/.runtime
 	$(PY) -m app serve
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -m "not docker" $(ARGS)
+	$(PY) -m pytest -m "not docker and not cluster" $(ARGS)
 	@echo "Left out: tests/image, which builds and runs the image; start it with: make image-test"
+	@echo "Left out: tests/cluster, which needs HAProxy and Ray; start it with: make cluster-test"
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
@@ -40,8 +42,12 @@ image:
 image-test: $(VENV)/.dev image
 	DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(PY) -m pytest -m docker tests/image $(ARGS)
 
+# What a cluster needs beside the service: Ray, which brings a HAProxy. It sees the service's packages from its own venv.
+cluster-test: $(CLUSTER_VENV)/.cluster $(VENV)/.dev
+	$(CLUSTER_VENV)/bin/python -m pytest -m cluster tests/cluster $(ARGS)
+
 clean:
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLUSTER_VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PY):
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name one with: make PYTHON=/path/to/python" % sys.version_info[:2])'
@@ -55,4 +61,11 @@ $(VENV)/.runtime: requirements.lock requirements-setup.lock | $(PY)
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@$(UV) -r requirements-dev.lock
+	@touch $@
+
+$(CLUSTER_VENV)/.cluster: requirements-cluster.lock $(VENV)/.dev
+	@$(PY) -m venv --without-pip $(CLUSTER_VENV)
+	@$(VENV)/bin/uv pip install --quiet --python $(CLUSTER_VENV)/bin/python --require-hashes -r requirements-cluster.lock
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > "$$($(CLUSTER_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/service.pth"
 	@touch $@

@@ -20,6 +20,7 @@ from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DEVELOPMENT = ROOT / "docker-compose.dev.yml"
+CLUSTER = ROOT / "docker-compose.cluster.yml"
 SCHEMA = json.loads(Path(__file__).with_name("compose_schema.json").read_text(encoding="utf-8"))
 PROFILES = ["gpu", "cpu"]
 LONGEST_STOP = Settings(_env_file=None).shutdown_grace_seconds + LAST_ANSWERS_SECONDS + LAST_PATIENCE_SECONDS
@@ -48,7 +49,7 @@ def forwarded(service: Mapping[str, Any]) -> set[str]:
     return set(service["environment"])
 
 
-@pytest.mark.parametrize("path", [COMPOSE, DEVELOPMENT], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [COMPOSE, DEVELOPMENT, CLUSTER], ids=lambda path: path.name)
 def test_every_key_is_one_of_the_compose_specification(path: Path) -> None:
     jsonschema.validate(load(path), SCHEMA)
 
