@@ -81,10 +81,10 @@ def _remember() -> Remembered:
     stages = _load().stages
     assert stages is not None
     sound = meeting()
-    heard = stages.hear(sound, lambda: None)
-    vectors = stages.voiceprints.extract(sound, stages.windows_of(heard), lambda: None)
-    assert isinstance(heard.scores, np.ndarray)
-    return Remembered(heard.scores, vectors, len(vectors) * heard.window.step)
+    segmented = stages.segment(sound, lambda: None)
+    vectors = stages.voiceprints.extract(sound, stages.embedding_windows(segmented), lambda: None)
+    assert isinstance(segmented.scores, np.ndarray)
+    return Remembered(segmented.scores, vectors, len(vectors) * segmented.sliding_window.step)
 
 
 class _Segmentation:

@@ -26,6 +26,6 @@ def voices_of_a_long_meeting(
 
 def _vectors(diarizer: Any, sound: Waveform) -> tuple[np.ndarray, Activity]:
     stages = diarizer.stages
-    heard = stages.hear(sound, lambda: None)
-    windows = stages.windows_of(heard)
-    return stages.voiceprints.extract(sound, windows, lambda: None), heard.activity
+    segmented = stages.segment(sound, lambda: None)
+    windows = stages.embedding_windows(segmented)
+    return stages.voiceprints.extract(sound, windows, lambda: None), segmented.activity

@@ -44,14 +44,14 @@ class SpeakerTracks:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the segmentation network says about every window of a recording."""
+class SegmentationOutput:
+    """Output of the segmentation network for every sliding window of a recording."""
 
-    window: Any
-    """Length and distance of the windows, as pyannote's SlidingWindow."""
+    sliding_window: Any
+    """Duration and step of the windows in seconds, as pyannote's SlidingWindow."""
     activity: Activity
     scores: NDArray[np.float32] | Activity
-    """How surely each speaker is active, (windows, frames, speakers); a network that decides says no more."""
+    """Activation of each speaker, (windows, frames, speakers); of a powerset network `activity` itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class DiarizationStages:
     voiceprints: VoiceprintExtractor
     clustering: Any
     threshold: float | None
-    """Score above which a speaker is active; None where the network decides itself."""
+    """Activation above which a speaker is active; None for a powerset network, which decides itself."""
     min_duration_off: float
 
     @classmethod
@@ -110,39 +110,43 @@ class DiarizationStages:
     def run(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> SpeakerTracks:
         """Return who speaks when in `waveform` (samples,)."""
 
-        heard = self.hear(waveform, checkpoint)
-        timeline = self._timeline(heard)
-        counts = speaker_counts(heard.activity, timeline)
+        segmented = self.segment(waveform, checkpoint)
+        timeline = self._timeline(segmented)
+        counts = speaker_counts(segmented.activity, timeline)
         if not counts.any():
             return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
         return_freed_memory()
-        vectors = self.voiceprints.extract(waveform, self.windows_of(heard), checkpoint)
+        vectors = self.voiceprints.extract(waveform, self.embedding_windows(segmented), checkpoint)
         return_freed_memory()
         checkpoint()
-        voices = cluster_voices(self.clustering, vectors, heard.activity, speakers)
+        voices = cluster_voices(self.clustering, vectors, segmented.activity, speakers)
         return_freed_memory()
         checkpoint()
-        return self._tracks(heard, counts, voices, speakers, timeline)
+        return self._tracks(segmented, counts, voices, speakers, timeline)
 
-    def hear(self, waveform: Waveform, checkpoint: Checkpoint) -> Heard:
-        """Return what the segmentation network says about `waveform` (samples,)."""
+    def segment(self, waveform: Waveform, checkpoint: Checkpoint) -> SegmentationOutput:
+        """Return the output of the segmentation network for `waveform` (samples,) at 16 kHz.
+
+        A powerset network, which classifies each frame as one set of speakers, gives 0 and 1; others give
+        activations, which count as active above `threshold`.
+        """
         if self.threshold is None:
             decided = window_scores(self.segmentation, waveform, checkpoint, _as_bytes)
             activity = Activity.of(decided.data)
-            return Heard(decided.sliding_window, activity, activity)
+            return SegmentationOutput(decided.sliding_window, activity, activity)
         scores = window_scores(self.segmentation, waveform, checkpoint)
-        return Heard(scores.sliding_window, binarized(scores.data, self.threshold), scores.data)
+        return SegmentationOutput(scores.sliding_window, binarized(scores.data, self.threshold), scores.data)
 
     def _tracks(
         self,
-        heard: Heard,
+        segmented: SegmentationOutput,
         counts: NDArray[np.uint8],
         voices: Voices,
         speakers: SpeakerCountRange,
         timeline: Timeline,
     ) -> SpeakerTracks:
-        clusters = np.where(heard.activity.speaking(), voices.clusters, -2)
-        activations = speaker_activations(heard.scores, clusters, timeline)
+        clusters = np.where(segmented.activity.speaking(), voices.clusters, -2)
+        activations = speaker_activations(segmented.scores, clusters, timeline)
         counts = np.minimum(counts, speakers.most).astype(np.int8)
         middles = timeline.middles()
         return SpeakerTracks(
@@ -159,16 +163,16 @@ class DiarizationStages:
             tracks += [(*stretch, voice) for stretch in _joined(stretches, self.min_duration_off)]
         return sorted(tracks)
 
-    def _timeline(self, heard: Heard) -> Timeline:
-        window, activity = heard.window, heard.activity
+    def _timeline(self, segmented: SegmentationOutput) -> Timeline:
+        window, activity = segmented.sliding_window, segmented.activity
         starts = [window[place].start for place in range(len(activity))]
         return Timeline.of(starts, window.duration, activity.frames, self.segmentation.model.receptive_field)
 
-    def windows_of(self, heard: Heard) -> Windows:
-        """Return the windows that were `heard` in samples, with who is active in them."""
-        window, samples = heard.window, self.segmentation.model.audio.get_num_samples
-        starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(heard.activity)))
-        return Windows(starts, samples(window.duration, SAMPLE_RATE), heard.activity)
+    def embedding_windows(self, segmented: SegmentationOutput) -> Windows:
+        """Return the windows of `segmented`, their starts and length in samples, with who is active."""
+        window, samples = segmented.sliding_window, self.segmentation.model.audio.get_num_samples
+        starts = tuple(samples(window[place].start, SAMPLE_RATE) for place in range(len(segmented.activity)))
+        return Windows(starts, samples(window.duration, SAMPLE_RATE), segmented.activity)
 
 
 def _as_bytes(decisions: NDArray[np.float32]) -> NDArray[np.uint8]:
