@@ -7,7 +7,7 @@ import pytest
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from app.engines.diarization.clustering import WINDOWS, clear_voices, cluster_voices
+from app.engines.diarization.clustering import WINDOWS_PER_BLOCK, cluster_speakers, filter_clean_embeddings
 from app.engines.diarization.speaker_activity import Activity
 from app.engines.interfaces import SpeakerCountRange
 from tests.engines.conftest import DEMO, recordings, samples_of
@@ -65,8 +65,8 @@ def test_a_tenth_of_the_vectors_leads_to_the_same_voices(
 ) -> None:
     vectors, activity = long_meeting
     clustering = request.getfixturevalue(kind)
-    whole = cluster_voices(clustering, vectors, activity, bounds)
-    part = cluster_voices(clustering, vectors, activity, bounds, limit=150)
+    whole = cluster_speakers(clustering, vectors, activity, bounds)
+    part = cluster_speakers(clustering, vectors, activity, bounds, limit=150)
     assert len(whole.centroids) == len(part.centroids)
     assert same_partition(whole.clusters, part.clusters, activity) >= 0.995
 
@@ -75,10 +75,10 @@ def test_voices_are_chosen_part_by_part_as_pyannote_chooses_them(
     vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity]
 ) -> None:
     vectors, activity = long_meeting
-    times = 2 * WINDOWS // len(vectors) + 1
+    times = 2 * WINDOWS_PER_BLOCK // len(vectors) + 1
     vectors = np.tile(vectors, (times, 1, 1))
     activity = Activity.joined([activity] * times)
-    ours = clear_voices(vbx, vectors, activity)
+    ours = filter_clean_embeddings(vbx, vectors, activity)
     for mine, theirs in zip(
         ours, vbx.filter_embeddings(vectors, segmentations=feature(activity)), strict=True
     ):
@@ -89,7 +89,7 @@ def test_below_the_limit_it_is_pyannotes_own_answer(
     vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity]
 ) -> None:
     vectors, activity = long_meeting
-    ours = cluster_voices(vbx, vectors, activity, FREE)
+    ours = cluster_speakers(vbx, vectors, activity, FREE)
     clusters, _, centroids = vbx(vectors, feature(activity), min_clusters=1, max_clusters=np.inf)
     np.testing.assert_array_equal(ours.clusters, clusters)
     np.testing.assert_array_equal(ours.centroids, centroids)
@@ -107,5 +107,5 @@ def test_more_people_asked_for_than_vectors_there_are_is_no_failure(
     vbx: VBxClustering, long_meeting: tuple[np.ndarray, Activity], vectors: int
 ) -> None:
     size = long_meeting[0].shape[-1]
-    voices = cluster_voices(vbx, *few(vectors, size), SpeakerCountRange(8, 8))
-    assert 1 <= len(voices.centroids) <= max(1, vectors)
+    clusters = cluster_speakers(vbx, *few(vectors, size), SpeakerCountRange(8, 8))
+    assert 1 <= len(clusters.centroids) <= max(1, vectors)

@@ -20,7 +20,7 @@ from app.engines.diarization.aggregation import (
     speaker_activations,
     speaker_counts,
 )
-from app.engines.diarization.clustering import Voices, cluster_voices
+from app.engines.diarization.clustering import SpeakerClusters, cluster_speakers
 from app.engines.diarization.embedding_network import split
 from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
@@ -119,10 +119,10 @@ class DiarizationStages:
         vectors = self.voiceprints.extract(waveform, self.embedding_windows(segmented), checkpoint)
         return_freed_memory()
         checkpoint()
-        voices = cluster_voices(self.clustering, vectors, segmented.activity, speakers)
+        clusters = cluster_speakers(self.clustering, vectors, segmented.activity, speakers)
         return_freed_memory()
         checkpoint()
-        return self._tracks(segmented, counts, voices, speakers, timeline)
+        return self._tracks(segmented, counts, clusters, speakers, timeline)
 
     def segment(self, waveform: Waveform, checkpoint: Checkpoint) -> SegmentationOutput:
         """Return the output of the segmentation network for `waveform` (samples,) at 16 kHz.
@@ -141,18 +141,18 @@ class DiarizationStages:
         self,
         segmented: SegmentationOutput,
         counts: NDArray[np.uint8],
-        voices: Voices,
+        clustered: SpeakerClusters,
         speakers: SpeakerCountRange,
         timeline: Timeline,
     ) -> SpeakerTracks:
-        clusters = np.where(segmented.activity.speaking(), voices.clusters, -2)
+        clusters = np.where(segmented.activity.speaking(), clustered.clusters, -2)
         activations = speaker_activations(segmented.scores, clusters, timeline)
         counts = np.minimum(counts, speakers.most).astype(np.int8)
         middles = timeline.middles()
         return SpeakerTracks(
             exclusive=self._tracks_of(loudest(activations, np.minimum(counts, 1)), middles),
             overlapping=self._tracks_of(loudest(activations, counts), middles),
-            centroids=voices.centroids,
+            centroids=clustered.centroids,
         )
 
     def _tracks_of(self, speaking: NDArray[np.bool_], middles: NDArray[np.float64]) -> list[Track]:
