@@ -82,7 +82,7 @@ def _remember() -> Remembered:
     assert stages is not None
     sound = meeting()
     segmented = stages.segment(sound, lambda: None)
-    vectors = stages.voiceprints.extract(sound, stages.embedding_windows(segmented), lambda: None)
+    vectors = stages.embedding_extractor.extract(sound, stages.embedding_windows(segmented), lambda: None)
     assert isinstance(segmented.scores, np.ndarray)
     return Remembered(segmented.scores, vectors, len(vectors) * segmented.sliding_window.step)
 
@@ -99,7 +99,7 @@ class _Segmentation:
         return np.stack(list(itertools.islice(self._scores, len(windows))))
 
 
-class _Voiceprints:
+class _EmbeddingExtractor:
     """Stands in for the embedding network: the remembered vectors, varied each time."""
 
     def __init__(self, remembered: Remembered) -> None:
@@ -125,7 +125,7 @@ def _measure(remembered: Remembered, hours: float, answer: Connection) -> None:
     stages = diarizer.stages
     assert stages is not None
     object.__setattr__(stages, "segmentation", _Segmentation(stages.segmentation, remembered))
-    object.__setattr__(stages, "voiceprints", _Voiceprints(remembered))
+    object.__setattr__(stages, "embedding_extractor", _EmbeddingExtractor(remembered))
     aligner = Wav2Vec2Aligner.load(
         DEMO / "aligner", language="en", device="cpu", batch_size=1, precision="float32"
     )

@@ -28,4 +28,4 @@ def _vectors(diarizer: Any, sound: Waveform) -> tuple[np.ndarray, Activity]:
     stages = diarizer.stages
     segmented = stages.segment(sound, lambda: None)
     windows = stages.embedding_windows(segmented)
-    return stages.voiceprints.extract(sound, windows, lambda: None), segmented.activity
+    return stages.embedding_extractor.extract(sound, windows, lambda: None), segmented.activity

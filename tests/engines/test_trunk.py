@@ -7,7 +7,7 @@ from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
 from app.audio.waveform import to_float32
 from app.engines.diarization.embedding_network import split
-from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
+from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
 
 NETWORKS = {"WeSpeaker": WeSpeakerResNet34, "x-vector": lambda: XVectorMFCC(dimension=64)}
@@ -46,7 +46,7 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
     starts = (0, SAMPLES // 2, SAMPLES, 2 * SAMPLES)
     halves = split(network)
     assert halves is not None
-    extractor = VoiceprintExtractor(
+    extractor = EmbeddingExtractor(
         network=halves,
         dimension=64 if isinstance(network, XVectorMFCC) else 256,
         device=torch.device("cpu"),

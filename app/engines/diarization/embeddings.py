@@ -1,4 +1,4 @@
-"""One voice vector per window and speaker: equal to pyannote's, for a fraction of the work."""
+"""Speaker embeddings, one per window and speaker: equal to pyannote's, for a fraction of the work."""
 
 import math
 from collections.abc import Iterator
@@ -17,52 +17,52 @@ from app.engines.diarization.speaker_activity import Activity
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The sliding windows of a recording and who is active in them."""
+    """The sliding windows of a recording, in samples at 16 kHz, and who is active in them."""
 
     starts: tuple[int, ...]
     """First sample of each."""
     length: int
-    """Samples of each; the last ones may reach beyond the end, where silence is put."""
+    """Samples in each; the last ones may reach beyond the recording's end and are padded with silence."""
     activity: Activity
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceprintExtractor:
+class EmbeddingExtractor:
     """Runs a split embedding network over windows."""
 
     network: SplitNetwork
     dimension: int
     device: torch.device
     dtype: torch.dtype
-    """Number format of the trunk; features, pooling and vectors stay in float32."""
+    """Number format of the trunk; features, pooling and embeddings stay in float32."""
     batch_size: int
     min_samples: int
-    """The network needs this much of a speaker alone; below it overlapping speech counts too."""
+    """Overlapping speech is used too in windows where a speaker is alone for no more samples than this."""
     exclude_overlap: bool
 
     def extract(self, waveform: Waveform, windows: Windows, checkpoint: Checkpoint) -> NDArray[np.float32]:
-        """Return voice vectors (windows, speakers, dimension) of `waveform` (samples,).
+        """Return speaker embeddings (windows, speakers, dimension) of `waveform` (samples,) at 16 kHz.
 
-        A speaker who is silent in a window gets the vector that the network gives to an empty mask, as in
-        the stock pipeline; a window in which all are silent is never run.
+        A speaker who is silent in a window gets the embedding that the network gives to an empty mask, as in
+        pyannote's pipeline; windows in which all are silent are never run.
         """
         count, _, speakers = windows.activity.shape
-        vectors = np.empty((count, speakers, self.dimension), dtype=np.float32)
-        vectors[:] = np.nan
+        embeddings = np.empty((count, speakers, self.dimension), dtype=np.float32)
+        embeddings[:] = np.nan
         silent: Tensor | None = None
         with torch.inference_mode():
-            for places, masks in self._batches(windows):
+            for indices, masks in self._batches(windows):
                 checkpoint()
-                frames = self._frames(waveform, windows, places)
+                frames = self._encode(waveform, windows, indices)
                 if silent is None:
                     silent = self.network.pool(frames[:1], torch.zeros(1, masks.shape[-1]).to(frames))
-                    vectors[:] = silent[0].cpu().numpy()
+                    embeddings[:] = silent[0].cpu().numpy()
                 for speaker in range(speakers):
-                    self._pool(frames, masks[:, speaker], places, vectors[:, speaker])
-        return vectors
+                    self._pool(frames, masks[:, speaker], indices, embeddings[:, speaker])
+        return embeddings
 
     def _batches(self, windows: Windows) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        """Yield the windows in which somebody is active, with masks (windows, speakers, frames)."""
+        """Yield indices of windows in which somebody is active, with masks (windows, speakers, frames)."""
         active = np.flatnonzero(windows.activity.speaking().any(axis=1))
         fewest = (
             math.ceil(windows.activity.frames * self.min_samples / windows.length)
@@ -70,11 +70,12 @@ class VoiceprintExtractor:
             else -1
         )
         for start in range(0, len(active), self.batch_size):
-            places = active[start : start + self.batch_size]
-            yield places, torch.from_numpy(_masks(windows.activity[places], fewest, self.exclude_overlap))
+            indices = active[start : start + self.batch_size]
+            yield indices, torch.from_numpy(_masks(windows.activity[indices], fewest, self.exclude_overlap))
 
-    def _frames(self, waveform: Waveform, windows: Windows, places: NDArray[np.int64]) -> Tensor:
-        cuts = [_cut(waveform, windows.starts[place], windows.length) for place in places]
+    def _encode(self, waveform: Waveform, windows: Windows, indices: NDArray[np.int64]) -> Tensor:
+        """Return the encoder's output (windows, ..., frames) for the windows at `indices`."""
+        cuts = [_cut(waveform, windows.starts[index], windows.length) for index in indices]
         sound = torch.from_numpy(to_float32(np.stack(cuts)))
         features = self.network.features(sound.unsqueeze(1).to(self.device))
         reduced = self.dtype != torch.float32
@@ -82,19 +83,22 @@ class VoiceprintExtractor:
             return self.network.trunk(features).float()
 
     def _pool(
-        self, frames: Tensor, masks: Tensor, places: NDArray[np.int64], vectors: NDArray[np.float32]
+        self, frames: Tensor, masks: Tensor, indices: NDArray[np.int64], embeddings: NDArray[np.float32]
     ) -> None:
-        """Write one speaker's vectors (windows, dimension) for the windows where its mask is not empty."""
-        heard = masks.any(dim=1)
-        if not heard.any():
+        """Pool `frames` by one speaker's `masks` into `embeddings`, where the mask is not empty."""
+        active = masks.any(dim=1)
+        if not active.any():
             return
-        selected = frames if heard.all() else frames[heard.to(frames.device)]
-        pooled = self.network.pool(selected, masks[heard].to(frames.device))
-        vectors[places[heard.numpy()]] = pooled.cpu().numpy()
+        selected = frames if active.all() else frames[active.to(frames.device)]
+        pooled = self.network.pool(selected, masks[active].to(frames.device))
+        embeddings[indices[active.numpy()]] = pooled.cpu().numpy()
 
 
 def _masks(activity: NDArray[np.uint8], fewest: int, exclude_overlap: bool) -> NDArray[np.float32]:
-    """Return weights (windows, speakers, frames): a speaker alone where that lasts, else all its speech."""
+    """Return pooling weights (windows, speakers, frames) of `activity` (windows, frames, speakers).
+
+    Overlapping speech is excluded for a speaker who is alone for more than `fewest` frames.
+    """
     masks = activity.astype(np.float32)
     if exclude_overlap:
         alone = masks * (masks.sum(axis=2, keepdims=True) < 2)

@@ -22,7 +22,7 @@ from app.engines.diarization.aggregation import (
 )
 from app.engines.diarization.clustering import SpeakerClusters, cluster_speakers
 from app.engines.diarization.embedding_network import split
-from app.engines.diarization.embeddings import VoiceprintExtractor, Windows
+from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
@@ -60,7 +60,7 @@ class DiarizationStages:
 
     segmentation: Any
     """pyannote's Inference over ten-second windows."""
-    voiceprints: VoiceprintExtractor
+    embedding_extractor: EmbeddingExtractor
     clustering: Any
     threshold: float | None
     """Activation above which a speaker is active; None for a powerset network, which decides itself."""
@@ -80,7 +80,7 @@ class DiarizationStages:
         powerset = pipeline._segmentation.model.specifications.powerset
         return cls(
             segmentation=pipeline._segmentation,
-            voiceprints=VoiceprintExtractor(
+            embedding_extractor=EmbeddingExtractor(
                 network=network,
                 dimension=embedding.dimension,
                 device=embedding.device,
@@ -104,8 +104,8 @@ class DiarizationStages:
             device=self.segmentation.device,
             batch_size=segmentation,
         )
-        voiceprints = replace(self.voiceprints, batch_size=embedding)
-        return replace(self, segmentation=inference, voiceprints=voiceprints)
+        embedding_extractor = replace(self.embedding_extractor, batch_size=embedding)
+        return replace(self, segmentation=inference, embedding_extractor=embedding_extractor)
 
     def run(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> SpeakerTracks:
         """Return who speaks when in `waveform` (samples,)."""
@@ -114,12 +114,12 @@ class DiarizationStages:
         timeline = self._timeline(segmented)
         counts = speaker_counts(segmented.activity, timeline)
         if not counts.any():
-            return SpeakerTracks([], [], np.zeros((0, self.voiceprints.dimension)))
+            return SpeakerTracks([], [], np.zeros((0, self.embedding_extractor.dimension)))
         return_freed_memory()
-        vectors = self.voiceprints.extract(waveform, self.embedding_windows(segmented), checkpoint)
+        embeddings = self.embedding_extractor.extract(waveform, self.embedding_windows(segmented), checkpoint)
         return_freed_memory()
         checkpoint()
-        clusters = cluster_speakers(self.clustering, vectors, segmented.activity, speakers)
+        clusters = cluster_speakers(self.clustering, embeddings, segmented.activity, speakers)
         return_freed_memory()
         checkpoint()
         return self._tracks(segmented, counts, clusters, speakers, timeline)
