@@ -20,7 +20,7 @@ BATCH_SIZE = 32
 
 
 def run(scale: Scale) -> list[Comparison]:
-    """Return what diarization takes in float32, with a bfloat16 trunk, and with the bundle's networks."""
+    """Return what diarization takes in float32, with a bfloat16 encoder, and with the bundle's networks."""
     warnings.filterwarnings("ignore", module="pyannote|torch")
     seconds = 8.0 if scale.quick else (30.0 if scale.device == "cpu" else 600.0)
     sound = long_meeting(seconds)

@@ -140,9 +140,9 @@ def _models(scale: Scale) -> Models:
 
 
 def _our_engines(models: Models, scale: Scale) -> GivenEngines:
-    trunk = number_format("auto", scale.device, on_gpu=torch.float32)
+    encoder_dtype = number_format("auto", scale.device, on_gpu=torch.float32)
     windows = (segmentation_windows(None, scale.device), embedding_windows(None, scale.device))
-    stages = DiarizationStages.of(models.diarization, windows[1], trunk)
+    stages = DiarizationStages.of(models.diarization, windows[1], encoder_dtype)
     assert stages is not None
     return GivenEngines(
         {

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 2 on a CPU."""
     diarize_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"
-    """Number format of the speaker embedding trunk; auto is the fastest that leaves the turns unchanged."""
+    """Number format of the speaker embedding encoder; auto is the fastest that leaves the turns unchanged."""
     diarize_clustering_threshold: float | None = Field(None, gt=0, le=2)
     """Distance under which two voices are one; unset: the pipeline's own."""
     diarize_min_duration_off: float | None = Field(None, ge=0, le=10)

@@ -168,7 +168,7 @@ def test_the_batch_sizes_do_not_change_the_turns(diarizer: PyannoteDiarizer, dia
     )
 
 
-def test_a_bfloat16_trunk_finds_the_same_turns(diarized: Diarized) -> None:
+def test_a_bfloat16_encoder_finds_the_same_turns(diarized: Diarized) -> None:
     reduced = load_diarizer("bfloat16")
     for path in recordings("conversation-en-*"):
         assert reduced.diarize(samples_of(path), ANYONE, nothing).turns == diarized(path).turns

@@ -45,7 +45,7 @@ class PyannoteDiarizer:
 
         Args:
             device: "cpu" or "cuda".
-            precision: "float32", "bfloat16", "float16" for the embedding trunk, or "auto".
+            precision: "float32", "bfloat16", "float16" for the embedding encoder, or "auto".
             clustering_threshold: distance under which voices are one; None: the pipeline's own.
             min_duration_off: pauses up to this many seconds are filled; None: the pipeline's own.
         """

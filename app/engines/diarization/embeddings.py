@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
-from app.engines.diarization.embedding_network import SplitNetwork
+from app.engines.diarization.embedding_network import EmbeddingNetwork
 from app.engines.diarization.speaker_activity import Activity
 
 
@@ -28,13 +28,13 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingExtractor:
-    """Runs a split embedding network over windows."""
+    """Runs an embedding network, split at its statistics pooling, over windows."""
 
-    network: SplitNetwork
+    network: EmbeddingNetwork
     dimension: int
     device: torch.device
     dtype: torch.dtype
-    """Number format of the trunk; features, pooling and embeddings stay in float32."""
+    """Number format of the encoder; features, pooling and embeddings stay in float32."""
     batch_size: int
     min_samples: int
     """Overlapping speech is used too in windows where a speaker is alone for no more samples than this."""
@@ -55,7 +55,7 @@ class EmbeddingExtractor:
                 checkpoint()
                 frames = self._encode(waveform, windows, indices)
                 if silent is None:
-                    silent = self.network.pool(frames[:1], torch.zeros(1, masks.shape[-1]).to(frames))
+                    silent = self.network.pooling(frames[:1], torch.zeros(1, masks.shape[-1]).to(frames))
                     embeddings[:] = silent[0].cpu().numpy()
                 for speaker in range(speakers):
                     self._pool(frames, masks[:, speaker], indices, embeddings[:, speaker])
@@ -80,7 +80,7 @@ class EmbeddingExtractor:
         features = self.network.features(sound.unsqueeze(1).to(self.device))
         reduced = self.dtype != torch.float32
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=reduced):
-            return self.network.trunk(features).float()
+            return self.network.encoder(features).float()
 
     def _pool(
         self, frames: Tensor, masks: Tensor, indices: NDArray[np.int64], embeddings: NDArray[np.float32]
@@ -90,7 +90,7 @@ class EmbeddingExtractor:
         if not active.any():
             return
         selected = frames if active.all() else frames[active.to(frames.device)]
-        pooled = self.network.pool(selected, masks[active].to(frames.device))
+        pooled = self.network.pooling(selected, masks[active].to(frames.device))
         embeddings[indices[active.numpy()]] = pooled.cpu().numpy()
 
 

@@ -21,7 +21,7 @@ from app.engines.diarization.aggregation import (
     speaker_counts,
 )
 from app.engines.diarization.clustering import SpeakerClusters, cluster_speakers
-from app.engines.diarization.embedding_network import split
+from app.engines.diarization.embedding_network import split_at_pooling
 from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
 from app.engines.interfaces import SpeakerCountRange
@@ -74,7 +74,7 @@ class DiarizationStages:
         embedding = getattr(pipeline, "_embedding", None)
         if not isinstance(embedding, pyannote_verification.PyannoteAudioPretrainedSpeakerEmbedding):
             return None
-        network = split(embedding.model_)
+        network = split_at_pooling(embedding.model_)
         if network is None or pipeline.clustering.expects_num_clusters:
             return None
         powerset = pipeline._segmentation.model.specifications.powerset

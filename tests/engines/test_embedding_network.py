@@ -1,4 +1,4 @@
-"""Embedding networks cut in two give what they give whole."""
+"""Embedding networks split at their statistics pooling give what they give whole."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 
 from app.audio.waveform import to_float32
-from app.engines.diarization.embedding_network import split
+from app.engines.diarization.embedding_network import split_at_pooling
 from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
 from app.engines.diarization.speaker_activity import Activity
 
@@ -27,11 +27,11 @@ def masks() -> torch.Tensor:
 
 
 def test_the_halves_make_the_whole(network: torch.nn.Module) -> None:
-    halves = split(network)
+    halves = split_at_pooling(network)
     assert halves is not None
     sound = torch.randn(3, 1, SAMPLES, generator=torch.Generator().manual_seed(3)) * 0.1
     with torch.inference_mode():
-        ours = halves.pool(halves.trunk(halves.features(sound)), masks())
+        ours = halves.pooling(halves.encoder(halves.features(sound)), masks())
         whole = network(sound, weights=masks())
     torch.testing.assert_close(ours, whole, atol=1e-5, rtol=1e-5)
 
@@ -44,7 +44,7 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
     activity[1, :, 0] = activity[1, 40:, 1] = 1
     activity[3, 50:, 1] = 1
     starts = (0, SAMPLES // 2, SAMPLES, 2 * SAMPLES)
-    halves = split(network)
+    halves = split_at_pooling(network)
     assert halves is not None
     extractor = EmbeddingExtractor(
         network=halves,
@@ -66,4 +66,4 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
 
 
 def test_networks_of_other_kinds_are_left_to_pyannote() -> None:
-    assert split(torch.nn.Linear(2, 2)) is None
+    assert split_at_pooling(torch.nn.Linear(2, 2)) is None
