@@ -1,6 +1,7 @@
-"""From windows to one timeline: frame-wise counts and activations, added up window by window.
+"""Aggregation of sliding windows to one timeline: frame-wise speaker counts and activations.
 
-The results are those of pyannote's aggregation; no (windows, frames, speakers) array of floats is made.
+The results are those of pyannote's aggregation, but windows are added up one by one, so that no
+(windows, frames, speakers) array of floats is made.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Frames of a whole recording: frame i begins at i * `step` and lasts `duration` seconds."""
+    """Frames of a whole recording: frame i begins at i * `step` seconds and lasts `duration` seconds."""
 
     step: float
     duration: float
@@ -26,13 +27,16 @@ class Timeline:
     window_frames: int
     """Frames in one window."""
     first_frames: tuple[int, ...]
-    """Where each window begins on the timeline."""
+    """First frame of each window."""
 
     @classmethod
     def of(
         cls, window_starts: Sequence[float], window_seconds: float, window_frames: int, frame: Any
     ) -> "Timeline":
-        """Return the timeline for windows with frames like `frame` (pyannote's SlidingWindow)."""
+        """Return the timeline of windows whose frames are like `frame` (pyannote's SlidingWindow).
+
+        `window_starts` are seconds.
+        """
 
         def closest(seconds: float) -> int:
             return int(np.rint((seconds + 0.5 * frame.duration - 0.5 * frame.duration) / frame.step))
@@ -45,13 +49,13 @@ class Timeline:
             first_frames=tuple(closest(start) for start in window_starts),
         )
 
-    def middles(self) -> NDArray[np.float64]:
-        """Return the middle of every frame in seconds."""
+    def frame_centers(self) -> NDArray[np.float64]:
+        """Return the center of every frame in seconds, (frames,)."""
         starts = 0.0 + np.arange(self.frames) * self.step
         return 0.5 * (starts + (starts + self.duration))
 
 
-def binarized(scores: NDArray[np.float32], threshold: float) -> Activity:
+def binarize(scores: NDArray[np.float32], threshold: float) -> Activity:
     """Return who is active: where `scores` (windows, frames, speakers) exceed `threshold`.
 
     A score that equals the threshold leaves the state as it was in the frame before, silent at first.
@@ -84,22 +88,23 @@ def speaker_counts(activity: Activity, timeline: Timeline) -> NDArray[np.uint8]:
 def speaker_activations(
     scores: NDArray[np.float32] | Activity, clusters: NDArray[Any], timeline: Timeline
 ) -> NDArray[np.float32]:
-    """Return how strongly each voice is heard in each frame (frames, voices).
+    """Return the activation of each speaker in each frame (frames, speakers), the sum over windows.
 
     Args:
-        scores: (windows, frames, speakers)
-        clusters: the voice of each speaker of each window (windows, speakers); -2 for none.
+        scores: activations in each window (windows, frames, window's speakers).
+        clusters: the cluster, one per speaker, of each window's speakers (windows, window's speakers);
+            -2 for none.
     """
     activations = np.zeros((timeline.frames, int(clusters.max()) + 1), dtype=np.float32)
-    for first, window, voices in zip(timeline.first_frames, scores, clusters, strict=True):
+    for first, window, speakers in zip(timeline.first_frames, scores, clusters, strict=True):
         seen = slice(first, first + timeline.window_frames)
-        for voice in set(voices.tolist()) - {-2}:
-            activations[seen, voice] += np.nan_to_num(window[:, voices == voice].max(axis=1))
+        for cluster in set(speakers.tolist()) - {-2}:
+            activations[seen, cluster] += np.nan_to_num(window[:, speakers == cluster].max(axis=1))
     return activations
 
 
-def loudest(activations: NDArray[np.float32], counts: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which voices speak (frames, voices): in each frame the `counts` strongest ones."""
+def most_active_speakers(activations: NDArray[np.float32], counts: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return who speaks (frames, speakers): in each frame as many of the strongest as `counts` (frames,)."""
     missing = int(counts.max(initial=0)) - activations.shape[1]
     if missing > 0:
         activations = np.pad(activations, ((0, 0), (0, missing)))
@@ -112,11 +117,14 @@ def loudest(activations: NDArray[np.float32], counts: NDArray[Any]) -> NDArray[n
     return speaking
 
 
-def regions(speaking: NDArray[np.bool_], middles: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Return the stretches in which `speaking` (frames,) holds, as (start, end) in seconds."""
+def active_regions(speaking: NDArray[np.bool_], centers: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return the regions where `speaking` (frames,) holds, as (start, end) in seconds.
+
+    `centers` (frames,) are those of the frames, in seconds: a region lasts from center to center.
+    """
     edges = np.flatnonzero(np.diff(speaking.astype(np.int8)))
     bounds = [0, *(edges + 1).tolist()] if speaking[0] else (edges + 1).tolist()
     if len(bounds) % 2:
         bounds.append(len(speaking) - 1)
-    times = middles[bounds].tolist()
+    times = centers[bounds].tolist()
     return [(start, end) for start, end in zip(times[::2], times[1::2], strict=True) if end - start > 1e-6]

@@ -14,9 +14,9 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.diarization.aggregation import (
     Timeline,
-    binarized,
-    loudest,
-    regions,
+    active_regions,
+    binarize,
+    most_active_speakers,
     speaker_activations,
     speaker_counts,
 )
@@ -30,17 +30,17 @@ from app.engines.platform.libraries import pyannote_audio, pyannote_diarization,
 from app.engines.sliding_windows import window_scores
 
 Track: TypeAlias = tuple[float, float, int]
-"""Start and end in seconds, and the voice's row in the centroids."""
+"""Start and end in seconds, and the speaker's row in the centroids."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTracks:
-    """Who speaks when, by the number of the voice."""
+    """Who speaks when, by the number of the speaker's cluster."""
 
     exclusive: list[Track]
     overlapping: list[Track]
     centroids: NDArray[np.floating[Any]]
-    """(voices, dimension); a voice that was only counted, never clustered, has no row."""
+    """(speakers, dimension); a speaker who was only counted, never clustered, has no row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,13 @@ class DiarizationStages:
     """The parts of one pipeline; they hold no state of a request."""
 
     segmentation: Any
-    """pyannote's Inference over ten-second windows."""
+    """pyannote's Inference of the segmentation network over sliding windows."""
     embedding_extractor: EmbeddingExtractor
     clustering: Any
     threshold: float | None
     """Activation above which a speaker is active; None for a powerset network, which decides itself."""
     min_duration_off: float
+    """Pauses of one speaker shorter than this many seconds are filled."""
 
     @classmethod
     def of(cls, pipeline: Any, embedding_batch_size: int, dtype: torch.dtype) -> "DiarizationStages | None":
@@ -108,8 +109,7 @@ class DiarizationStages:
         return replace(self, segmentation=inference, embedding_extractor=embedding_extractor)
 
     def run(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> SpeakerTracks:
-        """Return who speaks when in `waveform` (samples,)."""
-
+        """Return who speaks when in `waveform` (samples,) at 16 kHz."""
         segmented = self.segment(waveform, checkpoint)
         timeline = self._timeline(segmented)
         counts = speaker_counts(segmented.activity, timeline)
@@ -135,7 +135,7 @@ class DiarizationStages:
             activity = Activity.of(decided.data)
             return SegmentationOutput(decided.sliding_window, activity, activity)
         scores = window_scores(self.segmentation, waveform, checkpoint)
-        return SegmentationOutput(scores.sliding_window, binarized(scores.data, self.threshold), scores.data)
+        return SegmentationOutput(scores.sliding_window, binarize(scores.data, self.threshold), scores.data)
 
     def _tracks(
         self,
@@ -148,19 +148,19 @@ class DiarizationStages:
         clusters = np.where(segmented.activity.speaking(), clustered.clusters, -2)
         activations = speaker_activations(segmented.scores, clusters, timeline)
         counts = np.minimum(counts, speakers.most).astype(np.int8)
-        middles = timeline.middles()
+        centers = timeline.frame_centers()
         return SpeakerTracks(
-            exclusive=self._tracks_of(loudest(activations, np.minimum(counts, 1)), middles),
-            overlapping=self._tracks_of(loudest(activations, counts), middles),
+            exclusive=self._tracks_of(most_active_speakers(activations, np.minimum(counts, 1)), centers),
+            overlapping=self._tracks_of(most_active_speakers(activations, counts), centers),
             centroids=clustered.centroids,
         )
 
-    def _tracks_of(self, speaking: NDArray[np.bool_], middles: NDArray[np.float64]) -> list[Track]:
-        """Return the stretches of each voice, ordered by time, short pauses filled."""
+    def _tracks_of(self, speaking: NDArray[np.bool_], centers: NDArray[np.float64]) -> list[Track]:
+        """Return the tracks of `speaking` (frames, speakers), ordered by time, short pauses filled."""
         tracks = []
-        for voice in range(speaking.shape[1]):
-            stretches = regions(speaking[:, voice], middles)
-            tracks += [(*stretch, voice) for stretch in _joined(stretches, self.min_duration_off)]
+        for speaker in range(speaking.shape[1]):
+            regions = active_regions(speaking[:, speaker], centers)
+            tracks += [(*region, speaker) for region in _fill_pauses(regions, self.min_duration_off)]
         return sorted(tracks)
 
     def _timeline(self, segmented: SegmentationOutput) -> Timeline:
@@ -179,10 +179,10 @@ def _as_bytes(decisions: NDArray[np.float32]) -> NDArray[np.uint8]:
     return decisions.astype(np.uint8)
 
 
-def _joined(stretches: list[tuple[float, float]], pause: float) -> list[tuple[float, float]]:
-    """Return `stretches` of one voice with pauses shorter than `pause` seconds filled."""
+def _fill_pauses(regions: list[tuple[float, float]], pause: float) -> list[tuple[float, float]]:
+    """Return `regions` of one speaker with pauses shorter than `pause` seconds filled."""
     joined: list[tuple[float, float]] = []
-    for start, end in stretches:
+    for start, end in regions:
         if pause > 0 and joined and start - joined[-1][1] < pause:
             start = joined.pop()[0]
         joined.append((start, end))
