@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from app.audio.waveform import Waveform
-from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.diarizer import PyannoteDiarizer, run_pyannote_pipeline, with_speaker_labels
 from app.engines.diarization.stages import DiarizationStages
 from app.engines.interfaces import SpeakerCountRange
 from app.transcript import Diarization
@@ -39,8 +39,8 @@ def _against_stock(
     assert stages is not None
     return compare(
         f"diarize, whole stage, ResNet34 {str(dtype).removeprefix('torch.')}, {len(sound) // 16000} s",
-        lambda: named(stock_tracks(pipeline, sound, ANYONE, lambda: None)),
-        lambda: named(stages.run(sound, ANYONE, lambda: None)),
+        lambda: with_speaker_labels(run_pyannote_pipeline(pipeline, sound, ANYONE, lambda: None)),
+        lambda: with_speaker_labels(stages.run(sound, ANYONE, lambda: None)),
         agreement,
         pairs=scale.pairs,
         goal=goal,
@@ -60,7 +60,7 @@ def _bundle(scale: Scale) -> Comparison:
     samples = long_meeting(10.0 if scale.quick else 30.0)
     return compare(
         f"diarize, whole stage, the bundle's networks, {len(samples) // 16000} s",
-        lambda: named(stock_tracks(diarizer.pipeline, samples, ANYONE, lambda: None)),
+        lambda: with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, samples, ANYONE, lambda: None)),
         lambda: diarizer.diarize(samples, ANYONE, lambda: None),
         agreement,
         pairs=scale.pairs,

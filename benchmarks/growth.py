@@ -19,7 +19,7 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.engines.alignment.aligner import Wav2Vec2Aligner
-from app.engines.diarization.diarizer import PyannoteDiarizer, named
+from app.engines.diarization.diarizer import PyannoteDiarizer, with_speaker_labels
 from app.engines.diarization.embeddings import Windows
 from app.engines.interfaces import SpeakerCountRange
 from app.formats import FORMATS, CueLayout
@@ -134,7 +134,7 @@ def _measure(remembered: Remembered, hours: float, answer: Connection) -> None:
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     marks = [time.perf_counter()]
-    diarization = named(stages.run(waveform, SpeakerCountRange(), lambda: None))
+    diarization = with_speaker_labels(stages.run(waveform, SpeakerCountRange(), lambda: None))
     marks.append(time.perf_counter())
     aligned = aligner.align(waveform, segments, lambda: None)
     marks.append(time.perf_counter())

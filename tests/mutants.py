@@ -28,8 +28,8 @@ MUTANTS = (
     Mutant(
         "speakers swapped",
         "app/engines/diarization/diarizer.py",
-        "for place, voice in enumerate(order)}",
-        "for place, voice in enumerate(reversed(order))}",
+        "for number, speaker in enumerate(order)}",
+        "for number, speaker in enumerate(reversed(order))}",
         ("tests/engines/test_pyannote.py", "-k", "labels_count_people"),
     ),
     Mutant(
@@ -70,8 +70,8 @@ MUTANTS = (
     Mutant(
         "overlapping instead of exclusive turns",
         "app/engines/diarization/diarizer.py",
-        "turns=_turns(tracks.exclusive, names)",
-        "turns=_turns(tracks.overlapping, names)",
+        "turns=_to_turns(tracks.exclusive, labels)",
+        "turns=_to_turns(tracks.overlapping, labels)",
         ("tests/engines/test_pyannote.py", "-k", "one_person_at_a_time"),
     ),
     Mutant(

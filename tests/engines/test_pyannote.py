@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.engines.diarization.diarizer import PyannoteDiarizer, named, stock_tracks
+from app.engines.diarization.diarizer import PyannoteDiarizer, run_pyannote_pipeline, with_speaker_labels
 from app.engines.diarization.stages import SpeakerTracks
 from app.engines.interfaces import SpeakerCountRange
 from app.errors import ClientLeft
@@ -75,7 +75,9 @@ def test_turns_labels_and_embeddings_are_the_stock_pipelines(
     (path,) = recordings(name)
     assert diarizer.stages is not None
     sound = samples_of(path)
-    assert_same(diarized(path), named(stock_tracks(diarizer.pipeline, sound, ANYONE, nothing)))
+    assert_same(
+        diarized(path), with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, sound, ANYONE, nothing))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_a_network_that_chooses_sets_of_speakers_gives_the_stock_pipelines_turns
     sound = samples_of(path)
     ours = choosing.diarize(sound, ANYONE, nothing)
     assert len(ours.embeddings) == len(voices_in(path))
-    assert_same(ours, named(stock_tracks(choosing.pipeline, sound, ANYONE, nothing)))
+    assert_same(ours, with_speaker_labels(run_pyannote_pipeline(choosing.pipeline, sound, ANYONE, nothing)))
 
 
 @pytest.mark.parametrize("bounds", [SpeakerCountRange(3, 3), SpeakerCountRange(3), SpeakerCountRange(most=1)])
@@ -102,7 +104,7 @@ def test_asked_for_a_number_the_answer_is_the_stock_pipelines(
 ) -> None:
     path = recordings("conversation-en-2-voices-*")[0]
     sound = samples_of(path)[: 16 * 16000]
-    stock = named(stock_tracks(diarizer.pipeline, sound, bounds, nothing))
+    stock = with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, sound, bounds, nothing))
     assert_same(diarizer.diarize(sound, bounds, nothing), stock)
 
 
@@ -187,7 +189,7 @@ def test_the_operators_threshold_and_pause_reach_the_pipeline(diarized: Diarized
     changed = load_diarizer(min_duration_off=1.0, clustering_threshold=0.85)
     ours = changed.diarize(samples_of(path), ANYONE, nothing)
     sound = samples_of(path)
-    assert_same(ours, named(stock_tracks(changed.pipeline, sound, ANYONE, nothing)))
+    assert_same(ours, with_speaker_labels(run_pyannote_pipeline(changed.pipeline, sound, ANYONE, nothing)))
     assert len(ours.turns) < len(diarized(path).turns)
     assert changed.pipeline.clustering.threshold == 0.85
 
@@ -205,4 +207,4 @@ def test_a_voice_vector_that_holds_no_numbers_is_left_out() -> None:
     turns = [(0.0, 1.0, 0), (1.0, 2.0, 1), (2.0, 3.0, 2)]
     centroids = np.array([[0.6, 0.8], [0.5, np.nan], [0.0, 0.0]])
     tracks = SpeakerTracks(exclusive=turns, overlapping=turns, centroids=centroids)
-    assert named(tracks).embeddings == {"SPEAKER_00": (0.6, 0.8)}
+    assert with_speaker_labels(tracks).embeddings == {"SPEAKER_00": (0.6, 0.8)}

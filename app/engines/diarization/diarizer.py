@@ -46,12 +46,12 @@ class PyannoteDiarizer:
         Args:
             device: "cpu" or "cuda".
             precision: "float32", "bfloat16", "float16" for the embedding encoder, or "auto".
-            clustering_threshold: distance under which voices are one; None: the pipeline's own.
-            min_duration_off: pauses up to this many seconds are filled; None: the pipeline's own.
+            clustering_threshold: distance below which embeddings are one speaker's; None: the pipeline's own.
+            min_duration_off: pauses shorter than this many seconds are filled; None: the pipeline's own.
         """
         pipeline = pyannote_audio.Pipeline.from_pretrained(source)
         pipeline.to(torch.device(device))
-        _override(pipeline, clustering_threshold, min_duration_off)
+        _set_parameters(pipeline, clustering_threshold, min_duration_off)
         dtype = number_format(precision, device, on_gpu=torch.float32)
         stages = DiarizationStages.of(pipeline, embedding_batch_size, dtype)
         sizes = (segmentation_batch_size, embedding_batch_size)
@@ -71,7 +71,7 @@ class PyannoteDiarizer:
         self.pipeline = self.stages = None
 
     def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
-        """Return the turns and voice vectors of the people in `waveform` (samples,) at 16 kHz.
+        """Return the turns and speaker embeddings of the people in `waveform` (samples,) at 16 kHz.
 
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
@@ -80,14 +80,14 @@ class PyannoteDiarizer:
             return Diarization(())
         with engine_errors(Stage.DIARIZE.noun):
             if self.stages is not None:
-                return named(self.stages.run(waveform, speakers, checkpoint))
-            return named(stock_tracks(self.pipeline, waveform, speakers, checkpoint))
+                return with_speaker_labels(self.stages.run(waveform, speakers, checkpoint))
+            return with_speaker_labels(run_pyannote_pipeline(self.pipeline, waveform, speakers, checkpoint))
 
 
-def stock_tracks(
+def run_pyannote_pipeline(
     pipeline: Any, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint
 ) -> SpeakerTracks:
-    """Return who speaks when in `waveform` (samples,), computed by pyannote's own `pipeline`."""
+    """Return who speaks when in `waveform` (samples,) at 16 kHz, computed by pyannote's own `pipeline`."""
 
     def passed(*_: Any, **__: Any) -> None:
         checkpoint()
@@ -102,45 +102,45 @@ def stock_tracks(
     rows = {label: row for row, label in enumerate(output.speaker_diarization.labels())}
     centroids = output.speaker_embeddings
     return SpeakerTracks(
-        exclusive=_tracks(output.exclusive_speaker_diarization, rows),
-        overlapping=_tracks(output.speaker_diarization, rows),
+        exclusive=_to_tracks(output.exclusive_speaker_diarization, rows),
+        overlapping=_to_tracks(output.speaker_diarization, rows),
         centroids=np.zeros((0, 0)) if centroids is None else centroids,
     )
 
 
-def named(tracks: SpeakerTracks) -> Diarization:
-    """Return `tracks` with labels SPEAKER_00, SPEAKER_01, ... in order of first appearance."""
-    order = dict.fromkeys(voice for _, _, voice in [*tracks.exclusive, *tracks.overlapping])
-    names = {voice: f"SPEAKER_{place:02d}" for place, voice in enumerate(order)}
-    vectors = {
-        name: tuple(map(float, tracks.centroids[voice]))
-        for voice, name in names.items()
-        if voice < len(tracks.centroids) and _is_voice(tracks.centroids[voice])
+def with_speaker_labels(tracks: SpeakerTracks) -> Diarization:
+    """Return `tracks` as turns with labels SPEAKER_00, SPEAKER_01, ... in order of first appearance."""
+    order = dict.fromkeys(speaker for _, _, speaker in [*tracks.exclusive, *tracks.overlapping])
+    labels = {speaker: f"SPEAKER_{number:02d}" for number, speaker in enumerate(order)}
+    embeddings = {
+        label: tuple(map(float, tracks.centroids[speaker]))
+        for speaker, label in labels.items()
+        if speaker < len(tracks.centroids) and _is_embedding(tracks.centroids[speaker])
     }
     return Diarization(
-        turns=_turns(tracks.exclusive, names),
-        overlapping_turns=_turns(tracks.overlapping, names),
-        embeddings=vectors,
+        turns=_to_turns(tracks.exclusive, labels),
+        overlapping_turns=_to_turns(tracks.overlapping, labels),
+        embeddings=embeddings,
     )
 
 
-def _tracks(annotation: Any, rows: dict[str, int]) -> list[Track]:
+def _to_tracks(annotation: Any, rows: dict[str, int]) -> list[Track]:
     return sorted(
         (float(segment.start), float(segment.end), rows[label])
         for segment, _, label in annotation.itertracks(yield_label=True)
     )
 
 
-def _turns(tracks: Iterable[Track], names: dict[int, str]) -> tuple[Turn, ...]:
-    return tuple(Turn(start, end, names[voice]) for start, end, voice in tracks)
+def _to_turns(tracks: Iterable[Track], labels: dict[int, str]) -> tuple[Turn, ...]:
+    return tuple(Turn(start, end, labels[speaker]) for start, end, speaker in tracks)
 
 
-def _is_voice(vector: Any) -> bool:
-    """Return whether `vector` is one: pyannote fills in zeros or NaN where it has none."""
+def _is_embedding(vector: Any) -> bool:
+    """Return whether `vector` is an embedding: pyannote fills in zeros or NaN where it has none."""
     return bool(np.isfinite(vector).all() and np.any(vector))
 
 
-def _override(pipeline: Any, threshold: float | None, min_duration_off: float | None) -> None:
+def _set_parameters(pipeline: Any, threshold: float | None, min_duration_off: float | None) -> None:
     """Set the operator's values among `pipeline`'s own parameters."""
     parameters = pipeline.parameters(instantiated=True)
     if threshold is not None and "threshold" in parameters.get("clustering", {}):
