@@ -8,7 +8,7 @@ from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorMFCC
 from app.audio.waveform import to_float32
 from app.engines.diarization.embedding_network import split_at_pooling
 from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
-from app.engines.diarization.speaker_activity import Activity
+from app.engines.diarization.speaker_activity import SpeakerActivity
 
 NETWORKS = {"WeSpeaker": WeSpeakerResNet34, "x-vector": lambda: XVectorMFCC(dimension=64)}
 SAMPLES, FRAMES = 32000, 100
@@ -55,7 +55,7 @@ def test_vectors_are_those_of_one_run_per_speaker(network: torch.nn.Module) -> N
         min_samples=4000,
         exclude_overlap=False,
     )
-    vectors = extractor.extract(sound, Windows(starts, SAMPLES, Activity.of(activity)), lambda: None)
+    vectors = extractor.extract(sound, Windows(starts, SAMPLES, SpeakerActivity.pack(activity)), lambda: None)
     padded = torch.nn.functional.pad(torch.from_numpy(to_float32(sound)), (0, SAMPLES))
     for window, start in enumerate(starts):
         for speaker in range(2):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.diarization.speaker_activity import Activity
+from app.engines.diarization.speaker_activity import SpeakerActivity
 
 BLOCK = 512
 """Windows worked on at once where a step needs temporary arrays."""
@@ -55,7 +55,7 @@ class Timeline:
         return 0.5 * (starts + (starts + self.duration))
 
 
-def binarize(scores: NDArray[np.float32], threshold: float) -> Activity:
+def binarize(scores: NDArray[np.float32], threshold: float) -> SpeakerActivity:
     """Return who is active: where `scores` (windows, frames, speakers) exceed `threshold`.
 
     A score that equals the threshold leaves the state as it was in the frame before, silent at first.
@@ -69,11 +69,11 @@ def binarize(scores: NDArray[np.float32], threshold: float) -> Activity:
             frame = np.arange(block.shape[1])[None, :, None]
             decided = np.maximum.accumulate(np.where(undecided, -1, frame), axis=1)
             on = np.where(decided < 0, False, np.take_along_axis(on, np.maximum(decided, 0), axis=1))
-        parts.append(Activity.of(on))
-    return Activity.joined(parts)
+        parts.append(SpeakerActivity.pack(on))
+    return SpeakerActivity.concatenate(parts)
 
 
-def speaker_counts(activity: Activity, timeline: Timeline) -> NDArray[np.uint8]:
+def speaker_counts(activity: SpeakerActivity, timeline: Timeline) -> NDArray[np.uint8]:
     """Return how many people speak in each frame (frames,): the mean over the windows that cover it."""
     total = np.zeros(timeline.frames, dtype=np.float32)
     windows = np.zeros(timeline.frames, dtype=np.float32)
@@ -86,7 +86,7 @@ def speaker_counts(activity: Activity, timeline: Timeline) -> NDArray[np.uint8]:
 
 
 def speaker_activations(
-    scores: NDArray[np.float32] | Activity, clusters: NDArray[Any], timeline: Timeline
+    scores: NDArray[np.float32] | SpeakerActivity, clusters: NDArray[Any], timeline: Timeline
 ) -> NDArray[np.float32]:
     """Return the activation of each speaker in each frame (frames, speakers), the sum over windows.
 

@@ -16,7 +16,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from app.engines.diarization.speaker_activity import Activity
+from app.engines.diarization.speaker_activity import SpeakerActivity
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_clustering, pyannote_core, pyannote_vbx
@@ -46,7 +46,7 @@ class SpeakerClusters:
 def cluster_speakers(
     clustering: Any,
     embeddings: Embeddings,
-    activity: Activity,
+    activity: SpeakerActivity,
     allowed: SpeakerCountRange,
     limit: int = PAIRWISE_LIMIT,
 ) -> SpeakerClusters:
@@ -91,7 +91,7 @@ def cluster_speakers(
 
 
 def filter_clean_embeddings(
-    clustering: Any, embeddings: Embeddings, activity: Activity
+    clustering: Any, embeddings: Embeddings, activity: SpeakerActivity
 ) -> tuple[Embeddings, NDArray[np.int64], NDArray[np.int64]]:
     """Return the embeddings (embeddings, dimension) of who speaks alone long enough; their windows; speakers.
 
@@ -141,7 +141,7 @@ def _run_vbx(
     clustering: Any,
     embeddings: Embeddings,
     training: Embeddings,
-    activity: Activity,
+    activity: SpeakerActivity,
     allowed: SpeakerCountRange,
     size: int,
 ) -> SpeakerClusters:
@@ -165,7 +165,7 @@ def _run_vbx(
     similarity = _similarity(embeddings, centroids, clustering.metric)
     if not clustering.constrained_assignment or wanted is not None:
         return SpeakerClusters(similarity.argmax(axis=2), centroids)
-    similarity[~activity.speaking()] = similarity.min() - 1.0
+    similarity[~activity.active_speakers()] = similarity.min() - 1.0
     return SpeakerClusters(np.asarray(clustering.constrained_argmax(similarity), dtype=np.int64), centroids)
 
 

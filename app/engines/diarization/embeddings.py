@@ -12,7 +12,7 @@ from torch import Tensor
 from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.embedding_network import EmbeddingNetwork
-from app.engines.diarization.speaker_activity import Activity
+from app.engines.diarization.speaker_activity import SpeakerActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Windows:
     """First sample of each."""
     length: int
     """Samples in each; the last ones may reach beyond the recording's end and are padded with silence."""
-    activity: Activity
+    activity: SpeakerActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class EmbeddingExtractor:
 
     def _batches(self, windows: Windows) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Yield indices of windows in which somebody is active, with masks (windows, speakers, frames)."""
-        active = np.flatnonzero(windows.activity.speaking().any(axis=1))
+        active = np.flatnonzero(windows.activity.active_speakers().any(axis=1))
         fewest = (
             math.ceil(windows.activity.frames * self.min_samples / windows.length)
             if self.exclude_overlap

@@ -1,4 +1,4 @@
-"""Who is active in which frame of which window: a bit for each, since an hour has millions of them."""
+"""Who is active in which frame of which window, a bit each: an hour has millions of such states."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ _BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """Zeros and ones (windows, frames, speakers)."""
+class SpeakerActivity:
+    """Zeros and ones (windows, frames, speakers), packed into bits."""
 
     bits: NDArray[np.uint8]
     """Eight frames in a byte: (windows, frames / 8 rounded up, speakers)."""
@@ -21,12 +21,12 @@ class Activity:
     """Frames in a window."""
 
     @classmethod
-    def of(cls, states: NDArray[Any]) -> "Activity":
+    def pack(cls, states: NDArray[Any]) -> "SpeakerActivity":
         """Pack `states` (windows, frames, speakers), active where they are not 0."""
         return cls(np.packbits(states != 0, axis=1), states.shape[1])
 
     @classmethod
-    def joined(cls, parts: "list[Activity]") -> "Activity":
+    def concatenate(cls, parts: "list[SpeakerActivity]") -> "SpeakerActivity":
         """Return `parts`, of which there must be one at least, one after the other."""
         return cls(np.concatenate([part.bits for part in parts]), parts[0].frames)
 
@@ -48,7 +48,7 @@ class Activity:
         for start in range(0, len(self), _BLOCK):
             yield from self[start : start + _BLOCK]
 
-    def speaking(self) -> NDArray[np.bool_]:
+    def active_speakers(self) -> NDArray[np.bool_]:
         """Return who is active at all in each window, (windows, speakers)."""
         speaking: NDArray[np.bool_] = np.any(self.bits, axis=1)
         return speaking

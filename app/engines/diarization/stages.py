@@ -23,7 +23,7 @@ from app.engines.diarization.aggregation import (
 from app.engines.diarization.clustering import SpeakerClusters, cluster_speakers
 from app.engines.diarization.embedding_network import split_at_pooling
 from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
-from app.engines.diarization.speaker_activity import Activity
+from app.engines.diarization.speaker_activity import SpeakerActivity
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_audio, pyannote_diarization, pyannote_verification
@@ -49,8 +49,8 @@ class SegmentationOutput:
 
     sliding_window: Any
     """Duration and step of the windows in seconds, as pyannote's SlidingWindow."""
-    activity: Activity
-    scores: NDArray[np.float32] | Activity
+    activity: SpeakerActivity
+    scores: NDArray[np.float32] | SpeakerActivity
     """Activation of each speaker, (windows, frames, speakers); of a powerset network `activity` itself."""
 
 
@@ -132,7 +132,7 @@ class DiarizationStages:
         """
         if self.threshold is None:
             decided = window_scores(self.segmentation, waveform, checkpoint, _as_bytes)
-            activity = Activity.of(decided.data)
+            activity = SpeakerActivity.pack(decided.data)
             return SegmentationOutput(decided.sliding_window, activity, activity)
         scores = window_scores(self.segmentation, waveform, checkpoint)
         return SegmentationOutput(scores.sliding_window, binarize(scores.data, self.threshold), scores.data)
@@ -145,7 +145,7 @@ class DiarizationStages:
         speakers: SpeakerCountRange,
         timeline: Timeline,
     ) -> SpeakerTracks:
-        clusters = np.where(segmented.activity.speaking(), clustered.clusters, -2)
+        clusters = np.where(segmented.activity.active_speakers(), clustered.clusters, -2)
         activations = speaker_activations(segmented.scores, clusters, timeline)
         counts = np.minimum(counts, speakers.most).astype(np.int8)
         centers = timeline.frame_centers()
