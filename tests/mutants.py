@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault: `old` becomes `new` in `file`, and `tests` must turn red."""
+    """A fault: `old`, which is in `file` once, becomes `new`, and `tests` must turn red."""
 
     fault: str
     file: str
@@ -35,8 +35,8 @@ MUTANTS = (
     Mutant(
         "times shifted by 0.3 s",
         "app/engines/alignment/aligner.py",
-        "* seconds_per_frame + segment.start, 3)",
-        "* seconds_per_frame + segment.start + 0.3, 3)",
+        "np.array([times.starts, times.ends]) * seconds_per_frame + segment.start",
+        "np.array([times.starts, times.ends]) * seconds_per_frame + segment.start + 0.3",
         ("tests/engines/test_wav2vec2.py",),
     ),
     Mutant(
@@ -108,7 +108,8 @@ def try_mutant(mutant: Mutant) -> tuple[bool, str]:
             shutil.copy2(ROOT / name, copy / name)
         target = copy / mutant.file
         source = target.read_text(encoding="utf-8")
-        assert mutant.old in source, f"{mutant.fault}: {mutant.old!r} is no longer in {mutant.file}"
+        found = source.count(mutant.old)
+        assert found == 1, f"{mutant.fault}: {mutant.old!r} is {found} times in {mutant.file}, not once"
         target.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)

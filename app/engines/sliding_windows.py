@@ -1,4 +1,4 @@
-"""A network over the sliding windows of a recording, as pyannote's Inference runs it.
+"""Sliding-window inference: a network over overlapping windows, as pyannote's Inference runs it.
 
 pyannote keeps every batch and stacks all at the end, which takes twice the memory of the result; here each
 batch is written to its place.
@@ -24,11 +24,16 @@ def window_scores(
     reduce: Callable[[NDArray[Any]], NDArray[Any]] = lambda outputs: outputs,
     batch_size: int | None = None,
 ) -> Any:
-    """Return what the network of `inference` says about every window of `waveform` (samples,).
+    """Return the scores of every window of `waveform` (samples,) at 16 kHz.
 
-    The answer is pyannote's SlidingWindowFeature (windows, frames, classes); the last window is filled up
-    with silence. `reduce` is applied to the outputs of each batch, of `batch_size` windows or, by default, of
-    the number that `inference` was made with.
+    The last window is padded with silence. The answer is pyannote's SlidingWindowFeature (windows, frames,
+    classes).
+
+    Args:
+        inference: pyannote's Inference: the network, and the duration and step of its windows in seconds.
+        checkpoint: called before each batch and after the last.
+        reduce: applied to the output of each batch (windows, frames, classes).
+        batch_size: windows in a batch; None: as many as `inference` was made with.
     """
     size = inference.model.audio.get_num_samples(inference.duration)
     step = round(inference.step * SAMPLE_RATE)
@@ -51,7 +56,7 @@ def window_scores(
 def _batches(
     waveform: Waveform, size: int, step: int, complete: int, count: int, batch_size: int
 ) -> Iterator[Waveform]:
-    """Yield the windows (batch, samples): views of `waveform`, and the incomplete last one by itself."""
+    """Yield the windows (batch, samples): views of `waveform`, and a padded last one by itself."""
     if complete:
         windows = sliding_window_view(waveform, size)[::step]
         for start in range(0, complete, batch_size):

@@ -173,7 +173,7 @@ def _place(
     end = min(segment.end, samples / SAMPLE_RATE)
     seconds_per_frame = (end - segment.start) / len(emission)
     starts, ends, scores = (np.full(len(text), math.nan) for _ in range(3))
-    starts[wording.places] = np.round(times.starts * seconds_per_frame + segment.start, 3)
-    ends[wording.places] = np.round(times.ends * seconds_per_frame + segment.start, 3)
+    seconds = np.array([times.starts, times.ends]) * seconds_per_frame + segment.start
+    starts[wording.places], ends[wording.places] = np.round(seconds, 3)
     scores[wording.places] = np.round(times.scores, 3)
     return PlacedText(text, starts, ends, scores)
