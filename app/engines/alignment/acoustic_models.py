@@ -1,8 +1,8 @@
-"""The networks behind alignment: wav2vec2 models of transformers and of torchaudio behind one interface.
+"""CTC acoustic models for alignment: wav2vec2 of transformers and of torchaudio behind one interface.
 
 Batching must not change results. Group-norm feature extractors (wav2vec2 base) normalise over time, so that
-padding changes every frame; convolutions therefore run on one stretch of sound at a time, which is exact for
-every type, and only the transformer, which masks what is padded, runs on several together.
+padding changes every frame; convolutions therefore run on one clip at a time, which is exact for every type,
+and only the transformer, which masks what is padded, runs on several together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,20 +22,23 @@ SHORTEST_SAMPLES = 400
 
 
 class AcousticModel(Protocol):
-    """A network from sound to log probabilities of characters."""
+    """A network from sound at 16 kHz to scores of characters in each frame."""
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the convolutional features (frames, size) of `samples` (samples,)."""
         ...
 
     def logits(self, features: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return scores (batch, frames, vocabulary) of padded `features`; None: nothing is padded."""
+        """Return scores (batch, frames, vocabulary) of padded `features` (batch, frames, size).
+
+        `lengths` (batch,) are frames without padding; None: nothing is padded.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The characters a model tells apart, in lower case."""
+    """The characters that a model tells apart, in lower case, with their ids, and the id of CTC's blank."""
 
     ids: Mapping[str, int]
     blank: int
@@ -56,7 +59,7 @@ class HuggingFaceModel:
     def logits(self, features: Tensor, lengths: Tensor | None) -> Tensor:
         """Return scores (batch, frames, vocabulary) of padded `features` (batch, frames, size)."""
         hidden, _ = self._body.feature_projection(features)
-        mask = None if lengths is None else _mask(lengths, features.shape[1])
+        mask = None if lengths is None else _attention_mask(lengths, features.shape[1])
         hidden = self._body.encoder(hidden, attention_mask=mask).last_hidden_state
         if self._body.adapter is not None:
             hidden = self._body.adapter(hidden)
@@ -85,7 +88,7 @@ class TorchaudioModel:
         return scores if self._body.aux is None else self._body.aux(scores)
 
 
-def load_acoustic(
+def load_acoustic_model(
     source: Path | str, device: str, model_dir: Path | None
 ) -> tuple[AcousticModel, Vocabulary]:
     """Return the model and vocabulary of a directory, or of a torchaudio pipeline kept in `model_dir`."""
@@ -93,24 +96,22 @@ def load_acoustic(
         bundle = getattr(torchaudio.pipelines, str(source))
         kept = None if model_dir is None else {"model_dir": str(model_dir)}
         network = bundle.get_model(dl_kwargs=kept).to(device).eval()
-        ids = {label.lower(): place for place, label in enumerate(bundle.get_labels())}
-        return TorchaudioModel(network), Vocabulary(ids, _blank(ids))
+        ids = {label.lower(): number for number, label in enumerate(bundle.get_labels())}
+        return TorchaudioModel(network), Vocabulary(ids, _blank_id(ids))
     processor = Wav2Vec2Processor.from_pretrained(str(source), local_files_only=True)
     model = Wav2Vec2ForCTC.from_pretrained(str(source), local_files_only=True).to(device).eval()
-    ids = {label.lower(): place for label, place in processor.tokenizer.get_vocab().items()}
-    return HuggingFaceModel(model), Vocabulary(ids, _blank(ids))
+    ids = {label.lower(): number for label, number in processor.tokenizer.get_vocab().items()}
+    return HuggingFaceModel(model), Vocabulary(ids, _blank_id(ids))
 
 
-def emissions(
-    model: AcousticModel, stretches: Sequence[Tensor], device: str, dtype: torch.dtype
-) -> list[Tensor]:
-    """Return log probabilities (frames, vocabulary), float32 on `device`, for each of `stretches` (samples,).
+def emissions(model: AcousticModel, clips: Sequence[Tensor], device: str, dtype: torch.dtype) -> list[Tensor]:
+    """Return the emission of each of `clips` (samples,): log probabilities (frames, vocabulary), float32.
 
-    All stretches go through the transformer together; the values are those of each alone.
+    They stay on `device`. All clips go through the transformer together; the values are those of each alone.
     """
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(torch.device(device).type, dtype=dtype, enabled=half):
-        features = [model.features(_long_enough(stretch).to(device)) for stretch in stretches]
+        features = [model.features(_pad_to_shortest(clip).to(device)) for clip in clips]
         counts = [len(rows) for rows in features]
         lengths = None if len(set(counts)) == 1 else torch.tensor(counts, device=device)
         scores = model.logits(pad_sequence(features, batch_first=True), lengths)
@@ -118,13 +119,13 @@ def emissions(
     return [rows[:count] for rows, count in zip(log_probs, counts, strict=True)]
 
 
-def _long_enough(samples: Tensor) -> Tensor:
+def _pad_to_shortest(samples: Tensor) -> Tensor:
     return pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
 
 
-def _mask(lengths: Tensor, frames: int) -> Tensor:
+def _attention_mask(lengths: Tensor, frames: int) -> Tensor:
     return torch.arange(frames, device=lengths.device)[None, :] < lengths[:, None]
 
 
-def _blank(ids: Mapping[str, int]) -> int:
-    return next((place for label, place in ids.items() if label in ("[pad]", "<pad>")), 0)
+def _blank_id(ids: Mapping[str, int]) -> int:
+    return next((number for label, number in ids.items() if label in ("[pad]", "<pad>")), 0)

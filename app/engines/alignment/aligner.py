@@ -1,6 +1,6 @@
-"""Word times from a wav2vec2 model: whisperX's results without its per-frame and per-character Python.
+"""Word times by CTC forced alignment with a wav2vec2 model: whisperX's, without its per-frame Python loops.
 
-Starts and scores are whisperX's; words end earlier where a pause follows them, see `ctc`.
+Starts and scores are whisperX's; words end earlier where a pause follows them, see `forced_alignment`.
 """
 
 import math
@@ -15,16 +15,16 @@ from torch import Tensor
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
-from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic
+from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic_model
 from app.engines.alignment.forced_alignment import align_characters
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
     LANGUAGES_WITHOUT_SPACES,
-    PlacedText,
-    Wording,
-    sentences_of,
-    unplaced_words,
-    wording_of,
+    AlignableText,
+    AlignedText,
+    to_sentences,
+    to_tokens,
+    words_without_times,
 )
 from app.engines.failures import engine_errors
 from app.engines.platform.precision import number_format
@@ -72,7 +72,7 @@ class Wav2Vec2Aligner:
         On a CPU segments are aligned one by one, whatever `batch_size`: there the padding of a batch costs
         more than the batch gains.
         """
-        model, vocabulary = load_acoustic(source, device, model_dir)
+        model, vocabulary = load_acoustic_model(source, device, model_dir)
         dtype = number_format(precision, device, on_gpu=torch.float16)
         return cls(model, vocabulary, language=language, device=device, batch_size=batch_size, dtype=dtype)
 
@@ -103,57 +103,60 @@ class Wav2Vec2Aligner:
             EngineFailed: the engine broke in an unforeseen way.
         """
         with engine_errors(Stage.ALIGN.noun):
-            wordings = [
-                wording_of(segment.text.strip(), self._vocabulary.ids, spaced=self._spaced)
+            texts = [
+                to_tokens(segment.text.strip(), self._vocabulary.ids, spaced=self._spaced)
                 for segment in segments
             ]
             duration = len(waveform) / SAMPLE_RATE
             alignable = [
-                place
-                for place, segment in enumerate(segments)
-                if len(wordings[place].tokens) and 0 <= segment.start < min(segment.end, duration)
+                index
+                for index, segment in enumerate(segments)
+                if len(texts[index].tokens) and 0 <= segment.start < min(segment.end, duration)
             ]
-            placed = self._placed(waveform, segments, wordings, alignable, checkpoint)
+            aligned = self._align_segments(waveform, segments, texts, alignable, checkpoint)
             return tuple(
                 sentence
-                for place, segment in enumerate(segments)
-                for sentence in self._sentences(segment, placed.get(place))
+                for index, segment in enumerate(segments)
+                for sentence in self._sentences(segment, aligned.get(index))
             )
 
-    def _placed(
+    def _align_segments(
         self,
         waveform: Waveform,
         segments: Sequence[Segment],
-        wordings: Sequence[Wording],
+        texts: Sequence[AlignableText],
         alignable: Sequence[int],
         checkpoint: Checkpoint,
-    ) -> dict[int, PlacedText | None]:
-        """Return the texts of the `alignable` segments with times, placed while the network goes on."""
+    ) -> dict[int, AlignedText | None]:
+        """Return the texts of the segments with indices `alignable` with times, None where they do not fit.
+
+        CTC alignment runs in a thread beside the network.
+        """
         assert self._model is not None, "the aligner is closed"
-        coming: dict[int, Future[PlacedText | None]] = {}
+        coming: dict[int, Future[AlignedText | None]] = {}
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctc") as thread:
             for batch in self._batches(segments, alignable):
                 checkpoint()
-                stretches = [_cut(waveform, segments[place]) for place in batch]
-                heard = emissions(self._model, stretches, self._device, self._dtype)
-                for place, emission in zip(batch, heard, strict=True):
-                    known = segments[place], wordings[place], emission
-                    coming[place] = thread.submit(_place, *known, self._vocabulary, len(waveform))
-            return {place: future.result() for place, future in coming.items()}
+                sounds = [_cut(waveform, segments[index]) for index in batch]
+                computed = emissions(self._model, sounds, self._device, self._dtype)
+                for index, emission in zip(batch, computed, strict=True):
+                    known = segments[index], texts[index], emission
+                    coming[index] = thread.submit(_align_segment, *known, self._vocabulary, len(waveform))
+            return {index: future.result() for index, future in coming.items()}
 
     def _batches(self, segments: Sequence[Segment], alignable: Sequence[int]) -> Iterator[list[int]]:
-        """Yield batches of neighbours in length, the longest first: little padding, memory peaks at once."""
-        ordered = sorted(alignable, key=lambda place: segments[place].start - segments[place].end)
+        """Yield batches of segments of similar length, longest first: little padding, memory peaks early."""
+        ordered = sorted(alignable, key=lambda index: segments[index].start - segments[index].end)
         for start in range(0, len(ordered), self._batch_size):
             yield ordered[start : start + self._batch_size]
 
-    def _sentences(self, segment: Segment, placed: PlacedText | None) -> tuple[Segment, ...]:
-        if placed is not None:
-            spans = self._splitter.spans(placed.text)
-            sentences = sentences_of(placed, spans, spaced=self._spaced, avg_logprob=segment.avg_logprob)
+    def _sentences(self, segment: Segment, aligned: AlignedText | None) -> tuple[Segment, ...]:
+        if aligned is not None:
+            spans = self._splitter.spans(aligned.text)
+            sentences = to_sentences(aligned, spans, spaced=self._spaced, avg_logprob=segment.avg_logprob)
             if sentences:
                 return sentences
-        return (replace(segment, words=unplaced_words(segment.text, spaced=self._spaced)),)
+        return (replace(segment, words=words_without_times(segment.text, spaced=self._spaced)),)
 
 
 def _cut(waveform: Waveform, segment: Segment) -> Tensor:
@@ -161,19 +164,22 @@ def _cut(waveform: Waveform, segment: Segment) -> Tensor:
     return torch.from_numpy(to_float32(cut))
 
 
-def _place(
-    segment: Segment, wording: Wording, emission: Tensor, vocabulary: Vocabulary, samples: int
-) -> PlacedText | None:
-    """Return the text of `segment` with the times of its characters; None where they do not fit."""
+def _align_segment(
+    segment: Segment, alignable: AlignableText, emission: Tensor, vocabulary: Vocabulary, samples: int
+) -> AlignedText | None:
+    """Return the text of `segment` with the times of its characters; None where these do not fit.
+
+    `emission` is (frames, vocabulary); the recording has so many `samples`.
+    """
     text = segment.text.strip()
     separator = vocabulary.ids.get("|")
-    times = align_characters(emission.cpu().numpy(), wording.tokens, vocabulary.blank, separator)
+    times = align_characters(emission.cpu().numpy(), alignable.tokens, vocabulary.blank, separator)
     if times is None:
         return None
     end = min(segment.end, samples / SAMPLE_RATE)
     seconds_per_frame = (end - segment.start) / len(emission)
     starts, ends, scores = (np.full(len(text), math.nan) for _ in range(3))
     seconds = np.array([times.starts, times.ends]) * seconds_per_frame + segment.start
-    starts[wording.places], ends[wording.places] = np.round(seconds, 3)
-    scores[wording.places] = np.round(times.scores, 3)
-    return PlacedText(text, starts, ends, scores)
+    starts[alignable.positions], ends[alignable.positions] = np.round(seconds, 3)
+    scores[alignable.positions] = np.round(times.scores, 3)
+    return AlignedText(text, starts, ends, scores)

@@ -1,4 +1,4 @@
-"""Text into sentences with nothing downloaded: nltk's Punkt rules and a few abbreviations of our own.
+"""Sentence splitting with nothing downloaded: nltk's Punkt rules and a few abbreviations of our own.
 
 whisperX uses the same Punkt rules with parameters learned from newspapers, which it downloads. The two agree
 wherever no abbreviation outside our list, no learned collocation and no learned sentence starter decides.
@@ -52,16 +52,16 @@ class SentenceSplitter:
         self._ends = (_SENTENCE_END, _GREEK_QUESTION) if language == "el" else (_SENTENCE_END,)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return the sentences of `text` as (first, beyond last) character positions."""
+        """Return the sentences of `text` as (start, end) character positions."""
         further = {found.end() for ends in self._ends for found in ends.finditer(text)}
         spans: list[tuple[int, int]] = []
-        for first, beyond in self._punkt.span_tokenize(text):
-            inside = sorted(end for end in further if first < end < beyond)
-            spans += [_stripped(text, *span) for span in pairwise([first, *inside, beyond])]
-        return [(first, beyond) for first, beyond in spans if first < beyond]
+        for start, end in self._punkt.span_tokenize(text):
+            inside = sorted(stop for stop in further if start < stop < end)
+            spans += [_stripped(text, *span) for span in pairwise([start, *inside, end])]
+        return [(start, end) for start, end in spans if start < end]
 
 
-def _stripped(text: str, first: int, beyond: int) -> tuple[int, int]:
-    """Return the stretch from `first` to `beyond` without the white space at its edges."""
-    piece = text[first:beyond]
-    return first + len(piece) - len(piece.lstrip()), first + len(piece.rstrip())
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span from `start` to `end` without the white space at its edges."""
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

@@ -9,21 +9,21 @@ from app.engines.alignment.forced_alignment import WILDCARD
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
     LANGUAGES_WITHOUT_SPACES,
-    PlacedText,
-    sentences_of,
-    unplaced_words,
-    wording_of,
+    AlignedText,
+    to_sentences,
+    to_tokens,
+    words_without_times,
 )
 from app.transcript import Segment, Word
 
 VOCABULARY = {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4, ".": 5, "ä": 6}
 
 
-def placed(text: str, untimed: str = "") -> PlacedText:
+def aligned(text: str, untimed: str = "") -> AlignedText:
     """`text` with one second per character; characters in `untimed` have no time."""
     known = np.array([character not in untimed for character in text])
     seconds = np.arange(len(text), dtype=float)
-    return PlacedText(
+    return AlignedText(
         text,
         starts=np.where(known, seconds, math.nan),
         ends=np.where(known, seconds + 1, math.nan),
@@ -34,26 +34,26 @@ def placed(text: str, untimed: str = "") -> PlacedText:
 def sentences(text: str, untimed: str = "", language: str = "en") -> tuple[Segment, ...]:
     spans = SentenceSplitter(language).spans(text)
     spaced = language not in LANGUAGES_WITHOUT_SPACES
-    return sentences_of(placed(text, untimed), spans, spaced=spaced, avg_logprob=-0.1)
+    return to_sentences(aligned(text, untimed), spans, spaced=spaced, avg_logprob=-0.1)
 
 
 def test_letters_are_looked_up_in_lower_case_and_blanks_as_bars() -> None:
-    wording = wording_of("A bä", VOCABULARY, spaced=True)
-    assert wording.tokens.tolist() == [2, 1, 3, 6]
-    assert wording.places.tolist() == [0, 1, 2, 3]
+    alignable = to_tokens("A bä", VOCABULARY, spaced=True)
+    assert alignable.tokens.tolist() == [2, 1, 3, 6]
+    assert alignable.positions.tolist() == [0, 1, 2, 3]
 
 
 def test_characters_outside_the_vocabulary_are_wildcards() -> None:
-    assert wording_of("a 9!", VOCABULARY, spaced=True).tokens.tolist() == [2, 1, WILDCARD, WILDCARD]
+    assert to_tokens("a 9!", VOCABULARY, spaced=True).tokens.tolist() == [2, 1, WILDCARD, WILDCARD]
 
 
 def test_blanks_are_left_out_where_the_language_has_none() -> None:
-    assert wording_of("a b", VOCABULARY, spaced=False).places.tolist() == [0, 2]
+    assert to_tokens("a b", VOCABULARY, spaced=False).positions.tolist() == [0, 2]
 
 
 def test_a_letter_whose_lower_case_is_longer_keeps_its_place() -> None:
-    wording = wording_of("İb", VOCABULARY, spaced=True)
-    assert wording.tokens.tolist() == [WILDCARD, 3]
+    alignable = to_tokens("İb", VOCABULARY, spaced=True)
+    assert alignable.tokens.tolist() == [WILDCARD, 3]
 
 
 def test_sentences_hold_their_own_words_with_first_and_last_times() -> None:
@@ -98,44 +98,44 @@ def test_words_of_other_scripts_and_numbers_stay_whole_among_characters(
 ) -> None:
     found = [word for each in sentences(text, language=language) for word in each.words or ()]
     assert [word.text for word in found] == words
-    assert [word.text for word in unplaced_words(text, spaced=False)] == words
+    assert [word.text for word in words_without_times(text, spaced=False)] == words
     latin = next(word for word in found if len(word.text) > 1)
     assert latin.end is not None
     assert latin.start is not None
     assert latin.end - latin.start == len(latin.text)
 
 
-def with_pause(text: str, before: int, seconds: float) -> PlacedText:
+def with_pause(text: str, before: int, seconds: float) -> AlignedText:
     """`text` with one second per character, and a pause before the character at `before`."""
-    known = placed(text)
+    known = aligned(text)
     later = np.where(np.arange(len(text)) >= before, seconds, 0.0)
-    return PlacedText(text, known.starts + later, known.ends + later, known.scores)
+    return AlignedText(text, known.starts + later, known.ends + later, known.scores)
 
 
 def test_a_mark_heard_in_the_pause_behind_a_word_does_not_lengthen_it() -> None:
-    (sentence,) = sentences_of(with_pause("aa bb.", 5, 3.0), [(0, 6)], spaced=True, avg_logprob=None)
+    (sentence,) = to_sentences(with_pause("aa bb.", 5, 3.0), [(0, 6)], spaced=True, avg_logprob=None)
     assert sentence.words == (Word("aa", 0.0, 2.0, 0.5), Word("bb.", 3.0, 5.0, 0.5))
     assert sentence.end == 5.0
 
 
 def test_a_mark_heard_in_the_pause_before_a_word_does_not_lengthen_it() -> None:
-    (sentence,) = sentences_of(with_pause("„aa bb“", 1, 3.0), [(0, 7)], spaced=True, avg_logprob=None)
+    (sentence,) = to_sentences(with_pause("„aa bb“", 1, 3.0), [(0, 7)], spaced=True, avg_logprob=None)
     assert sentence.words == (Word("„aa", 4.0, 6.0, 0.5), Word("bb“", 7.0, 10.0, 0.5))
     assert sentence.start == 4.0
 
 
 def test_letters_and_spoken_signs_belong_to_their_word_however_far_apart() -> None:
-    (letters,) = sentences_of(with_pause("ab", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
-    (percent,) = sentences_of(with_pause("9%", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
+    (letters,) = to_sentences(with_pause("ab", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
+    (percent,) = to_sentences(with_pause("9%", 1, 3.0), [(0, 2)], spaced=True, avg_logprob=None)
     assert (letters.end, percent.end) == (5.0, 5.0)
 
 
 def test_a_stop_that_is_a_word_of_its_own_lies_at_its_word_not_in_the_pause() -> None:
-    (sentence,) = sentences_of(with_pause("元気。", 2, 3.0), [(0, 3)], spaced=False, avg_logprob=None)
+    (sentence,) = to_sentences(with_pause("元気。", 2, 3.0), [(0, 3)], spaced=False, avg_logprob=None)
     assert sentence.words is not None
     assert sentence.words[-1] == Word("。", 2.0, 2.0, 0.5)
     assert sentence.end == 2.0
-    (quoted,) = sentences_of(with_pause("「元", 1, 3.0), [(0, 2)], spaced=False, avg_logprob=None)
+    (quoted,) = to_sentences(with_pause("「元", 1, 3.0), [(0, 2)], spaced=False, avg_logprob=None)
     assert quoted.start == 4.0
 
 
@@ -143,19 +143,19 @@ def test_a_text_without_any_time_has_no_sentences() -> None:
     assert sentences("aa", untimed="a") == ()
 
 
-def test_words_that_were_never_placed_have_no_times() -> None:
-    assert unplaced_words(" aa  b ", spaced=True) == (Word("aa"), Word("b"))
+def test_words_that_were_never_aligned_have_no_times() -> None:
+    assert words_without_times(" aa  b ", spaced=True) == (Word("aa"), Word("b"))
 
 
 def test_abbreviations_end_no_sentence() -> None:
     text = "Ask Dr. Miller. He knows, e.g. today."
-    cut = [text[first:beyond] for first, beyond in SentenceSplitter("en").spans(text)]
+    cut = [text[start:end] for start, end in SentenceSplitter("en").spans(text)]
     assert cut == ["Ask Dr. Miller.", "He knows, e.g. today."]
 
 
 def test_german_has_its_own_abbreviations() -> None:
     text = "Wir brauchen z.B. den Bericht. Danke."
-    cut = [text[first:beyond] for first, beyond in SentenceSplitter("de").spans(text)]
+    cut = [text[start:end] for start, end in SentenceSplitter("de").spans(text)]
     assert cut == ["Wir brauchen z.B. den Bericht.", "Danke."]
 
 
@@ -181,4 +181,4 @@ def test_german_has_its_own_abbreviations() -> None:
 def test_sentences_end_at_the_stops_of_every_script(language: str, text: str) -> None:
     expected = [piece.strip() for piece in text.split("|")]
     whole = text.replace("|", "")
-    assert [whole[first:beyond] for first, beyond in SentenceSplitter(language).spans(whole)] == expected
+    assert [whole[start:end] for start, end in SentenceSplitter(language).spans(whole)] == expected
