@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.audio.waveform import Waveform, to_float32
-from app.engines.whisper.levels import MOST_GAIN, QUIET, evened
+from app.engines.whisper.levels import MAX_GAIN, QUIET_RMS, evened
 from tests.engines.conftest import recordings, samples_of
 
 
@@ -44,7 +44,7 @@ def test_quiet_speech_is_raised_and_loud_speech_beside_it_is_not() -> None:
     numbers = evened(sound)
     middle = slice(4 * 16000, 5 * 16000)
     assert level(numbers[middle]) > 5 * level(to_float32(sound[middle]))
-    assert level(numbers[middle]) <= QUIET
+    assert level(numbers[middle]) <= QUIET_RMS
     assert np.array_equal(numbers[: 2 * 16000], to_float32(sound[: 2 * 16000]))
 
 
@@ -58,5 +58,5 @@ def test_what_can_hardly_be_heard_is_raised_within_bounds() -> None:
     (path,) = recordings("conversation-de")
     sound = (samples_of(path) // 500).astype(np.int16)
     numbers = evened(sound)
-    assert 1.0 < level(numbers) / level(to_float32(sound)) <= MOST_GAIN
+    assert 1.0 < level(numbers) / level(to_float32(sound)) <= MAX_GAIN
     assert np.abs(numbers).max() <= 1.0
