@@ -1,4 +1,4 @@
-"""Which language is spoken: asked of Whisper on stretches of speech, not on whatever opens the recording."""
+"""Language identification with Whisper, on speech from all over the recording, not from its start alone."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -15,13 +15,13 @@ from app.engines.whisper.voice_activity import Chunk
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.transcript import LanguageGuess
 
-MOST_SAMPLES = 5
-"""Places of a recording that are asked at most; three that agree decide."""
+MAX_PROBES = 5
+"""Chunks of a recording that are tried at most; three that agree decide."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A chunk that speaks for the speech around it."""
+class Probe:
+    """A chunk whose language stands for that of the speech around it."""
 
     chunk: Chunk
     weight: float
@@ -37,42 +37,42 @@ def guess_language(
 ) -> LanguageGuess:
     """Return which of the `allowed` languages most of the speech in `chunks` is in.
 
-    Samples from all over the recording are asked, each weighing as much as the speech it stands for, until
-    no further one can overturn the result. UNDETERMINED where there is no speech.
+    Probes from all over the recording are tried, each weighing as much as the speech it stands for, until no
+    further one can overturn the result. The probability is their weighted mean. UNDETERMINED without speech.
     """
     if not chunks:
         return LanguageGuess(UNDETERMINED, 0.0)
-    samples = samples_of(chunks)
-    whole = sum(sample.weight for sample in samples)
+    probes = choose_probes(chunks)
+    whole = sum(probe.weight for probe in probes)
     totals: defaultdict[str, float] = defaultdict(float)
-    asked = 0.0
-    for sample in samples:
+    tried = 0.0
+    for probe in probes:
         checkpoint()
-        asked += sample.weight
-        for code, probability in _probabilities(model, _cut(waveform, sample.chunk)):
-            totals[code] += sample.weight * probability
+        tried += probe.weight
+        for code, probability in _probabilities(model, _cut(waveform, probe.chunk)):
+            totals[code] += probe.weight * probability
         if max(totals.values()) > whole / 2:
             break
     likeliest = max(totals, key=lambda known: totals[known])
     code = max(allowed, key=lambda known: totals.get(known, 0.0))
     passed_over = None if likeliest in allowed else likeliest
-    return LanguageGuess(code, min(1.0, totals.get(code, 0.0) / asked), passed_over)
+    return LanguageGuess(code, min(1.0, totals.get(code, 0.0) / tried), passed_over)
 
 
-def samples_of(chunks: Sequence[Chunk]) -> list[Sample]:
-    """Return the longest chunk of each of at most MOST_SAMPLES stretches of `chunks`, the weightiest first.
+def choose_probes(chunks: Sequence[Chunk]) -> list[Probe]:
+    """Return the longest chunk of each of at most MAX_PROBES parts of `chunks`, the weightiest first.
 
-    The stretches hold about equally much speech, in order of time.
+    The parts follow each other in time and hold about equally much speech.
     """
     whole = sum(map(_seconds, chunks)) or 1.0
-    stretches: defaultdict[int, list[Chunk]] = defaultdict(list)
+    parts: defaultdict[int, list[Chunk]] = defaultdict(list)
     before = 0.0
     for chunk in chunks:
         middle = before + _seconds(chunk) / 2
-        stretches[min(int(MOST_SAMPLES * middle / whole), MOST_SAMPLES - 1)].append(chunk)
+        parts[min(int(MAX_PROBES * middle / whole), MAX_PROBES - 1)].append(chunk)
         before += _seconds(chunk)
-    samples = [Sample(max(part, key=_seconds), sum(map(_seconds, part))) for part in stretches.values()]
-    return sorted(samples, key=lambda sample: -sample.weight)
+    probes = [Probe(max(part, key=_seconds), sum(map(_seconds, part))) for part in parts.values()]
+    return sorted(probes, key=lambda probe: -probe.weight)
 
 
 def _seconds(chunk: Chunk) -> float:
@@ -85,6 +85,7 @@ def _cut(waveform: Waveform, chunk: Chunk) -> Waveform:
 
 
 def _probabilities(model: "whisperx_asr.WhisperModel", samples: Waveform) -> list[tuple[str, float]]:
+    """Return codes and probabilities of the languages of `samples` (samples,), at most 30 s."""
     mels = model.feat_kwargs.get("feature_size") or 80
     padding = N_SAMPLES - len(samples)
     features: torch.Tensor = log_mel_spectrogram(evened(samples), n_mels=mels, padding=padding)
