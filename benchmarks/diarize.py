@@ -35,7 +35,7 @@ def run(scale: Scale) -> list[Comparison]:
 def _against_stock(
     pipeline: Any, sound: Waveform, dtype: torch.dtype, goal: float, scale: Scale
 ) -> Comparison:
-    stages = DiarizationStages.of(pipeline, BATCH_SIZE, dtype)
+    stages = DiarizationStages.from_pipeline(pipeline, BATCH_SIZE, dtype)
     assert stages is not None
     return compare(
         f"diarize, whole stage, ResNet34 {str(dtype).removeprefix('torch.')}, {len(sound) // 16000} s",

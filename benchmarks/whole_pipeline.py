@@ -142,7 +142,7 @@ def _models(scale: Scale) -> Models:
 def _our_engines(models: Models, scale: Scale) -> GivenEngines:
     encoder_dtype = number_format("auto", scale.device, on_gpu=torch.float32)
     windows = (segmentation_windows(None, scale.device), embedding_windows(None, scale.device))
-    stages = DiarizationStages.of(models.diarization, windows[1], encoder_dtype)
+    stages = DiarizationStages.from_pipeline(models.diarization, windows[1], encoder_dtype)
     assert stages is not None
     return GivenEngines(
         {

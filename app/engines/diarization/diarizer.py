@@ -53,7 +53,7 @@ class PyannoteDiarizer:
         pipeline.to(torch.device(device))
         _set_parameters(pipeline, clustering_threshold, min_duration_off)
         dtype = number_format(precision, device, on_gpu=torch.float32)
-        stages = DiarizationStages.of(pipeline, embedding_batch_size, dtype)
+        stages = DiarizationStages.from_pipeline(pipeline, embedding_batch_size, dtype)
         sizes = (segmentation_batch_size, embedding_batch_size)
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
         return cls(pipeline, stages, sizes)

@@ -68,8 +68,10 @@ class DiarizationStages:
     """Pauses of one speaker shorter than this many seconds are filled."""
 
     @classmethod
-    def of(cls, pipeline: Any, embedding_batch_size: int, dtype: torch.dtype) -> "DiarizationStages | None":
-        """Return the stages of a loaded stock `pipeline`; None where it is of a kind not known here."""
+    def from_pipeline(
+        cls, pipeline: Any, embedding_batch_size: int, dtype: torch.dtype
+    ) -> "DiarizationStages | None":
+        """Return the stages of a loaded pyannote `pipeline`; None where it is of a kind not known here."""
         if type(pipeline) is not pyannote_diarization.SpeakerDiarization:
             return None
         embedding = getattr(pipeline, "_embedding", None)
