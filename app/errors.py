@@ -5,6 +5,7 @@ AsrError
 │   ├── BadParameter            a value that is not allowed
 │   ├── ParameterConflict       two values that contradict each other
 │   ├── UnknownModel            a model name outside the catalogue
+│   ├── FileMissing             no recording, or its name in its place
 │   ├── EmptyUpload             no bytes
 │   ├── AudioUnreadable         not decodable as audio
 │   └── NoAudioTrack            a readable file without sound
@@ -98,13 +99,19 @@ class UnknownModel(BadRequest):
         self.known = tuple(known)
 
 
+class FileMissing(BadRequest):
+    """The form holds no recording, or its name in its place."""
+
+    code = "missing_file"
+
+
 class EmptyUpload(BadRequest):
     """The upload holds no bytes."""
 
     code = "empty_file"
 
     def __init__(self) -> None:
-        super().__init__("audio_file: the file is empty; send a recording")
+        super().__init__("the file is empty; send a recording")
 
 
 class AudioUnreadable(BadRequest):

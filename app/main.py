@@ -22,6 +22,7 @@ from app.api.middleware.lingering_close import LingeringClose
 from app.api.middleware.request_id import RequestId
 from app.api.middleware.server_timing import ServerTiming
 from app.api.middleware.unforeseen_errors import UnforeseenErrors
+from app.api.openai import routes as openai
 from app.api.openapi import API_INFO, install_openapi
 from app.api.paths import Paths
 from app.api.routes import asr, docs, health, models
@@ -39,7 +40,7 @@ from app.work.places import UploadsPerClient
 from app.work.upload_store import UploadStore
 from app.work.worker import Worker
 
-ROUTERS = (asr.router, languages.router, models.router, health.router, docs.router)
+ROUTERS = (asr.router, languages.router, openai.router, models.router, health.router, docs.router)
 
 
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
@@ -166,6 +167,7 @@ def _add_middleware(app: FastAPI, settings: Settings, paths: Paths, metrics: Met
             expose_headers=[
                 "X-Request-ID",
                 "X-Asr-Warnings",
+                "X-Should-Retry",
                 "Server-Timing",
                 "Content-Disposition",
                 "Retry-After",

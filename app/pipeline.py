@@ -122,10 +122,16 @@ class Pipeline:
             language=options.language,
             initial_prompt=options.initial_prompt,
             hotwords=options.hotwords,
+            temperature=options.temperature,
+            languages=context.extras.languages,
+            decoding=context.extras.decoding,
+            token_logprobs=context.extras.token_logprobs,
         )
         lending = self._engines.transcriber(context.model, checkpoint)
         with context.using(Stage.TRANSCRIBE, lending) as lease:
-            transcription = lease.run(lambda engine: engine.transcribe(waveform, request, checkpoint))
+            transcription = lease.run(
+                lambda engine: engine.transcribe(waveform, request, checkpoint, context.tell)
+            )
         context.warnings += _passed_over(transcription.passed_over, transcription.language)
         return transcription
 
@@ -138,6 +144,8 @@ class Pipeline:
             with context.using(Stage.DIARIZE, lending) as lease:
                 return lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
         except DEGRADABLE as exc:
+            if context.extras.speakers_required:
+                raise
             _degrade(context, "speakers are missing", _explain(exc))
             return None
 

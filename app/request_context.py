@@ -4,14 +4,47 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
+from app.events import Listener, StageBegan, nobody_listens
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.stage import Stage
 from app.transcript import Seconds
 
 T = TypeVar("T")
+
+
+class Sample(Protocol):
+    """A recording of one voice."""
+
+    def open(self) -> AbstractContextManager[Path]:
+        """Yield a path to it, valid inside the `with` block alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSpeaker:
+    """Somebody whose voice the client knows by name."""
+
+    name: str
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an API may ask for beyond the options of POST /asr."""
+
+    languages: tuple[str, ...] = ()
+    """Codes of the languages that the recording may be in; none: any."""
+    decoding: bool = False
+    """Segments are to tell how they were decoded, with the numbers of their tokens."""
+    token_logprobs: bool = False
+    """The same, with the probability of each token, which takes a second pass of the decoder."""
+    speakers_required: bool = False
+    """Diarization that fails is to fail the request: an answer without speakers is of no use."""
+    known_speakers: tuple[KnownSpeaker, ...] = ()
 
 
 @dataclass(slots=True)
@@ -26,10 +59,19 @@ class RequestContext:
     """Wall time of each stage that ran, in the order in which they ended."""
     audio_seconds: Seconds | None = None
     """Length of the recording, once it is decoded."""
+    extras: Extras = Extras()
+    tell: Listener = nobody_listens
+    """Called with what happens on the way, in the thread where it happens."""
+
+    @property
+    def is_listened_to(self) -> bool:
+        """Return whether somebody waits for text before the end."""
+        return self.tell is not nobody_listens
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Add the wall time of the block to `stage_seconds[name]`."""
+        self.tell(StageBegan(name))
         started = time.perf_counter()
         try:
             yield

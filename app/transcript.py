@@ -39,6 +39,29 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of text as the decoder writes it: a word, or a part of one."""
+
+    number: int
+    """Its id in the model's vocabulary."""
+    text: bytes
+    """UTF-8; a character may be spread over several tokens."""
+    logprob: float | None = None
+    """Log of the probability it had after the tokens before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the stretch of speech was decoded that a segment is from, or a part of."""
+
+    tokens: tuple[Token, ...]
+    """Those of the text alone, of the whole stretch."""
+    temperature: float = 0.0
+    no_speech_prob: float = 0.0
+    """How probable it was, before the first token, that nobody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of text, at best one sentence of one speaker."""
 
@@ -50,6 +73,8 @@ class Segment:
     speaker: str | None = None
     avg_logprob: float | None = None
     """Mean log probability of the decoded tokens."""
+    decoding: Decoding | None = None
+    """Known where the request asks for it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a time that is NaN or infinite."""

@@ -14,6 +14,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
+from app.events import ChunkDecoded, Listener, nobody_listens
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 from app.models.model_spec import ModelSpec
 from app.stage import Stage
@@ -43,6 +44,8 @@ class FakeEngines:
     entered: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
     waits_in: str = "transcribe"
+    tells_early: bool = False
+    """Text is told of before the gate and before a failure."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -72,16 +75,25 @@ class FakeEngines:
         return work(self)
 
     def transcribe(
-        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> Transcription:
         self.requests.append(request)
         self.heard.append(waveform)
+        end = max(1.0, len(waveform) / SAMPLE_RATE)
+        said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
+        segment = Segment(0.0, end, said)
+        if self.tells_early:
+            tell(ChunkDecoded(segment, 0, end))
         self._pass_gate("transcribe", checkpoint)
         if self.failure is not None:
             raise self.failure
-        end = max(1.0, len(waveform) / SAMPLE_RATE)
-        said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
-        return Transcription((Segment(0.0, end, said),), request.language or self.language, self.passed_over)
+        if not self.tells_early:
+            tell(ChunkDecoded(segment, 0, end))
+        return Transcription((segment,), request.language or self.language, self.passed_over)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         self._pass_gate("detect", checkpoint)

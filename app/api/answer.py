@@ -1,5 +1,7 @@
 """The answer of POST /asr: a transcript in the form that was asked for."""
 
+from collections.abc import Sequence
+
 from fastapi import Response
 
 from app.formats import FORMATS, CueLayout, content_disposition
@@ -21,7 +23,7 @@ def render_answer(transcript: Transcript, asked: ParsedOptions[ModelSpec], uploa
         return Response(document, media_type=form.media_type)
     headers = {"Content-Disposition": content_disposition(upload_name, form.extension)}
     if transcript.warnings:
-        headers[WARNINGS_HEADER] = _one_line(transcript.warnings)
+        headers[WARNINGS_HEADER] = warnings_line(transcript.warnings)
     return Response(document, media_type=f"{form.media_type}; charset=utf-8", headers=headers)
 
 
@@ -39,7 +41,7 @@ def _document(transcript: Transcript, asked: ParsedOptions[ModelSpec]) -> str:
     return FORMATS[options.output_format].render(transcript, layout)
 
 
-def _one_line(warnings: tuple[str, ...]) -> str:
+def warnings_line(warnings: Sequence[str]) -> str:
     """Return the warnings as a header value: printable ASCII, bounded."""
     line = " | ".join(warnings).encode("ascii", "backslashreplace").decode("ascii")
     return "".join(character if character.isprintable() else " " for character in line)[:LONGEST_HEADER]

@@ -1,12 +1,14 @@
 """The only table from failures to HTTP status codes, and the JSON body all of them share."""
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.api.openai import error_envelope as openai_errors
 from app.api.paths import Paths
 from app.api.request_record import record_of
 
@@ -40,17 +42,25 @@ def status_of(kind: type[errors.AsrError]) -> int:
 
 def error_response(request: Request, exc: errors.AsrError) -> JSONResponse:
     """Return the answer for `exc`; a 500 never carries the exception's own words."""
-    status = status_of(type(exc))
-    detail = str(exc) if status != 500 else "internal error; the log of the service has the cause"
-    headers = {}
+    status, detail = status_of(type(exc)), told_of(exc)
+    headers, content = {}, None
+    if openai_errors.is_below(request.url.path):
+        status = openai_errors.status_below(exc, status)
+        content, headers = openai_errors.envelope_of(exc, status, detail), openai_errors.retry_headers(exc)
     if isinstance(exc, errors.Unavailable):
         headers["Retry-After"] = str(min(exc.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS))
-    response = _body(request, status, exc.code, detail, headers)
+    response = _body(request, status, exc.code, detail, headers, content)
     if isinstance(exc, errors.Unauthorized):
         # A line each: Chromium reads one challenge per line, and asks for a password where it finds Basic.
         for challenge in ('Basic realm="asr"', "Bearer"):
             response.headers.append("WWW-Authenticate", challenge)
     return response
+
+
+def told_of(exc: errors.AsrError) -> str:
+    """Return what a client may know of `exc`: of an unforeseen one, nothing."""
+    unforeseen = status_of(type(exc)) == 500
+    return "internal error; the log of the service has the cause" if unforeseen else str(exc)
 
 
 def install_error_handlers(app: FastAPI, paths: Paths) -> None:
@@ -79,11 +89,22 @@ def _http_response(request: Request, exc: HTTPException, paths: Paths) -> JSONRe
     elif exc.status_code == 405:
         headers["Allow"] = headers.get("Allow", "").replace("GET", "GET, HEAD")
         detail = f"{exc.detail}: {request.method} is not answered here; use {headers['Allow']}"
-    return _body(request, exc.status_code, f"http_{exc.status_code}", detail, headers)
+    code, content = f"http_{exc.status_code}", None
+    if openai_errors.is_below(request.url.path):
+        content = openai_errors.envelope(exc.status_code, detail, code)
+    return _body(request, exc.status_code, code, detail, headers, content)
 
 
-def _body(request: Request, status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
+def _body(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    headers: dict[str, str],
+    content: dict[str, Any] | None,
+) -> JSONResponse:
+    """Return the answer with `content`, or with ours where another API does not have its own."""
     record = record_of(request)
     record.outcome = code
-    content = {"detail": detail, "code": code, "request_id": record.request_id}
-    return JSONResponse(content, status_code=status, headers=headers)
+    ours = {"detail": detail, "code": code, "request_id": record.request_id}
+    return JSONResponse(content or ours, status_code=status, headers=headers)

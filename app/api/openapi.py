@@ -21,13 +21,14 @@ API_INFO: Mapping[str, Any] = {
     "license_info": {"name": "MIT", "identifier": "MIT"},
     "openapi_tags": [
         {"name": "speech to text", "description": "Transcripts, subtitles and spoken languages."},
+        {"name": "OpenAI's API", "description": "The same by the routes, fields and forms of OpenAI."},
         {"name": "service", "description": "What this server can do and how it is."},
     ],
     "generate_unique_id_function": lambda route: route.name,
 }
 """What the constructor of the application is given."""
 
-_AUDIO_FILE = {
+AUDIO_FILE = {
     "type": "string",
     "format": "binary",
     "description": "The recording, or a video with an audio track, in any usual format; "
@@ -44,7 +45,7 @@ _SECURITY_SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key."},
     "basic": {"type": "http", "scheme": "basic", "description": "Any user name; the key as password."},
 }
-_SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}, {"basic": []}]
+SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}, {"basic": []}]
 
 
 def upload_operation(*option_names: str) -> dict[str, Any]:
@@ -53,12 +54,12 @@ def upload_operation(*option_names: str) -> dict[str, Any]:
     form = {
         "type": "object",
         "required": ["audio_file"],
-        "properties": {"audio_file": _AUDIO_FILE, **options},
+        "properties": {"audio_file": AUDIO_FILE, **options},
     }
     return {
         "parameters": [_as_parameter(name, schema) for name, schema in options.items()],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
-        "security": _SECURITY,
+        "security": SECURITY,
     }
 
 

@@ -142,3 +142,23 @@ class ErrorAnswer(TypedDict):
     """Stable and machine-readable."""
     request_id: str
     """The value of X-Request-ID, to find the request in the log."""
+
+
+@with_config(CLOSED)
+class OpenAiError(TypedDict):
+    """What is wrong, as OpenAI's clients read it."""
+
+    message: str
+    type: str
+    """invalid_request_error or server_error."""
+    param: str | None
+    """The field that is to blame."""
+    code: str | None
+    """Stable and machine-readable."""
+
+
+@with_config(CLOSED)
+class OpenAiErrorAnswer(TypedDict):
+    """Why a request to /v1 was not carried out."""
+
+    error: OpenAiError

@@ -12,6 +12,7 @@ from typing import Protocol, Self, TypeVar
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
+from app.events import Listener, nobody_listens
 from app.models.model_spec import ModelSpec
 from app.transcript import Diarization, LanguageGuess, Segment
 
@@ -29,6 +30,13 @@ class TranscriptionRequest:
     """Whisper's language code; None: detect."""
     initial_prompt: str | None = None
     hotwords: str | None = None
+    temperature: float = 0.0
+    languages: tuple[str, ...] = ()
+    """Codes among which the language is detected; none: all that the transcriber may detect."""
+    decoding: bool = False
+    """Segments are to tell how they were decoded."""
+    token_logprobs: bool = False
+    """The same, with the probability of each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +74,16 @@ class Transcriber(Engine, Protocol):
     """Speech to text."""
 
     def transcribe(
-        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> Transcription:
-        """Return the text of `waveform` (samples,) at 16 kHz, in order of time."""
+        """Return the text of `waveform` (samples,) at 16 kHz, in order of time.
+
+        `tell` hears of every ChunkDecoded as soon as there is one.
+        """
         ...
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:

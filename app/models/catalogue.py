@@ -11,6 +11,7 @@ from app.models.known_models import (
     ALIGNER_SOURCES,
     DEFAULT_DIARIZER,
     DEFAULT_MODEL,
+    OPENAI_NAMES,
     SHORT_NAMES,
     WHISPER_REPOSITORIES,
 )
@@ -20,6 +21,8 @@ from app.options.languages import LANGUAGES
 _DEMO = Path(__file__).parents[1] / "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_OPENAI_NAME = re.compile(r"gpt-4o[a-z0-9-]*-transcribe[a-z0-9-]*")
+"""OpenAI's names with a date, of which there will be more."""
 _PIPELINE = re.compile(r"[A-Z][A-Z0-9_]+")
 
 
@@ -70,6 +73,13 @@ class Catalogue:
         return tuple(name for name in every if self._is_allowed(self._canonical_name(name)))
 
     @property
+    def openai_names(self) -> tuple[str, ...]:
+        """OpenAI's names for the default model, without those that the operator gave to another one."""
+        if self.default_name is None:
+            return ()
+        return tuple(name for name in OPENAI_NAMES if name not in self.extra_models)
+
+    @property
     def default_name(self) -> str | None:
         """The canonical name of the default model; None where the catalogue has no such model."""
         return self._find(self.default)
@@ -91,7 +101,7 @@ class Catalogue:
             ModelUnavailable: the operator's own default is not in the catalogue.
         """
         wanted = (name or "").strip()
-        is_default = wanted.casefold() in _NAMES_OF_THE_DEFAULT and wanted not in self.extra_models
+        is_default = _means_default(wanted) and wanted not in self.extra_models
         found = self.default_name if is_default else self._find(wanted)
         if found is not None:
             return self._spec(found)
@@ -152,8 +162,10 @@ class Catalogue:
         return replace(model, languages=self.languages)
 
 
-_NAMES_OF_THE_DEFAULT = ("", "whisper-1")
-"""What requests send that do not choose a model: nothing, or OpenAI's only name."""
+def _means_default(name: str) -> bool:
+    """Return whether `name` chooses no model of ours: it is empty, or OpenAI's name for one of theirs."""
+    lower = name.casefold()
+    return not name or lower in OPENAI_NAMES or _OPENAI_NAME.fullmatch(lower) is not None
 
 
 def _aliases(name: str) -> tuple[str, ...]:

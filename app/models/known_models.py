@@ -31,6 +31,16 @@ WHISPER_REPOSITORIES: Mapping[str, str] = MappingProxyType(
 )
 """Names that faster-whisper knows, and the hub repositories behind them."""
 
+OPENAI_NAMES = (
+    "whisper-1",
+    "gpt-transcribe",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
+    "gpt-4o-transcribe-diarize",
+)
+"""What OpenAI calls its own models: here all of them mean the default one."""
+
 SHORT_NAMES: Mapping[str, str] = MappingProxyType({"large": "large-v3", "turbo": "large-v3-turbo"})
 """Names of WHISPER_REPOSITORIES that mean another one of them."""
 

@@ -13,6 +13,7 @@ from app.options.fields import (
     Phrase,
     SpeakerCount,
     Task,
+    Temperature,
 )
 
 
@@ -71,6 +72,12 @@ class AsrOptions(BaseModel):
         None,
         description="Names and terms to listen for, separated by commas.",
         examples=["Speakr, pyannote, Helsinki"],
+    )
+    temperature: Temperature = Field(
+        0.0,
+        description="Chance in the choice of words: 0 takes the likeliest, up to 1 tries others and is no "
+        "longer the same each time.",
+        examples=[0.0],
     )
     return_speaker_embeddings: bool = Field(
         False,

@@ -25,6 +25,15 @@ def _read_whole_number(value: object) -> object:
     return int(digits)
 
 
+def _read_number(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    digits = value.strip()
+    if not re.fullmatch(r"\+?([0-9]{1,9}\.?[0-9]{0,9}|\.[0-9]{1,9})", digits):
+        raise ValueError("not a number")
+    return float(digits)
+
+
 def read_choice(value: object) -> object:
     """Return a word in lower case, without blanks around it; other values as they are."""
     return value.strip().lower() if isinstance(value, str) else value
@@ -56,6 +65,7 @@ def _one_line(text: str) -> str:
 SpeakerCount = Annotated[int, Field(ge=1, le=32), BeforeValidator(_read_whole_number)]
 LineWidth = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_read_whole_number)]
 LineCount = Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_whole_number)]
+Temperature = Annotated[float, Field(ge=0, le=1), BeforeValidator(_read_number)]
 Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
 OutputFormat = Annotated[Literal["json", "text", "srt", "vtt", "tsv"], BeforeValidator(_read_format)]
 Language = Annotated[str | None, BeforeValidator(_read_language)]
@@ -94,6 +104,8 @@ def choice_in_words(schema: dict[str, Any]) -> str:
         return "true or false"
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    if schema["type"] == "number":
+        return f"a number from {schema['minimum']:g} to {schema['maximum']:g}"
     return f"at most {schema['maxLength']} characters of text without control characters"
 
 

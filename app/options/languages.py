@@ -70,6 +70,9 @@ _OTHER_NAMES: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """Names beside the one that Whisper uses."""
 
+LANGUAGES_WITHOUT_SPACES = frozenset({"ja", "yue", "zh"})
+"""Codes of the languages in which neither words nor sentences have a blank between them."""
+
 UNSET_WORDS = frozenset({"", "none", "null", "undefined"})
 """What programs write for a variable that holds nothing."""
 UNKNOWN_LANGUAGE_WORDS = UNSET_WORDS | {"auto", "mis", "mul", "und", "unknown", "zxx"}

@@ -74,14 +74,19 @@ class OptionReader(Generic[M]):
     """
 
     def __init__(
-        self, resolve_model: Callable[[str | None], M], languages: Sequence[str] = tuple(LANGUAGES)
+        self,
+        resolve_model: Callable[[str | None], M],
+        languages: Sequence[str] = tuple(LANGUAGES),
+        aliases: Mapping[str, str] = OPTION_ALIASES,
     ) -> None:
         """Find models with `resolve_model`, given a name or None for the default; allow `languages` (codes).
 
-        `resolve_model` raises UnknownModel, and ModelUnavailable for the default.
+        `resolve_model` raises UnknownModel, and ModelUnavailable for the default. `aliases` are other names
+        of options.
         """
         self._resolve_model = resolve_model
         self._languages = languages
+        self._aliases = aliases
         self._model: M | None = None
         self._values: dict[str, object] = {}
         self._texts: dict[str, tuple[str, str]] = {}
@@ -121,7 +126,7 @@ class OptionReader(Generic[M]):
 
     def _read(self, pairs: Iterable[tuple[str, str]]) -> None:
         for name, text in pairs:
-            option = OPTION_ALIASES.get(name, name)
+            option = self._aliases.get(name, name)
             if option not in _READERS:
                 self._unknown[name] = None
             elif not is_unset(text, _SCHEMAS[option]):

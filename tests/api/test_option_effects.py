@@ -68,6 +68,14 @@ def test_task(live_service: Service, meeting: Path) -> None:
     assert {"the", "und"} & words("translate") == {"the"}
 
 
+def test_temperature(ask: Ask) -> None:
+    likeliest = text_of(ask(language="en", diarize=False))
+    written = ("1", "1.0", "1.00", "1.000")
+    drawn = {text_of(ask(language="en", diarize=False, temperature=each)) for each in written}
+    assert any(text != likeliest for text in drawn)
+    assert ask(temperature=1.1).json()["code"] == "invalid_parameter"
+
+
 def test_language(ask: Ask) -> None:
     assert ask().json()["language"] == "en"
     assert ask(language="German", diarize=False).json()["language"] == "de"

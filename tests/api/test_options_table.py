@@ -46,7 +46,7 @@ def test_the_names_are_the_same_everywhere() -> None:
 def test_types_and_defaults_are_the_same_everywhere(name: str) -> None:
     row, described = options_table()[name], described_options()[name]
     default = AsrOptions.model_fields[name].default
-    shown = {True: "`true`", False: "`false`", None: "unset"}.get(default, f"`{default}`")
+    shown = {"True": "`true`", "False": "`false`", "None": "unset"}.get(str(default), f"`{default}`")
     assert row["Default"] == shown
     assert described.get("default") == default
     assert row["Type"] == described["type"]

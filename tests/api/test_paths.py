@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
+from tests.v1.forms import error_of
 from tests.wire import read_answer, wired
 
 HERE = "http://testserver"
@@ -99,14 +100,12 @@ def test_nothing_but_slashes_is_forgiven(client: TestClient, path: str) -> None:
     ("method", "path", "right"),
     [
         ("POST", "/asr/asr", "POST /asr"),
-        ("POST", "/v1/asr", "POST /asr"),
         ("POST", "//asr//asr/", "POST /asr"),
         ("POST", "/asr/detect-language", "POST /detect-language"),
         ("GET", "/asr/v1/models", "GET /v1/models"),
-        ("GET", "/v1/v1/models", "GET /v1/models"),
         ("GET", "/asr/health", "GET /health"),
-        ("POST", "/v1/audio/transcriptions", "POST /asr"),
-        ("POST", "/asr/v1/audio/translations", "POST /asr"),
+        ("POST", "/asr/v1/audio/translations", "POST /v1/audio/translations"),
+        ("POST", "/audio/transcriptions", "POST /v1/audio/transcriptions"),
         ("GET", "/nowhere", "/docs"),
         ("GET", "/static/nowhere.js", "/docs"),
     ],
@@ -118,6 +117,22 @@ def test_a_path_that_leads_nowhere_names_the_right_one(
     assert answer.status_code == 404
     assert answer.json()["code"] == "http_404"
     assert right in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("POST", "/v1/asr", "POST /asr"),
+        ("GET", "/v1/v1/models", "GET /v1/models"),
+        ("POST", "/v1/audio/transcriptions/audio/transcriptions", "POST /v1/audio/transcriptions"),
+        ("POST", "/v1/audio/speech", "/docs"),
+    ],
+)
+def test_a_path_below_v1_that_leads_nowhere_names_the_right_one_as_openai_would(
+    client: TestClient, method: str, path: str, right: str
+) -> None:
+    error = error_of(client.request(method, path), 404)
+    assert right in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +154,8 @@ def test_a_wrong_method_is_told_the_right_one(
         ("/asr", "/asr"),
         ("//asr/", "/asr"),
         ("/v1/models", "/v1/models"),
+        ("/v1/models/owner/name", "/v1/models/{name}"),
+        ("/v1/audio/transcriptions", "/v1/audio/transcriptions"),
         ("/docs", "/docs"),
         ("/", "/"),
         ("/openapi.json", "/openapi.json"),

@@ -19,6 +19,7 @@ from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.engines.whisper.voice_activity import PADDING, Chunk, VoiceActivity, padded
 from app.errors import BadParameter, ClientLeft
+from app.events import ChunkDecoded
 from app.models.model_spec import Abilities, ModelSpec
 from app.settings.schema import Settings
 from app.transcript import LanguageGuess
@@ -426,3 +427,90 @@ def test_chunks_never_overlap_nor_grow_beyond_what_is_decoded_at_once() -> None:
     assert wider[2]["start"] == 3.0 - 0.0
     assert wider[2]["end"] - wider[2]["start"] <= 10.0
     assert padded([], 5.0, 30.0) == []
+
+
+def meeting_samples() -> Any:
+    return samples_of(DEMO / "meeting.flac")
+
+
+def test_the_first_chunks_are_told_of_long_before_the_last_is_decoded(
+    transcriber: WhisperTranscriber,
+) -> None:
+    told: list[ChunkDecoded] = []
+    looked_for_speech = 0
+
+    def count() -> None:
+        nonlocal looked_for_speech
+        looked_for_speech += not told
+
+    request = TranscriptionRequest(language="en")
+    samples = np.tile(meeting_samples(), 3)
+    answer = transcriber.transcribe(samples, request, count, told.append)  # type: ignore[arg-type]
+    assert [event.number for event in told] == list(range(len(told)))
+    assert [event.segment for event in told if event.segment.text] == list(answer.segments)
+    in_all = 0
+
+    def count_all() -> None:
+        nonlocal in_all
+        in_all += 1
+
+    assert answer == transcriber.transcribe(samples, request, count_all)
+    assert looked_for_speech < 0.4 * in_all
+
+
+@pytest.mark.parametrize(
+    ("seconds", "longest"), [(0.0, 10), (3, 10), (31, 10), (62, 5), (150, 30), (200, 10)]
+)
+def test_speech_found_bit_by_bit_is_the_speech_found_at_once(
+    transcriber: WhisperTranscriber, seconds: float, longest: float
+) -> None:
+    voice_activity = transcriber._voice_activity
+    samples = np.tile(meeting_samples(), 4)[: int(seconds * 16000)]
+    bits = list(voice_activity.chunks_as_found(samples, longest, nothing))
+    assert [chunk for bit in bits for chunk in bit] == voice_activity.chunks(samples, longest, nothing)
+    assert len(bits) >= (2 if seconds > 60 else 0)
+
+
+def test_how_a_segment_was_decoded_is_known_where_asked_for(transcriber: WhisperTranscriber) -> None:
+    samples = meeting_samples()[: 20 * 16000]
+    plain = transcriber.transcribe(samples, TranscriptionRequest(language="en"), nothing)
+    asked = TranscriptionRequest(language="en", token_logprobs=True)
+    detailed = transcriber.transcribe(samples, asked, nothing)
+    assert [segment.text for segment in detailed.segments] == [segment.text for segment in plain.segments]
+    assert all(segment.decoding is None for segment in plain.segments)
+    for segment in detailed.segments:
+        decoding = segment.decoding
+        assert decoding is not None
+        assert b"".join(token.text for token in decoding.tokens).decode().strip() == segment.text
+        assert 0 <= decoding.no_speech_prob < 0.5
+        logprobs = [token.logprob for token in decoding.tokens]
+        assert all(logprob is not None and -10 < logprob <= 0 for logprob in logprobs)
+        assert np.mean(logprobs) == pytest.approx(segment.avg_logprob, abs=0.2)
+
+
+def test_silence_is_told_from_speech_by_the_decoder_itself(transcriber: WhisperTranscriber) -> None:
+    """The probability of no speech is the model's, not a zero: noise has a higher one than speech."""
+    asked = TranscriptionRequest(language="en", decoding=True)
+    (speech, *_) = transcriber.transcribe(meeting_samples()[: 5 * 16000], asked, nothing).segments
+    assert speech.decoding is not None
+    assert speech.decoding.no_speech_prob > 0
+
+
+def test_a_temperature_draws_other_words_now_and_then(transcriber: WhisperTranscriber) -> None:
+    samples = meeting_samples()[: 30 * 16000]
+    hot = TranscriptionRequest(language="en", temperature=1.0, decoding=True)
+    answers = [transcriber.transcribe(samples, hot, nothing) for _ in range(3)]
+    cold = transcriber.transcribe(samples, TranscriptionRequest(language="en"), nothing)
+    decodings = [segment.decoding for answer in answers for segment in answer.segments]
+    assert {decoding.temperature for decoding in decodings if decoding} == {1.0}
+    scores = {segment.avg_logprob for answer in (*answers, cold) for segment in answer.segments}
+    assert len(scores) > len(cold.segments), "each time the same words with the same score"
+
+
+@pytest.mark.parametrize(("candidates", "code"), [(("en", "fr"), "en"), (("en", "de"), "de")])
+def test_the_language_is_looked_for_among_candidates(
+    transcriber: WhisperTranscriber, candidates: tuple[str, ...], code: str
+) -> None:
+    german = samples_of(recordings("sentence-de-*")[0])
+    answer = transcriber.transcribe(german, TranscriptionRequest(languages=candidates), nothing)
+    assert (answer.language, answer.passed_over) == (code, None)

@@ -8,12 +8,12 @@ import pytest
 from app.engines.alignment.forced_alignment import WILDCARD
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
-    LANGUAGES_WITHOUT_SPACES,
     AlignedText,
     to_sentences,
     to_tokens,
     words_without_times,
 )
+from app.options.languages import LANGUAGES_WITHOUT_SPACES
 from app.transcript import Segment, Word
 
 VOCABULARY = {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4, ".": 5, "ä": 6}

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 
 LAYERS = (
-    ("errors", "transcript", "checkpoint", "stage", "logs", "concurrency"),
+    ("errors", "transcript", "checkpoint", "stage", "events", "logs", "concurrency"),
     ("audio", "options", "formats", "speakers"),
     ("models",),
     ("engines", "request_context"),

@@ -47,6 +47,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "max_speakers": None,
         "initial_prompt": None,
         "hotwords": None,
+        "temperature": 0.0,
         "return_speaker_embeddings": False,
         "encode": True,
         "split_speakers": True,

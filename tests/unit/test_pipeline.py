@@ -251,7 +251,7 @@ class EndlessTranscriber(FakeEngines):
     stopped_by: list[BaseException] = field(default_factory=list)
 
     def transcribe(
-        self, waveform: object, request: TranscriptionRequest, checkpoint: Checkpoint
+        self, waveform: object, request: TranscriptionRequest, checkpoint: Checkpoint, *_: object
     ) -> Transcription:
         try:
             while True:

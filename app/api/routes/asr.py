@@ -11,6 +11,7 @@ from app.api.intake.submission import receive_submission
 from app.api.openapi import error_answers, transcript_answer, upload_operation
 from app.api.schemas import TranscriptAnswer
 from app.options.asr_options import AsrOptions
+from app.options.parsing import OptionReader
 
 router = APIRouter(tags=["speech to text"])
 
@@ -27,7 +28,8 @@ router = APIRouter(tags=["speech to text"])
 )
 async def transcribe(request: Request, services: ServicesDep) -> Response:
     """Return what is said in the recording, when and by whom."""
-    async with receive_submission(request, services, services.worker) as submission:
+    reader = OptionReader(services.catalogue.resolve, services.catalogue.languages)
+    async with receive_submission(request, services, services.worker, reader) as submission:
         work = partial(services.pipeline.transcribe, submission.upload, submission.context)
         transcript = await submission.place.run(work)
         # In a thread: the subtitles of a day are no matter of milliseconds.

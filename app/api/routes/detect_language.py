@@ -9,6 +9,7 @@ from app.api.intake.submission import receive_submission
 from app.api.openapi import error_answers, upload_operation
 from app.api.schemas import LanguageAnswer
 from app.options.languages import language_name
+from app.options.parsing import OptionReader
 from app.transcript import LanguageGuess
 
 router = APIRouter(tags=["speech to text"])
@@ -29,7 +30,8 @@ async def detect_language(request: Request, services: ServicesDep) -> LanguageAn
 
     Detection takes seconds: it has a thread and a queue of its own, so that it never waits behind a film.
     """
-    async with receive_submission(request, services, services.detection_worker) as submission:
+    reader = OptionReader(services.catalogue.resolve, services.catalogue.languages)
+    async with receive_submission(request, services, services.detection_worker, reader) as submission:
         work = partial(services.pipeline.detect_language, submission.upload, submission.context)
         guess = await submission.place.run(work)
         return _answer(guess, [*submission.context.warnings, *_without_effect(submission.asked.written)])

@@ -19,7 +19,6 @@ from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emi
 from app.engines.alignment.forced_alignment import align_characters
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
-    LANGUAGES_WITHOUT_SPACES,
     AlignableText,
     AlignedText,
     to_sentences,
@@ -28,6 +27,7 @@ from app.engines.alignment.words import (
 )
 from app.engines.failures import engine_errors
 from app.engines.platform.precision import number_format
+from app.options.languages import LANGUAGES_WITHOUT_SPACES
 from app.stage import Stage
 from app.transcript import Segment
 
@@ -155,7 +155,7 @@ class Wav2Vec2Aligner:
             spans = self._splitter.spans(aligned.text)
             sentences = to_sentences(aligned, spans, spaced=self._spaced, avg_logprob=segment.avg_logprob)
             if sentences:
-                return sentences
+                return tuple(replace(sentence, decoding=segment.decoding) for sentence in sentences)
         return (replace(segment, words=words_without_times(segment.text, spaced=self._spaced)),)
 
 

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from app.engines.alignment.forced_alignment import WILDCARD
 from app.transcript import Seconds, Segment, Word
 
-LANGUAGES_WITHOUT_SPACES = frozenset({"ja", "yue", "zh"})
-
 _IDEOGRAPHS = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 """Chinese characters, kana and the marks among them, for a class of a regular expression."""
 _OTHER = rf"[^\W{_IDEOGRAPHS}]"

@@ -1,7 +1,6 @@
 """Speech to text with Whisper: whisperX's batched pipeline over faster-whisper and CTranslate2."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe
 from app.engines.whisper.batched_decoding import RequestPipeline
+from app.engines.whisper.generation import Detail, Generator
 from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import fit_prompts
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
+from app.events import Listener, nobody_listens
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.stage import Stage
@@ -110,9 +111,16 @@ class WhisperTranscriber:
         self._model.model.unload_model()
 
     def transcribe(
-        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time.
+
+        If somebody listens, speech is looked for and decoded by turns, so that the first text comes soon;
+        a language that has to be detected is then judged by the first stretch alone.
 
         Raises:
             BadParameter: the model was not trained to do it.
@@ -121,18 +129,13 @@ class WhisperTranscriber:
         scope = self._scope
         scope.abilities.check(scope.name, language=request.language, task=request.task)
         with engine_errors(Stage.TRANSCRIBE.noun):
-            chunks = self._voice_activity.chunks(waveform, self._chunk_seconds, checkpoint)
-            return_freed_memory()
-            checkpoint()
             guess = LanguageGuess(request.language, 1.0) if request.language else None
-            guess = guess or self._guess(waveform, chunks, checkpoint)
-            if not chunks:
-                return Transcription((), guess.code)
-            pipeline = self._pipeline(request, guess.code, chunks, checkpoint)
-            decoded = pipeline.transcribe(
-                waveform, batch_size=self._batch_size, chunk_size=self._chunk_seconds
-            )
-            segments = [_segment(piece, len(waveform) / SAMPLE_RATE) for piece in decoded["segments"]]
+            segments: list[Segment] = []
+            for chunks in self._speech(waveform, checkpoint, soon=tell is not nobody_listens):
+                guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
+                pipeline = self._pipeline(request, guess.code, chunks, checkpoint, tell, len(segments))
+                segments += pipeline.segments(waveform, self._batch_size, self._chunk_seconds)
+            guess = guess or self._guess(waveform, (), checkpoint, request.languages)
             spoken = tuple(segment for segment in segments if segment.text)
             return Transcription(spoken, guess.code, guess.passed_over)
 
@@ -152,20 +155,47 @@ class WhisperTranscriber:
                     return self._guess(window, chunks, checkpoint)
             return LanguageGuess(UNDETERMINED, 0.0)
 
-    def _guess(self, waveform: Waveform, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> LanguageGuess:
+    def _speech(self, waveform: Waveform, checkpoint: Checkpoint, *, soon: bool) -> Iterator[list[Chunk]]:
+        """Yield the chunks of speech, no list of them empty: all at once, or `soon`, as they are found."""
+        found = self._voice_activity.chunks_as_found if soon else self._voice_activity.all_chunks
+        for chunks in found(waveform, self._chunk_seconds, checkpoint):
+            return_freed_memory()
+            checkpoint()
+            if chunks:
+                yield chunks
+
+    def _guess(
+        self,
+        waveform: Waveform,
+        chunks: Sequence[Chunk],
+        checkpoint: Checkpoint,
+        candidates: Sequence[str] = (),
+    ) -> LanguageGuess:
+        """Return the likeliest language, of `candidates` if there are any."""
         if chunks and self._scope.abilities.english_only:
             return LanguageGuess("en", 1.0)
-        return guess_language(self._model, waveform, chunks, checkpoint, self._scope.languages)
+        guess = guess_language(self._model, waveform, chunks, checkpoint, candidates or self._scope.languages)
+        return replace(guess, passed_over=None) if candidates else guess
 
     def _pipeline(
-        self, request: TranscriptionRequest, language: str, chunks: list[Chunk], checkpoint: Checkpoint
+        self,
+        request: TranscriptionRequest,
+        language: str,
+        chunks: list[Chunk],
+        checkpoint: Checkpoint,
+        tell: Listener,
+        told: int,
     ) -> RequestPipeline:
         tokenizer = whisper_tokenizer.Tokenizer(
             self._model.hf_tokenizer, self._model.model.is_multilingual, task=request.task, language=language
         )
         prompt, hotwords = fit_prompts(tokenizer, request.initial_prompt, request.hotwords)
-        options = _decoding_options(initial_prompt=prompt, hotwords=hotwords)
-        return RequestPipeline(self._model, chunks, tokenizer, options, checkpoint)
+        options = _decoding_options(
+            initial_prompt=prompt, hotwords=hotwords, temperatures=[request.temperature]
+        )
+        detail = Detail(request.decoding or request.token_logprobs, request.token_logprobs)
+        generator = Generator(self._model, tokenizer, options, detail)
+        return RequestPipeline(generator, chunks, checkpoint, tell, told)
 
 
 def _decoding_options(**asked: Any) -> "whisper_transcribe.TranscriptionOptions":
@@ -182,7 +212,6 @@ def _decoding_options(**asked: Any) -> "whisper_transcribe.TranscriptionOptions"
         compression_ratio_threshold=2.4,
         condition_on_previous_text=False,
         prompt_reset_on_temperature=0.5,
-        temperatures=[0.0],
         prefix=None,
         suppress_blank=True,
         suppress_tokens=[-1],
@@ -196,15 +225,4 @@ def _decoding_options(**asked: Any) -> "whisper_transcribe.TranscriptionOptions"
         clip_timestamps=None,
         hallucination_silence_threshold=None,
         **asked,
-    )
-
-
-def _segment(piece: dict[str, Any], duration: float) -> Segment:
-    logprob = piece["avg_logprob"]
-    start = min(max(0.0, float(piece["start"])), duration)
-    return Segment(
-        start=start,
-        end=max(start, min(float(piece["end"]), duration)),
-        text=piece["text"].strip(),
-        avg_logprob=float(logprob) if logprob is not None and math.isfinite(logprob) else None,
     )

@@ -1,6 +1,6 @@
 """Where somebody speaks: whisperX's voice activity detection, with the checkpoint inside its wheel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -19,6 +19,8 @@ ONSET = 0.5
 OFFSET = 0.363
 PADDING: Seconds = 0.2
 """Sound given to the decoder before and after what is called speech: first and last sounds are soft."""
+FIRST_STRETCH_WINDOWS = 60
+"""Half a minute: what is listened to before the first text."""
 
 
 class Chunk(TypedDict):
@@ -62,18 +64,48 @@ class VoiceActivity:
         """
         if len(waveform) == 0:
             return []
-        scores = self._speech_scores(waveform, checkpoint)
-        if len(scores) < 2:
-            return []
-        chunks: list[Chunk] = whisperx_vads.Pyannote.merge_chunks(
-            scores, chunk_seconds, onset=ONSET, offset=OFFSET
-        )
+        windows = self._windows(waveform, checkpoint)
+        chunks = _merged(self._speech_scores(windows, waveform), chunk_seconds)
         return padded(chunks, len(waveform) / SAMPLE_RATE, chunk_seconds)
 
-    def _speech_scores(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
+    def all_chunks(
+        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint
+    ) -> Iterator[list[Chunk]]:
+        """Yield the same, once."""
+        yield self.chunks(waveform, chunk_seconds, checkpoint)
+
+    def chunks_as_found(
+        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint
+    ) -> Iterator[list[Chunk]]:
+        """Yield the chunks bit by bit, after ever longer stretches of the recording.
+
+        The scores of a frame are settled once every window over it is known, and what is made of them grows
+        in one direction: later ones can change the last chunk, and none before it.
+        """
+        if len(waveform) == 0:
+            return
+        found = 0
+        heard: list[NDArray[np.float32]] = []
+        step, size = (round(each * SAMPLE_RATE) for each in (self._inference.step, self._inference.duration))
+        for first, beyond in _stretches(complete=(len(waveform) - size) // step + 1):
+            end = None if beyond is None else (beyond - 1) * step + size
+            heard.append(self._windows(waveform[first * step : end], checkpoint).data)
+            windows = pyannote_core.SlidingWindowFeature(np.concatenate(heard), self._sliding_window)
+            scores = self._speech_scores(windows, waveform)
+            if beyond is not None:
+                scores.data = scores.data[: self._first_frame(beyond)]
+            chunks = padded(_merged(scores, chunk_seconds), len(waveform) / SAMPLE_RATE, chunk_seconds)
+            settled = chunks if beyond is None else chunks[:-1]
+            yield settled[found:]
+            found = max(found, len(settled))
+
+    def _windows(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
+        """Return the network's scores of every window, as pyannote's SlidingWindowFeature."""
+        return window_scores(self._inference, waveform, checkpoint, _most_active, self._batch_size)
+
+    def _speech_scores(self, windows: Any, waveform: Waveform) -> Any:
         """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
         inference, model = self._inference, self._inference.model
-        windows = window_scores(inference, waveform, checkpoint, _most_active, self._batch_size)
         scores = inference.aggregate(
             windows, model.receptive_field, warm_up=inference.warm_up, hamming=True, missing=0.0
         )
@@ -82,6 +114,35 @@ class VoiceActivity:
             recording = pyannote_core.Segment(0.0, len(waveform) / SAMPLE_RATE)
             scores.data = scores.crop(recording, mode="loose")
         return scores
+
+    @property
+    def _sliding_window(self) -> Any:
+        inference = self._inference
+        return pyannote_core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
+
+    def _first_frame(self, window: int) -> int:
+        """Return the number of the first frame that the given window scores."""
+        frame = self._inference.model.receptive_field
+        frames = pyannote_core.SlidingWindow(start=0.0, duration=frame.duration, step=frame.step)
+        return int(frames.closest_frame(window * self._inference.step + 0.5 * frame.duration))
+
+
+def _stretches(complete: int) -> Iterator[tuple[int, int | None]]:
+    """Yield each stretch of `complete` windows as (first, beyond last); None: to the recording's end."""
+    first, beyond = 0, FIRST_STRETCH_WINDOWS
+    while beyond < complete:
+        yield first, beyond
+        first, beyond = beyond, 2 * beyond
+    yield first, None
+
+
+def _merged(scores: Any, chunk_seconds: float) -> list[Chunk]:
+    if len(scores) < 2:
+        return []
+    chunks: list[Chunk] = whisperx_vads.Pyannote.merge_chunks(
+        scores, chunk_seconds, onset=ONSET, offset=OFFSET
+    )
+    return chunks
 
 
 def padded(chunks: Sequence[Chunk], duration: Seconds, longest: Seconds) -> list[Chunk]:

@@ -1,0 +1,1 @@
+"""OpenAI's audio API: its fields become our options, and transcripts its forms, events and errors."""

@@ -1,0 +1,57 @@
+"""POST /v1/audio/transcriptions and /v1/audio/translations: OpenAI's way to ask for what POST /asr does."""
+
+from dataclasses import replace
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.api.dependencies import Services, ServicesDep
+from app.api.intake.multipart import FieldLimits
+from app.api.intake.submission import receive_submission
+from app.api.openai.answers import render_answer
+from app.api.openai.audio_request import ALIASES, AudioRequestReader, Task
+from app.api.openai.description import audio_answers, audio_operation
+from app.options.parsing import OptionReader
+
+router = APIRouter(tags=["OpenAI's API"])
+
+FIELD_LIMITS = FieldLimits(parts=200, field_bytes=4 << 20, all_fields_bytes=20 << 20)
+"""Ten seconds of 48 kHz stereo are 2.6 MB in base64, and there may be several voices."""
+
+
+@router.post(
+    "/v1/audio/transcriptions",
+    summary="Transcribe as OpenAI does",
+    response_class=Response,
+    responses=audio_answers("transcribe"),
+    openapi_extra=audio_operation("transcribe"),
+)
+async def create_transcription(request: Request, services: ServicesDep) -> Response:
+    """Return what is said in the recording."""
+    return await _answer(request, services, "transcribe")
+
+
+@router.post(
+    "/v1/audio/translations",
+    summary="Translate as OpenAI does",
+    response_class=Response,
+    responses=audio_answers("translate"),
+    openapi_extra=audio_operation("translate"),
+)
+async def create_translation(request: Request, services: ServicesDep) -> Response:
+    """Return in English what is said in the recording."""
+    return await _answer(request, services, "translate")
+
+
+async def _answer(request: Request, services: Services, task: Task) -> Response:
+    catalogue = services.catalogue
+    reader = AudioRequestReader(
+        OptionReader(catalogue.resolve, catalogue.languages, ALIASES), catalogue.languages, task
+    )
+    limits = replace(services.upload_limits, fields=FIELD_LIMITS)
+    async with receive_submission(request, services, services.worker, reader, limits) as submission:
+        submission.context.extras = submission.asked.extras
+        work = partial(services.pipeline.transcribe, submission.upload, submission.context)
+        transcript = await submission.place.run(work)
+        return await run_in_threadpool(render_answer, transcript, submission.asked)
