@@ -23,8 +23,8 @@ class ChunkDecoded:
     """As it left the decoder: neither aligned nor given to a speaker; its text may be empty."""
     number: int
     """Of the chunks of the recording, from 0 and in order; after memory ran out the first ones come again."""
-    heard_until: float
-    """Seconds of the recording that are decoded."""
+    language: str
+    """Whisper's code of the spoken language."""
 
 
 Event: TypeAlias = StageBegan | ChunkDecoded

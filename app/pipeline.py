@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,12 +14,14 @@ from app.concurrency import run_concurrently
 from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
+from app.known_speakers import name_known
 from app.options.asr_options import AsrOptions
 from app.options.languages import UNDETERMINED
 from app.request_context import RequestContext
 from app.speakers import assign_speakers
 from app.stage import Stage
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript
+from app.voice_samples import decode_samples, voices_of
 from app.work.upload_store import StoredUpload
 
 logger = logging.getLogger(__name__)
@@ -107,8 +109,9 @@ class Pipeline:
         """Run both, at the same time if told to: each needs the audio alone."""
         if not context.options.diarize:
             return self._transcribe(waveform, context, checkpoint), None
+        samples = self._samples_of_the_known(context, checkpoint)
         transcribe = partial(self._transcribe, waveform, context)
-        diarize = partial(self._diarize, waveform, context)
+        diarize = partial(self._diarize, waveform, samples, context)
         if self._diarize_concurrently:
             return run_concurrently(transcribe, diarize, checkpoint)
         return transcribe(checkpoint), diarize(checkpoint)
@@ -135,14 +138,28 @@ class Pipeline:
         context.warnings += _passed_over(transcription.passed_over, transcription.language)
         return transcription
 
+    def _samples_of_the_known(self, context: RequestContext, checkpoint: Checkpoint) -> dict[str, Waveform]:
+        known = context.extras.known_speakers
+        if not known:
+            return {}
+        with context.stage(Stage.DECODE):
+            return decode_samples(self._decoder, known, checkpoint)
+
     def _diarize(
-        self, waveform: Waveform, context: RequestContext, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        samples: Mapping[str, Waveform],
+        context: RequestContext,
+        checkpoint: Checkpoint,
     ) -> Diarization | None:
+        """Return who speaks when; those whose voice is in `samples` by their names."""
         try:
             lending = self._engines.diarizer(context.model, checkpoint)
             speakers = _speaker_count(context.options)
             with context.using(Stage.DIARIZE, lending) as lease:
-                return lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
+                heard = lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
+                voices = lease.run(lambda engine: voices_of(engine, samples, checkpoint)) if samples else {}
+                return name_known(heard, voices)
         except DEGRADABLE as exc:
             if context.extras.speakers_required:
                 raise

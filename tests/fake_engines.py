@@ -87,12 +87,12 @@ class FakeEngines:
         said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
         segment = Segment(0.0, end, said)
         if self.tells_early:
-            tell(ChunkDecoded(segment, 0, end))
+            tell(ChunkDecoded(segment, 0, request.language or self.language))
         self._pass_gate("transcribe", checkpoint)
         if self.failure is not None:
             raise self.failure
         if not self.tells_early:
-            tell(ChunkDecoded(segment, 0, end))
+            tell(ChunkDecoded(segment, 0, request.language or self.language))
         return Transcription((segment,), request.language or self.language, self.passed_over)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:

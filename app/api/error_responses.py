@@ -1,5 +1,6 @@
 """The only table from failures to HTTP status codes, and the JSON body all of them share."""
 
+import json
 import logging
 from typing import Any
 
@@ -61,6 +62,15 @@ def told_of(exc: errors.AsrError) -> str:
     """Return what a client may know of `exc`: of an unforeseen one, nothing."""
     unforeseen = status_of(type(exc)) == 500
     return "internal error; the log of the service has the cause" if unforeseen else str(exc)
+
+
+def failure_event(request: Request, exc: Exception) -> dict[str, Any]:
+    """Return what a stream that has begun tells of `exc`, which is noted and, if need be, logged."""
+    failure = exc if isinstance(exc, errors.AsrError) else errors.InternalError()
+    if status_of(type(failure)) == 500:
+        logger.error("request failed: %s", exc, exc_info=exc)
+    answer: dict[str, Any] = json.loads(bytes(error_response(request, failure).body))
+    return answer
 
 
 def install_error_handlers(app: FastAPI, paths: Paths) -> None:

@@ -10,10 +10,10 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("errors", "transcript", "checkpoint", "stage", "events", "logs", "concurrency"),
-    ("audio", "options", "formats", "speakers"),
+    ("audio", "options", "formats", "speakers", "known_speakers"),
     ("models",),
     ("engines", "request_context"),
-    ("pipeline", "work", "health"),
+    ("pipeline", "voice_samples", "work", "health"),
     ("api",),
     ("settings",),
     ("composition",),

@@ -16,7 +16,7 @@ _CODES: Mapping[type[errors.AsrError], str] = {
     errors.BadRequest: "invalid_value",
 }
 """OpenAI's codes where it has one; else our own are sent."""
-_HOPELESS = (errors.EngineFailed, errors.DeadlineExceeded)
+_HOPELESS = (errors.EngineFailed, errors.InternalError, errors.DeadlineExceeded)
 """Failures of the server that the same request will meet again."""
 
 
@@ -68,5 +68,4 @@ def status_below(exc: errors.AsrError, status: int) -> int:
 
 def retry_headers(exc: errors.AsrError) -> dict[str, str]:
     """Return the header that keeps SDKs from sending a recording three times for nothing."""
-    useless = isinstance(exc, _HOPELESS) or type(exc) is errors.AsrError
-    return {"x-should-retry": "false"} if useless else {}
+    return {"x-should-retry": "false"} if isinstance(exc, _HOPELESS) else {}

@@ -4,10 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
-KEEP_ALIVE = b": keep-alive\n\n"
-"""A comment: proxies and clients see that the connection lives, and no client takes it for an event."""
-DONE = b"data: [DONE]\n\n"
+END = b"data: [DONE]\n\n"
 """The end as OpenAI sends it; without it a client may take a broken stream for a whole one."""
 
 

@@ -1,12 +1,17 @@
 """known_speaker_names and known_speaker_references: names with a recording of each voice in a data URL."""
 
+import asyncio
 import base64
 import binascii
 import re
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from app.api.openai.form_fields import FormFields
 from app.errors import BadParameter
+from app.request_context import KnownSpeaker
+from app.work.upload_store import UploadStore
 
 NAMES, REFERENCES = "known_speaker_names", "known_speaker_references"
 MOST = 32
@@ -44,6 +49,19 @@ def read_known_samples(fields: FormFields) -> tuple[KnownSample, ...]:
         KnownSample(name, _recording(name, reference))
         for name, reference in zip(cleaned, references, strict=True)
     )
+
+
+async def store_samples(
+    known: Sequence[KnownSample], store: UploadStore, stack: AsyncExitStack
+) -> tuple[KnownSpeaker, ...]:
+    """Return `known` with their recordings where the decoder can read them, until `stack` is closed."""
+    stored = []
+    for sample in known:
+        upload = store.new_upload()
+        stack.callback(upload.close)
+        await asyncio.to_thread(upload.write, sample.recording)
+        stored.append(KnownSpeaker(sample.name, upload))
+    return tuple(stored)
 
 
 def _recording(name: str, reference: str) -> bytes:

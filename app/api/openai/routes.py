@@ -1,18 +1,28 @@
 """POST /v1/audio/transcriptions and /v1/audio/translations: OpenAI's way to ask for what POST /asr does."""
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.api.answer import WARNINGS_HEADER, warnings_line
 from app.api.dependencies import Services, ServicesDep
+from app.api.error_responses import failure_event
+from app.api.event_stream import EventStream
 from app.api.intake.multipart import FieldLimits
-from app.api.intake.submission import receive_submission
+from app.api.intake.submission import Submission, receive_submission
+from app.api.live_work import LiveWork
 from app.api.openai.answers import render_answer
-from app.api.openai.audio_request import ALIASES, AudioRequestReader, Task
+from app.api.openai.audio_request import ALIASES, AudioRequest, AudioRequestReader, Task
 from app.api.openai.description import audio_answers, audio_operation
+from app.api.openai.known_samples import store_samples
+from app.api.openai.stream import transcription_events
+from app.checkpoint import Checkpoint
 from app.options.parsing import OptionReader
+from app.transcript import Transcript
 
 router = APIRouter(tags=["OpenAI's API"])
 
@@ -50,8 +60,32 @@ async def _answer(request: Request, services: Services, task: Task) -> Response:
         OptionReader(catalogue.resolve, catalogue.languages, ALIASES), catalogue.languages, task
     )
     limits = replace(services.upload_limits, fields=FIELD_LIMITS)
-    async with receive_submission(request, services, services.worker, reader, limits) as submission:
-        submission.context.extras = submission.asked.extras
+    async with AsyncExitStack() as stack:
+        receiving = receive_submission(request, services, services.worker, reader, limits)
+        submission = await stack.enter_async_context(receiving)
+        known = await store_samples(submission.asked.known, services.upload_store, stack)
+        submission.context.extras = replace(submission.asked.extras, known_speakers=known)
         work = partial(services.pipeline.transcribe, submission.upload, submission.context)
+        if submission.asked.stream:
+            return await _stream(request, submission, work, stack)
         transcript = await submission.place.run(work)
         return await run_in_threadpool(render_answer, transcript, submission.asked)
+
+
+async def _stream(
+    request: Request,
+    submission: Submission[AudioRequest],
+    work: Callable[[Checkpoint], Transcript],
+    stack: AsyncExitStack,
+) -> Response:
+    """Return an answer in events; what goes wrong before it begins is raised."""
+    live = LiveWork(submission.place, submission.context, work, stack.pop_all())
+    try:
+        await live.until_readable()
+    except BaseException:
+        await live.close()
+        raise
+    warnings = submission.context.warnings
+    headers = {WARNINGS_HEADER: warnings_line(warnings)} if warnings else {}
+    events = transcription_events(live, submission.asked, partial(failure_event, request))
+    return EventStream(events, live.close, headers)

@@ -85,7 +85,9 @@ class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]
         number = len(self._segments)
         chunk = self._chunks[number]
         self._segments.append(_segment(chunk, piece, self._duration))
-        self._tell(ChunkDecoded(self._segments[-1], self._told + number, chunk["end"]))
+        self._tell(
+            ChunkDecoded(self._segments[-1], self._told + number, self._generator.tokenizer.language_code)
+        )
 
     def _batches(self, inputs: Iterator[dict[str, Any]], most: int) -> Iterator[torch.Tensor]:
         """Yield the spectrograms of `most` chunks at a time; fewer at first if somebody waits for text."""
