@@ -12,10 +12,10 @@ import pytest
 
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone
-from tests.wire import Wire, form, head, is_closed, read_answer, wait_until, wired
+from tests.wire import DOOR, Wire, form, head, is_closed, read_answer, told, wait_until, wired
 
 
-def send(wire: Wire, path: str = "/asr") -> socket.socket:
+def send(wire: Wire, path: str | None = None) -> socket.socket:
     connection = wire.connect()
     body = form(tone(0.2))
     connection.sendall(head(len(body), path=path) + body)
@@ -40,10 +40,10 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("path", "stage"),
-    [("/asr", "transcribe"), ("/asr", "align"), ("/asr", "diarize"), ("/detect-language", "detect")],
+    [(None, "transcribe"), ("/asr", "align"), ("/asr", "diarize"), ("/detect-language", "detect")],
 )
 def test_a_client_that_leaves_while_it_is_served_frees_the_slot(
-    tmp_path: Path, path: str, stage: str
+    tmp_path: Path, path: str | None, stage: str
 ) -> None:
     engines = FakeEngines(waits_in=stage)
     engines.gate.clear()
@@ -54,10 +54,13 @@ def test_a_client_that_leaves_while_it_is_served_frees_the_slot(
         assert wait_until(lambda: wire.queue() == (0, 0)) < 2
         assert wire.open_uploads() == 0
         engines.gate.set()
-        assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        assert httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 200
         metrics = httpx.get(f"{wire.url}/metrics").text
         assert "asr_cancellations_total 1.0" in metrics
-        assert f'asr_requests_total{{outcome="client_closed_request",route="{path}"}} 1.0' in metrics
+        assert (
+            f'asr_requests_total{{outcome="client_closed_request",route="{path or DOOR.path}"}} 1.0'
+            in metrics
+        )
 
 
 CLIENT = """
@@ -152,9 +155,9 @@ def test_a_full_queue_refuses_before_the_upload(tmp_path: Path) -> None:
         connections = [send(wire) for _ in range(2)]
         wait_until(lambda: wire.queue() == (1, 1))
         began = time.perf_counter()
-        answer = httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)})
+        answer = httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)})
         assert answer.status_code == 503
-        assert answer.json()["code"] == "busy"
+        assert told(answer)["code"] == "busy"
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
         assert time.perf_counter() - began < 1
         engines.gate.set()
@@ -178,7 +181,7 @@ def test_a_refused_client_that_sends_slowly_reads_its_answer(tmp_path: Path) -> 
                 connection.sendall(bytes(1000))
             time.sleep(0.1)
             answer = read_answer(connection)
-            assert (answer.status, answer.json["code"]) == (503, "busy")
+            assert (answer.status, told(answer)["code"]) == (503, "busy")
             assert is_closed(connection, seconds=1)
 
 
@@ -188,9 +191,9 @@ def test_time_limits_answer_with_their_status(tmp_path: Path) -> None:
     with wired(engines, tmp_path, queue_timeout=0.2, request_timeout=1.0) as wire:
         running = send(wire)
         assert engines.entered.wait(10)
-        waiting = httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)})
+        waiting = httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)})
         assert waiting.status_code == 503
-        assert waiting.json()["code"] == "queue_timeout"
+        assert told(waiting)["code"] == "queue_timeout"
         assert b" 504 " in running.recv(65536).splitlines()[0]
         running.close()
         wait_until(lambda: wire.queue() == (0, 0))
@@ -214,9 +217,9 @@ def test_detections_wait_for_one_another_in_a_bounded_queue(tmp_path: Path) -> N
     path = "/detect-language"
     with wired(engines, tmp_path, max_queue_size=1) as wire, send(wire, path), send(wire, path):
         wait_until(lambda: wire.queue() == (1, 1))
-        refused = httpx.post(f"{wire.url}{path}", files={"audio_file": tone(0.2)})
-        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
-        assert httpx.post(f"{wire.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        refused = httpx.post(f"{wire.url}{path or DOOR.path}", files={"audio_file": tone(0.2)})
+        assert (refused.status_code, told(refused)["code"]) == (503, "busy")
+        assert httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 200
         metrics = httpx.get(f"{wire.url}/metrics").text
         assert "asr_detections_running 1.0" in metrics
         assert "asr_detections_waiting 1.0" in metrics

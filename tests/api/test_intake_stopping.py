@@ -19,7 +19,7 @@ import pytest
 from app.audio.ffmpeg_binary import find_ffmpeg
 from tests.in_process import tone
 from tests.service import ROOT, free_port
-from tests.wire import form, head, is_closed, read_answer, wait_until
+from tests.wire import DOOR, form, head, is_closed, read_answer, told, wait_until
 
 
 @dataclass
@@ -102,9 +102,9 @@ def test_sigterm_lets_running_and_waiting_requests_finish(tmp_path: Path) -> Non
         wait_until(lambda: running.queue() == (1, 2))
         running.terminate()
         wait_until(lambda: httpx.get(f"{running.url}/health").status_code == 503)
-        refused = httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)})
+        refused = httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": tone(0.2)})
         assert refused.status_code == 503
-        assert refused.json()["code"] == "draining"
+        assert told(refused)["code"] == "draining"
         assert int(refused.headers["Retry-After"]) > 0
         running.gate.touch()
         assert [read_answer(connection).status for connection in accepted] == [200] * 3
@@ -232,7 +232,7 @@ def test_hung_work_makes_the_service_unhealthy_and_answers_its_client(tmp_path: 
         answer = httpx.get(f"{running.url}/health")
         assert answer.status_code == 503
         assert answer.json()["status"] == "unhealthy"
-        assert httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)}).status_code == 503
+        assert httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 503
 
 
 def test_kill_9_of_the_service_leaves_no_upload_on_disk(tmp_path: Path) -> None:
@@ -278,13 +278,13 @@ def test_a_full_disk_is_told_and_survived(tmp_path: Path, framing: str) -> None:
     with service_on_disk(tmp_path, "size=1m") as running:
         running.gate.touch()
         if framing == "announced":
-            answer = httpx.post(f"{running.url}/asr", files={"audio_file": bytes(4 << 20)})
+            answer = httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": bytes(4 << 20)})
         else:
-            answer = httpx.post(f"{running.url}/asr", content=pieces(), headers=content_type)
+            answer = httpx.post(f"{running.url}{DOOR.path}", content=pieces(), headers=content_type)
         assert answer.status_code == 507
-        assert answer.json()["code"] == "storage_full"
-        assert "no space" in answer.json()["detail"]
-        assert httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)}).status_code == 200
+        assert told(answer)["code"] == "storage_full"
+        assert "no space" in told(answer)["detail"]
+        assert httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 200
         assert "Traceback" not in running.log.read_text()
 
 
@@ -295,9 +295,9 @@ def test_a_disk_that_turns_read_only_is_told(tmp_path: Path) -> None:
         done = subprocess.run([*remount, "mount", "-o", "remount,ro", str(running.uploads)], check=False)
         if done.returncode:
             pytest.skip("this machine allows no entering of namespaces")
-        answer = httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)})
+        answer = httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": tone(0.2)})
         assert answer.status_code == 503
-        assert "not writable" in answer.json()["detail"]
+        assert "not writable" in told(answer)["detail"]
         assert "Traceback" not in running.log.read_text()
 
 
