@@ -68,12 +68,14 @@ def test_task(live_service: Service, meeting: Path) -> None:
     assert {"the", "und"} & words("translate") == {"the"}
 
 
-def test_temperature(ask: Ask) -> None:
-    likeliest = text_of(ask(language="en", diarize=False))
-    written = ("1", "1.0", "1.00", "1.000")
-    drawn = {text_of(ask(language="en", diarize=False, temperature=each)) for each in written}
-    assert any(text != likeliest for text in drawn)
+def test_temperature(ask: Ask, live_service: Service, meeting: Path) -> None:
+    """What it draws is left to chance; verbose_json says what was decoded with."""
     assert ask(temperature=1.1).json()["code"] == "invalid_parameter"
+    for written, temperature in (("0", 0.0), ("1", 1.0)):
+        form = {"response_format": "verbose_json", "temperature": written}
+        url = f"{live_service.url}/v1/audio/transcriptions"
+        answer = httpx.post(url, data=form, files={"file": ("m.flac", meeting.read_bytes())}, timeout=300)
+        assert {segment["temperature"] for segment in answer.json()["segments"]} == {temperature}
 
 
 def test_language(ask: Ask) -> None:

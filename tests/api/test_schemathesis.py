@@ -53,10 +53,7 @@ def described(live_service: Service) -> schemathesis.BaseSchema:
     [
         ("POST", "/asr", 350),
         ("POST", "/detect-language", 150),
-        ("POST", "/v1/audio/transcriptions", 150),
-        ("POST", "/v1/audio/translations", 60),
         ("GET", "/v1/models", 1),
-        ("GET", "/v1/models/{name}", 20),
         ("GET", "/health", 1),
     ],
 )

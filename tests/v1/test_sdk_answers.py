@@ -157,7 +157,7 @@ def test_tokens_with_their_probabilities(sdk: openai.OpenAI, opening: Path, plai
     answer = create(sdk, opening, include=["logprobs"])
     assert plain.logprobs is None
     tokens = answer.logprobs
-    assert b"".join(bytes(token.bytes) for token in tokens).decode().split() == answer.text.split()
+    assert b"".join(bytes(map(int, token.bytes)) for token in tokens).decode().split() == answer.text.split()
     assert all(-15 < token.logprob <= 0 for token in tokens)
     assert "".join(token.token for token in tokens).split() == answer.text.split()
     assert len({token.logprob for token in tokens}) > len(tokens) / 2
