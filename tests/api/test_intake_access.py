@@ -1,10 +1,12 @@
 """Keys: three ways to present one, and nothing told to those who have none."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from starlette.testclient import TestClient
 
 from app.__main__ import main
 from app.settings.schema import Settings
@@ -16,6 +18,13 @@ KEY, OTHER = "s3cret-key-of-a-meeting", "another:key"
 
 def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """An application with two keys, for requests that change nothing in it."""
+    with in_process(FakeEngines(), tmp_path_factory.mktemp("keyed"), api_key=f"{KEY}, {OTHER} ,") as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -30,10 +39,9 @@ def basic(user: str, password: str) -> dict[str, str]:
         basic("anybody", OTHER),
     ],
 )
-def test_a_key_is_taken_in_every_way_clients_know(tmp_path: Path, headers: dict[str, str]) -> None:
-    with in_process(FakeEngines(), tmp_path, api_key=f"{KEY}, {OTHER} ,") as client:
-        answer = client.post("/asr", files={"audio_file": tone(0.2)}, headers=headers)
-        assert answer.status_code == 200
+def test_a_key_is_taken_in_every_way_clients_know(keyed: TestClient, headers: dict[str, str]) -> None:
+    answer = keyed.post("/asr", files={"audio_file": tone(0.2)}, headers=headers)
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -54,17 +62,18 @@ def test_a_key_is_taken_in_every_way_clients_know(tmp_path: Path, headers: dict[
     ],
 )
 @pytest.mark.parametrize("path", ["/asr", "/v1/models", "/docs", "/metrics", "/nowhere"])
-def test_without_a_key_every_path_says_the_same(tmp_path: Path, headers: dict[str, str], path: str) -> None:
-    with in_process(FakeEngines(), tmp_path, api_key=f"{KEY},{OTHER}") as client:
-        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-        answer = client.request("POST" if path == "/asr" else "GET", path, headers=encoded)
-        assert answer.status_code == 401
-        assert answer.json() == {
-            "detail": "unauthorized",
-            "code": "unauthorized",
-            "request_id": answer.headers["X-Request-ID"],
-        }
-        assert answer.headers.get_list("WWW-Authenticate") == ['Basic realm="asr"', "Bearer"]
+def test_without_a_key_every_path_says_the_same(
+    keyed: TestClient, headers: dict[str, str], path: str
+) -> None:
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    answer = keyed.request("POST" if path == "/asr" else "GET", path, headers=encoded)
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "detail": "unauthorized",
+        "code": "unauthorized",
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    assert answer.headers.get_list("WWW-Authenticate") == ['Basic realm="asr"', "Bearer"]
 
 
 def test_the_probe_needs_no_key(tmp_path: Path) -> None:
