@@ -93,6 +93,6 @@ def test_two_requests_have_two_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("wanted", "told"), [(1, "1"), (60, "60"), (61, "60"), (300, "60")])
 def test_nobody_is_told_to_wait_longer_than_clients_heed(wanted: int, told: str) -> None:
-    request = Request({"type": "http", "headers": [], "state": {"request_id": "x"}})
+    request = Request({"type": "http", "path": "/asr", "headers": [], "state": {"request_id": "x"}})
     answer = error_response(request, ModelUnavailable("large-v3", "it loads", retry_after_seconds=wanted))
     assert answer.headers["Retry-After"] == told
