@@ -10,7 +10,7 @@ from pathlib import Path
 import ctranslate2
 import pytest
 
-LOAD = "import ctypes, sys, app.engines.whisper; [ctypes.CDLL(name) for name in sys.argv[1:]]"
+LOAD = "import ctypes, sys, app.engines.whisper.transcriber; [ctypes.CDLL(name) for name in sys.argv[1:]]"
 
 
 @pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="no CUDA there")
