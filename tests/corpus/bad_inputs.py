@@ -210,7 +210,7 @@ def _media(directory: Path) -> Iterator[tuple[str, bytes, str]]:
 def _raw_and_limits(directory: Path) -> Iterator[BadInput]:
     raw = "/asr?encode=false"
     yield BadInput("raw_of_odd_length", upload(bytes(16001)), 400, "even number", raw)
-    yield BadInput("raw_of_one_byte", upload(b"\x00"), 400, "even number", raw)
+    yield BadInput("raw_of_one_byte", upload(b"\x00"), 400, "1 byte; send a recording", raw)
     yield BadInput("raw_empty", upload(b""), 400, "empty", raw)
     yield BadInput("raw_too_long", upload(bytes(900_000)), 413, "audio too long", raw)
     silence = directory / "hour.flac"

@@ -123,7 +123,7 @@ def _the_file(form: ReceivedForm) -> StoredUpload:
         found = f" (the file came as {form.other_files[0][:40]!r})" if form.other_files else ""
         raise FileMissing(f"audio_file: missing; send the recording in a form field of this name{found}")
     if form.file.size < _SHORTEST_RECORDING:
-        raise AudioUnreadable(f"the file has {form.file.size} byte")
+        raise AudioUnreadable(f"the file has {form.file.size} byte; send a recording")
     if not form.file_name and form.file.size <= _LONGEST_FILE_NAME:
         with form.file.open() as path:
             _refuse_a_name(form.field_name, path.read_bytes())

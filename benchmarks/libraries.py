@@ -1,25 +1,68 @@
-"""While the engines' libraries are imported, the rest goes on; then they share the processors."""
+"""Beside the import of the engines' libraries the rest goes on; then they share processors and bound caches.
+
+Each figure comes from an interpreter of its own, that has imported nothing before.
+"""
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 
-import pytest
-
+from benchmarks.pairs import Figure
+from benchmarks.scale import Scale
 from tests.service import ROOT
 
+UNBOUNDED = {"LRU_CACHE_CAPACITY": "1024", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
+PATIENT = {"GOMP_SPINCOUNT": "300000"}
 
-def printed_by(script: str, settings: Mapping[str, str] | None = None) -> str:
-    """Run `script` in an interpreter of its own, with `settings` in its environment."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        cwd=ROOT,
-        env={**os.environ, **(settings or {})},
-        capture_output=True,
-        text=True,
-        check=False,
+
+def run(scale: Scale) -> list[Figure]:
+    """Return how long an import holds the others up, and what threads and caches cost."""
+    times = 1 if scale.quick else 3
+    figures = [
+        Figure(
+            "longest hold of the interpreter by an import",
+            min(float(_printed_by(WATCH)) for _ in range(times)),
+            "s",
+            f"least of {times}, in the importer's processor time",
+            "<= 0.1 s",
+        )
+    ]
+    if len(os.sched_getaffinity(0)) > 1:
+        figures += [_sleeps(), _spinning()]
+    return [*figures, *_kept_memory()]
+
+
+def _sleeps() -> Figure:
+    """Return how much more often threads sleep when torch comes first: OpenMP counts both pools then."""
+    first, last = (float(_printed_by(SLEEPS.format(torch_first=order))) for order in (True, False))
+    note = f"{first:.0f} with torch first, {last:.0f} as the service imports them"
+    return Figure(
+        "sleeps during 3,000 small products after Whisper's work", first / last, "x", note, ">= 3 x"
     )
+
+
+def _spinning() -> Figure:
+    """Return the processor time of two threads on one processor, against threads that wait by spinning."""
+    ours, patient = (float(_printed_by(CROWDED, settings)) for settings in ({}, PATIENT))
+    note = f"{ours:.2f} s against {patient:.2f} s"
+    return Figure("processor time of two threads on one processor", ours / patient, "x", note, "<= 0.25 x")
+
+
+def _kept_memory() -> list[Figure]:
+    """Return the memory that stays after 200 stretches of speech of ever new lengths."""
+    name = "kept after 200 stretches of other lengths"
+    return [
+        Figure(name, float(_printed_by(LENGTHS)), "MB", goal="<= 15 MB"),
+        Figure(f"{name}, caches unbounded", float(_printed_by(LENGTHS, UNBOUNDED)), "MB"),
+    ]
+
+
+def _printed_by(script: str, settings: Mapping[str, str] | None = None) -> str:
+    """Run `script` in an interpreter of its own, with `settings` in its environment."""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    environment = {**os.environ, **(settings or {})}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -53,16 +96,6 @@ assert not failed, failed
 assert "torch" in sys.modules and "pyannote.audio" in sys.modules
 print(longest)
 """
-
-
-def longest_hold() -> float:
-    return float(printed_by(WATCH))
-
-
-def test_no_import_keeps_health_waiting_for_100_ms() -> None:
-    """Counted in the importer's processor time; what a busy machine adds to it does not come three times."""
-    assert any(0 < longest_hold() < 0.1 for _ in range(3))
-
 
 SLEEPS = """
 import os, threading
@@ -109,17 +142,6 @@ in_a_thread(count)
 print(counted)
 """
 
-
-def sleeps_of_threads(*, torch_first: bool) -> int:
-    """How often the process's threads go to sleep during 3,000 small products, after Whisper has worked."""
-    return int(printed_by(SLEEPS.format(torch_first=torch_first)))
-
-
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one processor there is nothing to share")
-def test_whisper_and_torch_do_not_count_each_others_threads() -> None:
-    assert sleeps_of_threads(torch_first=True) > 3 * sleeps_of_threads(torch_first=False)
-
-
 CROWDED = """
 import os, time
 from app.engines.platform.library_import import import_engine_libraries
@@ -135,17 +157,6 @@ for _ in range(200):
     torch.mm(matrix, matrix)
 print(time.process_time() - began)
 """
-
-
-def seconds_of_two_threads_on_one_processor(settings: Mapping[str, str]) -> float:
-    return float(printed_by(CROWDED, settings))
-
-
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="OpenMP spins less where it sees one processor")
-def test_threads_that_share_a_processor_with_others_do_not_keep_it_by_waiting() -> None:
-    patient = {"GOMP_SPINCOUNT": "300000"}
-    assert seconds_of_two_threads_on_one_processor({}) < seconds_of_two_threads_on_one_processor(patient) / 4
-
 
 LENGTHS = """
 import psutil
@@ -170,13 +181,3 @@ def megabytes(segments):
 before = megabytes(tuple(Segment(start, start + 10, "budget") for start in range(10)))
 print(megabytes(tuple(Segment(1, 1 + seconds, "budget") for seconds in random.uniform(3, 10, 200))) - before)
 """
-
-
-def kept_after_stretches_of_all_lengths(settings: Mapping[str, str]) -> float:
-    """Return how many MB stay after 200 stretches of speech, each of another length."""
-    return float(printed_by(LENGTHS, settings))
-
-
-def test_speech_of_ever_new_lengths_does_not_fill_the_memory() -> None:
-    unbounded = {"LRU_CACHE_CAPACITY": "1024", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
-    assert kept_after_stretches_of_all_lengths({}) < 15 < kept_after_stretches_of_all_lengths(unbounded)
