@@ -63,11 +63,6 @@ class RequestContext:
     tell: Listener = nobody_listens
     """Called with what happens on the way, in the thread where it happens."""
 
-    @property
-    def is_listened_to(self) -> bool:
-        """Return whether somebody waits for text before the end."""
-        return self.tell is not nobody_listens
-
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Add the wall time of the block to `stage_seconds[name]`."""
