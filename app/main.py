@@ -25,7 +25,7 @@ from app.api.middleware.unforeseen_errors import UnforeseenErrors
 from app.api.openai import routes as openai
 from app.api.openapi import API_INFO, install_openapi
 from app.api.paths import Paths
-from app.api.routes import asr, docs, health, models
+from app.api.routes import asr, assets, docs, health, models, page
 from app.api.routes import detect_language as languages
 from app.audio.decoder import Decoder
 from app.composition import EngineStack, build_engine_stack
@@ -40,7 +40,15 @@ from app.work.places import UploadsPerClient
 from app.work.upload_store import UploadStore
 from app.work.worker import Worker
 
-ROUTERS = (asr.router, languages.router, openai.router, models.router, health.router, docs.router)
+ROUTERS = (
+    asr.router,
+    languages.router,
+    openai.router,
+    models.router,
+    health.router,
+    docs.router,
+    page.router,
+)
 
 
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
@@ -64,7 +72,7 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/metrics", metrics.endpoint, include_in_schema=False)
-    docs.mount_assets(app)
+    assets.mount_assets(app)
     install_openapi(app)
     paths = Paths([*app.routes, *(route for router in ROUTERS for route in router.routes)])
     install_error_handlers(app, paths)
@@ -90,6 +98,8 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
         ledger=stack.ledger if engines is stack.engines else Ledger(),
         loaded_engines=stack.pool.loaded,
         device=stack.plan.whisper,
+        max_audio_seconds=settings.max_duration_minutes * 60,
+        timeout_seconds=settings.request_timeout,
     )
 
 

@@ -33,6 +33,10 @@ class Services:
     loaded_engines: Callable[[], tuple[ModelStatus, ...]]
     device: str
     """Where Whisper runs: cuda or cpu."""
+    max_audio_seconds: float
+    """Length of the longest recording that is taken."""
+    timeout_seconds: float
+    """Longest work on one request."""
 
 
 async def services_of(request: Request) -> Services:

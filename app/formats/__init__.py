@@ -20,14 +20,16 @@ class Format:
     media_type: str
     extension: str
     """Without the dot."""
+    label: str
+    """What people call it."""
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "json": Format(json_format.render, "application/json", "json"),
-        "text": Format(txt.render, "text/plain", "txt"),
-        "srt": Format(srt.render, "application/x-subrip", "srt"),
-        "vtt": Format(vtt.render, "text/vtt", "vtt"),
-        "tsv": Format(tsv.render, "text/tab-separated-values", "tsv"),
+        "json": Format(json_format.render, "application/json", "json", "JSON"),
+        "text": Format(txt.render, "text/plain", "txt", "Text"),
+        "srt": Format(srt.render, "application/x-subrip", "srt", "Subtitles (SRT)"),
+        "vtt": Format(vtt.render, "text/vtt", "vtt", "Subtitles (WebVTT)"),
+        "tsv": Format(tsv.render, "text/tab-separated-values", "tsv", "Table (TSV)"),
     }
 )

@@ -17,13 +17,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-def test_the_root_leads_to_the_page(client: TestClient) -> None:
-    answer = client.get("/")
-    assert answer.history[0].status_code == 307
-    assert answer.url.path == "/docs"
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-
-
 @pytest.mark.parametrize("address", ["/docs/", "/docs//", "//docs", "//docs///"])
 def test_the_page_is_reached_with_the_slashes_that_people_add(client: TestClient, address: str) -> None:
     answer = client.get(f"http://testserver{address}")

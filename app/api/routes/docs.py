@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -29,12 +28,6 @@ PAGE = (STATIC / "docs.html").read_text(encoding="utf-8")
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
-async def to_docs() -> RedirectResponse:
-    """Lead a person who opens the address of the service to its page."""
-    return RedirectResponse("./docs")
-
-
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """Return the page; it names its assets beside itself, so that /docs/ has to be left for /docs first."""
@@ -43,8 +36,3 @@ async def docs(request: Request) -> Response:
     if slashes:
         return RedirectResponse("../" * slashes + "docs")
     return HTMLResponse(PAGE, headers=HEADERS)
-
-
-def mount_assets(app: FastAPI) -> None:
-    """Serve what the page names."""
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
