@@ -127,7 +127,6 @@ class Pipeline:
             hotwords=options.hotwords,
             temperature=options.temperature,
             languages=context.extras.languages,
-            decoding=context.extras.decoding,
             token_logprobs=context.extras.token_logprobs,
         )
         lending = self._engines.transcriber(context.model, checkpoint)

@@ -38,10 +38,8 @@ class Extras:
 
     languages: tuple[str, ...] = ()
     """Codes of the languages that the recording may be in; none: any."""
-    decoding: bool = False
-    """Segments are to tell how they were decoded, with the numbers of their tokens."""
     token_logprobs: bool = False
-    """The same, with the probability of each token, which takes a second pass of the decoder."""
+    """Segments are to tell the probability of each token, which takes one more look of the decoder."""
     speakers_required: bool = False
     """Diarization that fails is to fail the request: an answer without speakers is of no use."""
     known_speakers: tuple[KnownSpeaker, ...] = ()

@@ -74,7 +74,6 @@ class Segment:
     avg_logprob: float | None = None
     """Mean log probability of the decoded tokens."""
     decoding: Decoding | None = None
-    """Known where the request asks for it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a time that is NaN or infinite."""

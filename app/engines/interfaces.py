@@ -33,10 +33,8 @@ class TranscriptionRequest:
     temperature: float = 0.0
     languages: tuple[str, ...] = ()
     """Codes among which the language is detected; none: all that the transcriber may detect."""
-    decoding: bool = False
-    """Segments are to tell how they were decoded."""
     token_logprobs: bool = False
-    """The same, with the probability of each token."""
+    """The probability of each token is to be known, which takes one more look of the decoder."""
 
 
 @dataclass(frozen=True, slots=True)

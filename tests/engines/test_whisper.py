@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ import pytest
 from app.audio.waveform import Waveform
 from app.composition import build_loader, build_plan
 from app.engines.interfaces import Transcription, TranscriptionRequest
-from app.engines.platform.libraries import whisperx_asr
+from app.engines.platform.libraries import whisper_tokenizer, whisperx_asr
+from app.engines.whisper.features import features_of
+from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.model import WhisperModel
+from app.engines.whisper.prompt import prompt_tokens
+from app.engines.whisper.rows import Decoded, Encoded, Features, Row
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.engines.whisper.voice_activity import PADDING, Chunk, VoiceActivity, padded
 from app.errors import BadParameter, ClientLeft
@@ -289,28 +293,71 @@ def test_chunks_encoded_one_by_one_give_what_whisperx_gives_for_all_at_once() ->
     assert np.abs(one_by_one[0] - one_by_one[1]).max() > 0.01
 
 
-class Listening(WhisperModel):
-    """The real model, which writes down the tokens that precede each batch."""
+def test_rows_of_different_prompts_may_be_handed_over_together_and_come_out_as_alone(
+    model: WhisperModel,
+) -> None:
+    """Languages, tasks, earlier text of any length, temperatures and orders: each row gets its own text."""
+    decoder = DirectDecoder(model)
+    whole = {"start": 0.0, "end": 9.0, "segments": []}
+    names = ("sentence-en-*", "sentence-de-*", "translation-?")
+    paths = [recordings(name)[0] for name in names]
+    sounds = decoder.encode([features_of(samples_of(path), whole, model.mels) for path in paths])
+    rows = [
+        Row(sounds[place], prompt_tokens(tokenizer_of(model, language, task), earlier, None))
+        for place, language, task, earlier in (
+            (0, "en", "transcribe", None),
+            (1, "de", "transcribe", None),
+            (2, "de", "translate", None),
+            (0, "en", "transcribe", "We talk about the budget"),
+            (2, "de", "transcribe", "Berlin"),
+        )
+    ]
+    alone = [decoder.decode([row])[0].tokens for row in rows]
+    assert len(set(alone)) >= 4
+    assert [each.tokens for each in decoder.decode(rows)] == alone
+    assert [each.tokens for each in decoder.decode(rows[::-1])] == alone[::-1]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+
+def tokenizer_of(model: WhisperModel, language: str, task: str) -> Any:
+    return whisper_tokenizer.Tokenizer(model.hf_tokenizer, True, task=task, language=language)
+
+
+class Listening:
+    """The real decoder, with what precedes each row written down."""
+
+    def __init__(self, model: WhisperModel) -> None:
+        self.model = model
+        self.direct = DirectDecoder(model)
         self.prompts: list[str] = []
 
-    def get_prompt(self, tokenizer: Any, *args: Any, **options: Any) -> list[int]:
-        tokens: list[int] = super().get_prompt(tokenizer, *args, **options)
-        self.prompts.append(tokenizer.tokenizer.decode(tokens, skip_special_tokens=False))
-        return tokens
+    def encode(self, features: Sequence[Features]) -> list[Encoded]:
+        return self.direct.encode(features)
+
+    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
+        return self.direct.languages(sounds)
+
+    def decode(self, rows: Sequence[Row]) -> list[Decoded]:
+        self.prompts += self.model.hf_tokenizer.decode_batch(
+            [list(row.prompt) for row in rows], skip_special_tokens=False
+        )
+        return self.direct.decode(rows)
 
 
 @pytest.fixture(scope="module")
-def listening() -> Listening:
-    return Listening(str(DEMO / "whisper"), device="cpu", compute_type="int8")
+def model() -> WhisperModel:
+    return WhisperModel(str(DEMO / "whisper"), device="cpu", compute_type="int8")
+
+
+@pytest.fixture
+def listening(model: WhisperModel) -> Listening:
+    return Listening(model)
 
 
 @pytest.fixture
 def listener(listening: Listening) -> WhisperTranscriber:
-    listening.prompts.clear()
-    return WhisperTranscriber(listening, VoiceActivity.load("cpu"), batch_size=4, chunk_seconds=10.0)
+    return WhisperTranscriber(
+        listening.model, VoiceActivity.load("cpu"), batch_size=4, chunk_seconds=10.0, decoder=listening
+    )
 
 
 SENTENCE = "sentence-en-*"
@@ -378,10 +425,10 @@ class CountingWindows:
 
 @pytest.mark.parametrize(("batch_size", "windows"), [(16, 8), (8, 8), (4, 4), (1, 1)])
 def test_speech_is_looked_for_in_smaller_batches_where_memory_is_short(
-    batch_size: int, windows: int, listening: Listening
+    batch_size: int, windows: int, model: WhisperModel
 ) -> None:
     inference = CountingWindows(VoiceActivity.load("cpu", 8)._inference)
-    whole = WhisperTranscriber(listening, VoiceActivity(inference), batch_size=8, chunk_seconds=10.0)
+    whole = WhisperTranscriber(model, VoiceActivity(inference), batch_size=8, chunk_seconds=10.0)
     sound = samples_of(recordings("conversation-en-*")[0])
     less = whole.with_batch_size(batch_size).transcribe(
         sound, TranscriptionRequest("transcribe", "en"), nothing
@@ -471,13 +518,16 @@ def test_speech_found_bit_by_bit_is_the_speech_found_at_once(
     assert len(bits) >= (2 if seconds > 60 else 0)
 
 
-def test_how_a_segment_was_decoded_is_known_where_asked_for(transcriber: WhisperTranscriber) -> None:
+def test_how_a_segment_was_decoded_is_known_each_token_where_asked_for(
+    transcriber: WhisperTranscriber,
+) -> None:
     samples = meeting_samples()[: 20 * 16000]
     plain = transcriber.transcribe(samples, TranscriptionRequest(language="en"), nothing)
     asked = TranscriptionRequest(language="en", token_logprobs=True)
     detailed = transcriber.transcribe(samples, asked, nothing)
     assert [segment.text for segment in detailed.segments] == [segment.text for segment in plain.segments]
-    assert all(segment.decoding is None for segment in plain.segments)
+    plainly = [segment.decoding for segment in plain.segments]
+    assert {token.logprob for decoding in plainly if decoding for token in decoding.tokens} == {None}
     for segment in detailed.segments:
         decoding = segment.decoding
         assert decoding is not None
@@ -490,7 +540,7 @@ def test_how_a_segment_was_decoded_is_known_where_asked_for(transcriber: Whisper
 
 def test_silence_is_told_from_speech_by_the_decoder_itself(transcriber: WhisperTranscriber) -> None:
     """The probability of no speech is the model's, not a zero: noise has a higher one than speech."""
-    asked = TranscriptionRequest(language="en", decoding=True)
+    asked = TranscriptionRequest(language="en")
     (speech, *_) = transcriber.transcribe(meeting_samples()[: 5 * 16000], asked, nothing).segments
     assert speech.decoding is not None
     assert speech.decoding.no_speech_prob > 0
@@ -498,7 +548,7 @@ def test_silence_is_told_from_speech_by_the_decoder_itself(transcriber: WhisperT
 
 def test_a_temperature_draws_other_words_now_and_then(transcriber: WhisperTranscriber) -> None:
     samples = meeting_samples()[: 30 * 16000]
-    hot = TranscriptionRequest(language="en", temperature=1.0, decoding=True)
+    hot = TranscriptionRequest(language="en", temperature=1.0)
     answers = [transcriber.transcribe(samples, hot, nothing) for _ in range(3)]
     cold = transcriber.transcribe(samples, TranscriptionRequest(language="en"), nothing)
     decodings = [segment.decoding for answer in answers for segment in answer.segments]

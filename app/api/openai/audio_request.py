@@ -102,7 +102,6 @@ class AudioRequestReader:
             stream=stream,
             extras=Extras(
                 languages=candidates if len(candidates) > 1 else (),
-                decoding=form == "verbose_json",
                 token_logprobs=with_logprobs,
                 speakers_required=form == "diarized_json",
             ),

@@ -1,117 +1,92 @@
-"""One request's way through whisperX's batched pipeline, over weights that all requests share."""
+"""The chunks of one request to segments, a batch at a time."""
 
 import math
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import Any
-
-import torch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.platform.libraries import whisperx_asr
-from app.engines.whisper.generation import Decoded, Generator
-from app.engines.whisper.levels import evened
-from app.engines.whisper.voice_activity import OFFSET, ONSET, Chunk, GivenChunks
+from app.engines.platform.libraries import whisper_tokenizer
+from app.engines.whisper.features import ahead, features_of
+from app.engines.whisper.rows import Decoded, Detail, Features, Row, RowDecoder, Search
+from app.engines.whisper.token_text import token_bytes
+from app.engines.whisper.voice_activity import Chunk
 from app.events import ChunkDecoded, Listener, nobody_listens
-from app.transcript import Segment
+from app.transcript import Decoding, Segment, Token
 
 
-class RequestPipeline(whisperx_asr.FasterWhisperPipeline):  # type: ignore[misc]
-    """whisperX's pipeline for a single request: its options, tokenizer and chunks live here and nowhere else.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How one request wants its chunks to be decoded."""
 
-    The mel spectrograms of the next batch are computed while the current one is decoded.
-    """
+    tokenizer: "whisper_tokenizer.Tokenizer"
+    prompt: tuple[int, ...]
+    search: Search
+    detail: Detail
 
-    def __init__(
-        self,
-        generator: Generator,
-        chunks: list[Chunk],
-        checkpoint: Checkpoint,
-        tell: Listener = nobody_listens,
-        told: int = 0,
-    ) -> None:
-        """Decode `chunks`; `tell` hears of each, in order, after the `told` chunks before them.
 
-        If somebody listens, the first ones come sooner.
+@dataclass(frozen=True, slots=True)
+class ChunkDecoding:
+    """Decodes chunks of one recording; the spectrograms of the next batch are computed meanwhile."""
+
+    decoder: RowDecoder
+    mels: int
+    batch_size: int
+    checkpoint: Checkpoint
+    tell: Listener = nobody_listens
+
+    def segments(
+        self, waveform: Waveform, chunks: Sequence[Chunk], asked: Asked, told: int = 0
+    ) -> list[Segment]:
+        """Return a segment for each chunk of `waveform` (samples,), even where its text is empty.
+
+        Whoever listens hears of each, in order, after the `told` chunks before them; the first come sooner.
         """
-        super().__init__(
-            model=generator.model,
-            vad=GivenChunks(chunks),
-            vad_params={"vad_onset": ONSET, "vad_offset": OFFSET},
-            options=generator.options,
-            tokenizer=generator.tokenizer,
-            language=generator.tokenizer.language_code,
-        )
-        self._generator = generator
-        self._chunks = chunks
-        self._checkpoint = checkpoint
-        self._tell = tell
-        self._told = told
-        self._segments: list[Segment] = []
-        """One for each chunk so far, in order."""
+        duration = len(waveform) / SAMPLE_RATE
+        segments: list[Segment] = []
+        for batch, features in ahead(self._batches(waveform, chunks)):
+            self.checkpoint()
+            for chunk, decoded in zip(batch, self._decode(features, asked), strict=True):
+                segments.append(_segment(chunk, decoded, asked, duration))
+                number, language = told + len(segments) - 1, asked.tokenizer.language_code
+                self.tell(ChunkDecoded(segments[-1], number, language))
+        return segments
 
-    def segments(self, waveform: Waveform, batch_size: int, chunk_seconds: float) -> list[Segment]:
-        """Return a segment for each chunk of `waveform` (samples,), even where its text is empty."""
-        self._duration = len(waveform) / SAMPLE_RATE
-        self.transcribe(waveform, batch_size=batch_size, chunk_size=chunk_seconds)
-        return self._segments
+    def _batches(
+        self, waveform: Waveform, chunks: Sequence[Chunk]
+    ) -> Iterator[tuple[Sequence[Chunk], list[Features]]]:
+        """Yield chunks with their spectrograms, a batch at a time; fewer at first if somebody listens."""
+        most = max(1, self.batch_size)
+        size, start = most if self.tell is nobody_listens else 1, 0
+        while batch := chunks[start : start + size]:
+            yield batch, [features_of(waveform, chunk, self.mels) for chunk in batch]
+            start, size = start + size, min(2 * size, most)
 
-    def get_iterator(
-        self,
-        inputs: Iterable[dict[str, Any]],
-        _num_workers: int,
-        batch_size: int,
-        *_stage_params: dict[str, Any],
-    ) -> Iterator[dict[str, Any]]:
-        """Yield one output per chunk, decoding `batch_size` chunks at a time."""
-        for features in _ahead(self._batches(iter(inputs), max(1, batch_size))):
-            self._checkpoint()
-            for piece in self._generator.decode(features):
-                self._note(piece)
-                # whisperX expects lists of one when the batch size is one
-                if batch_size <= 1:
-                    yield {"text": [piece.text], "avg_logprob": [piece.avg_logprob]}
-                else:
-                    yield {"text": piece.text, "avg_logprob": piece.avg_logprob}
-
-    def preprocess(self, audio: dict[str, Waveform]) -> dict[str, Any]:
-        """Return the mel spectrogram of the samples of one chunk."""
-        prepared: dict[str, Any] = super().preprocess({"inputs": evened(audio["inputs"])})
-        return prepared
-
-    def _note(self, piece: Decoded) -> None:
-        number = len(self._segments)
-        chunk = self._chunks[number]
-        self._segments.append(_segment(chunk, piece, self._duration))
-        self._tell(
-            ChunkDecoded(self._segments[-1], self._told + number, self._generator.tokenizer.language_code)
-        )
-
-    def _batches(self, inputs: Iterator[dict[str, Any]], most: int) -> Iterator[torch.Tensor]:
-        """Yield the spectrograms of `most` chunks at a time; fewer at first if somebody waits for text."""
-        size = most if self._tell is nobody_listens else 1
-        while batch := list(islice(inputs, size)):
-            yield torch.stack([self.preprocess(chunk)["inputs"] for chunk in batch])
-            size = min(2 * size, most)
+    def _decode(self, features: Sequence[Features], asked: Asked) -> list[Decoded]:
+        sounds = self.decoder.encode(features)
+        return self.decoder.decode([Row(sound, asked.prompt, asked.search, asked.detail) for sound in sounds])
 
 
-def _segment(chunk: Chunk, piece: Decoded, duration: float) -> Segment:
+def _segment(chunk: Chunk, decoded: Decoded, asked: Asked, duration: float) -> Segment:
     start = min(max(0.0, float(chunk["start"])), duration)
     return Segment(
         start=round(start, 3),
         end=round(max(start, min(float(chunk["end"]), duration)), 3),
-        text=piece.text.strip(),
-        avg_logprob=piece.avg_logprob if math.isfinite(piece.avg_logprob) else None,
-        decoding=piece.decoding,
+        text=asked.tokenizer.decode(list(decoded.tokens)).strip(),
+        avg_logprob=decoded.avg_logprob if math.isfinite(decoded.avg_logprob) else None,
+        decoding=_decoding(decoded, asked),
     )
 
 
-def _ahead(items: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
-    """Yield `items`, computing the next one in a thread while the caller works on the current one."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="mel") as thread:
-        coming: Future[torch.Tensor | None] = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
-            yield item
+def _decoding(decoded: Decoded, asked: Asked) -> Decoding:
+    name, end = asked.tokenizer.tokenizer.id_to_token, asked.tokenizer.eot
+    logprobs = decoded.logprobs or (None,) * len(decoded.tokens)
+    return Decoding(
+        tokens=tuple(
+            Token(number, token_bytes(name(number)), logprob)
+            for number, logprob in zip(decoded.tokens, logprobs, strict=True)
+            if number < end
+        ),
+        temperature=asked.search.temperature,
+        no_speech_prob=decoded.no_speech_prob,
+    )

@@ -1,128 +1,120 @@
-"""A batch of chunks to text, with the numbers that a request asks for."""
+"""Rows to tokens, by the weights themselves: every call is decoded at once and by itself."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ctranslate2
 import torch
 
-from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe
-from app.engines.whisper.model import WhisperModel
-from app.engines.whisper.token_text import token_bytes
-from app.transcript import Decoding, Token
+from app.engines.whisper.model import WhisperModel, rows_of
+from app.engines.whisper.rows import Decoded, Encoded, Features, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """What is to be known of the decoding beside its text; each costs time."""
-
-    decoding: bool = False
-    token_logprobs: bool = False
-    """Needs `decoding`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """The text of one chunk."""
-
-    text: str
-    avg_logprob: float
-    """Mean log probability of its tokens and of the end after them."""
-    decoding: Decoding | None
-
-
-@dataclass(frozen=True, slots=True)
-class Generator:
-    """Decodes the chunks of one request, all with the same prompt; the weights are shared."""
+class DirectDecoder:
+    """Implements `app.engines.whisper.rows.RowDecoder`; it keeps nothing, so the weights may be shared."""
 
     model: WhisperModel
-    tokenizer: "whisper_tokenizer.Tokenizer"
-    options: "whisper_transcribe.TranscriptionOptions"
-    detail: Detail
 
-    def decode(self, features: torch.Tensor) -> list[Decoded]:
-        """Return the text of each of `features` (chunks, mels, frames)."""
-        prompt = self._prompt()
-        encoded = self.model.encode(features)
+    def encode(self, features: Sequence[Features]) -> list[Encoded]:
+        """Return what the encoder makes of each chunk."""
+        batch = self.model.encode(torch.stack([each.mels for each in features]))
+        return [Encoded(batch, place, each.seconds) for place, each in enumerate(features)]
+
+    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
+        """Return how probable each language, by Whisper's code, is for each chunk."""
+        answers = self.model.model.detect_language(_together(sounds))
+        return [{token[2:-2]: float(share) for token, share in answer} for answer in answers]
+
+    def decode(self, rows: Sequence[Row]) -> list[Decoded]:
+        """Return what is written for each row: those that may share a batch together."""
+        groups: defaultdict[object, list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            groups[self._what_must_be_equal(row)].append(place)
+        written: dict[int, Decoded] = {}
+        for places in groups.values():
+            written |= zip(places, self._decode_together([rows[place] for place in places]), strict=True)
+        return [written[place] for place in range(len(rows))]
+
+    def _what_must_be_equal(self, row: Row) -> object:
+        """Return what CTranslate2 takes one of for a batch; languages, tasks and earlier text may differ."""
+        start = row.prompt.index(self.model.start_token)
+        return row.search, start, len(row.prompt) - start
+
+    def _decode_together(self, rows: Sequence[Row]) -> list[Decoded]:
+        sounds = _together([row.sound for row in rows])
         results = self.model.model.generate(
-            encoded,
-            [prompt] * len(features),
-            length_penalty=self.options.length_penalty,
+            sounds,
+            [list(row.prompt) for row in rows],
             max_length=self.model.max_length,
-            suppress_blank=self.options.suppress_blank,
-            suppress_tokens=self.options.suppress_tokens,
-            no_repeat_ngram_size=self.options.no_repeat_ngram_size,
-            repetition_penalty=self.options.repetition_penalty,
             return_scores=True,
-            return_no_speech_prob=self.detail.decoding,
-            **self._search(),
+            return_no_speech_prob=True,
+            **_search(rows[0]),
         )
-        written = [result.sequences_ids[0] for result in results]
-        logprobs = self._logprobs(encoded, prompt, written)
-        texts = self.tokenizer.tokenizer.decode_batch([self._of_text(tokens) for tokens in written])
+        logprobs = self._logprobs(rows, [result.sequences_ids[0] for result in results])
         return [
-            Decoded(text, self._mean_logprob(result), self._decoding(result, known))
-            for text, result, known in zip(texts, results, logprobs, strict=True)
+            Decoded(
+                tuple(result.sequences_ids[0]),
+                _mean_logprob(result),
+                float(result.no_speech_prob),
+                logprobs.get(place),
+            )
+            for place, result in enumerate(results)
         ]
 
-    def _prompt(self) -> list[int]:
-        text = self.options.initial_prompt
-        prompt: list[int] = self.model.get_prompt(
-            self.tokenizer,
-            self.tokenizer.encode(" " + text.strip()) if text else [],
-            without_timestamps=self.options.without_timestamps,
-            prefix=self.options.prefix,
-            hotwords=self.options.hotwords,
+    def _logprobs(self, rows: Sequence[Row], written: Sequence[list[int]]) -> Mapping[int, tuple[float, ...]]:
+        """Return the log probability of every token `written` for the rows that ask for it.
+
+        They are found by reading the tokens out once more, all that follow the same prompt together.
+        """
+        prompts: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            if row.detail.logprobs:
+                prompts[row.prompt].append(place)
+        known: dict[int, tuple[float, ...]] = {}
+        for prompt, places in prompts.items():
+            sounds = _together([rows[place].sound for place in places])
+            tokens = [written[place] for place in places]
+            known |= zip(places, self._read_out(sounds, prompt, tokens), strict=True)
+        return known
+
+    def _read_out(
+        self, sounds: ctranslate2.StorageView, prompt: Sequence[int], written: Sequence[list[int]]
+    ) -> list[tuple[float, ...]]:
+        no_timestamps = self.model.no_timestamps_token
+        start = [token for token in prompt if token != no_timestamps]
+        answers = self.model.model.align(
+            sounds, start, [tokens or [no_timestamps] for tokens in written], sounds.shape[1] * 2
         )
-        return prompt
-
-    def _search(self) -> dict[str, Any]:
-        """Return how tokens are chosen: the likeliest by beam search, or the best of several drawn ones."""
-        temperature = self.options.temperatures[0]
-        if temperature == 0:
-            return {"beam_size": self.options.beam_size, "patience": self.options.patience}
-        return {
-            "beam_size": 1,
-            "num_hypotheses": self.options.best_of,
-            "sampling_topk": 0,
-            "sampling_temperature": temperature,
-        }
-
-    def _mean_logprob(self, result: Any) -> float:
-        length = len(result.sequences_ids[0])
-        return float(result.scores[0] * length**self.options.length_penalty / (length + 1))
-
-    def _of_text(self, tokens: Sequence[int]) -> list[int]:
-        return [token for token in tokens if token < self.tokenizer.eot]
-
-    def _decoding(self, result: Any, logprobs: Sequence[float] | None) -> Decoding | None:
-        if not self.detail.decoding:
-            return None
-        numbers = result.sequences_ids[0]
-        known: Sequence[float | None] = [None] * len(numbers) if logprobs is None else logprobs
-        name: Callable[[int], str] = self.tokenizer.tokenizer.id_to_token
-        return Decoding(
-            tokens=tuple(
-                Token(number, token_bytes(name(number)), logprob)
-                for number, logprob in zip(numbers, known, strict=True)
-                if number < self.tokenizer.eot
-            ),
-            temperature=self.options.temperatures[0],
-            no_speech_prob=float(result.no_speech_prob),
-        )
-
-    def _logprobs(
-        self, encoded: ctranslate2.StorageView, prompt: Sequence[int], written: Sequence[list[int]]
-    ) -> Sequence[Sequence[float] | None]:
-        """Return the log probability of every token `written`, found by reading them out once more."""
-        if not self.detail.token_logprobs:
-            return [None] * len(written)
-        start = [token for token in prompt if token != self.tokenizer.no_timestamps]
-        read_out = [tokens or [self.tokenizer.no_timestamps] for tokens in written]
-        answers = self.model.model.align(encoded, start, read_out, encoded.shape[1] * 2)
         return [
-            [math.log(max(probability, 1e-30)) for probability in answer.text_token_probs[: len(tokens)]]
+            tuple(math.log(max(share, 1e-30)) for share in answer.text_token_probs[: len(tokens)])
             for answer, tokens in zip(answers, written, strict=True)
         ]
+
+
+def _together(sounds: Sequence[Encoded]) -> ctranslate2.StorageView:
+    """Return `sounds` as one batch: as they were encoded, where they are still together."""
+    batch, places = sounds[0].batch, [sound.place for sound in sounds]
+    if all(sound.batch is batch for sound in sounds) and places == list(range(batch.shape[0])):
+        return batch
+    return rows_of([(sound.batch, sound.place) for sound in sounds])
+
+
+def _search(row: Row) -> dict[str, Any]:
+    search = row.search
+    if search.temperature == 0:
+        return {"beam_size": search.beam_size}
+    return {
+        "beam_size": 1,
+        "num_hypotheses": search.best_of,
+        "sampling_topk": 0,
+        "sampling_temperature": search.temperature,
+    }
+
+
+def _mean_logprob(result: Any) -> float:
+    length = len(result.sequences_ids[0])
+    return float(result.scores[0] * length / (length + 1))

@@ -4,13 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import torch
-from whisperx.audio import N_SAMPLES, log_mel_spectrogram
-
-from app.audio.waveform import SAMPLE_RATE, Waveform
+from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.engines.platform.libraries import whisperx_asr
-from app.engines.whisper.levels import evened
+from app.engines.whisper.features import features_of
+from app.engines.whisper.rows import RowDecoder
 from app.engines.whisper.voice_activity import Chunk
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.transcript import LanguageGuess
@@ -29,7 +26,8 @@ class Probe:
 
 
 def guess_language(
-    model: "whisperx_asr.WhisperModel",
+    decoder: RowDecoder,
+    mels: int,
     waveform: Waveform,
     chunks: Sequence[Chunk],
     checkpoint: Checkpoint,
@@ -49,7 +47,8 @@ def guess_language(
     for probe in probes:
         checkpoint()
         tried += probe.weight
-        for code, probability in _probabilities(model, _cut(waveform, probe.chunk)):
+        sounds = decoder.encode([features_of(waveform, probe.chunk, mels)])
+        for code, probability in decoder.languages(sounds)[0].items():
             totals[code] += probe.weight * probability
         if max(totals.values()) > whole / 2:
             break
@@ -77,17 +76,3 @@ def choose_probes(chunks: Sequence[Chunk]) -> list[Probe]:
 
 def _seconds(chunk: Chunk) -> float:
     return chunk["end"] - chunk["start"]
-
-
-def _cut(waveform: Waveform, chunk: Chunk) -> Waveform:
-    start, end = int(chunk["start"] * SAMPLE_RATE), int(chunk["end"] * SAMPLE_RATE)
-    return waveform[start : min(end, start + N_SAMPLES)]
-
-
-def _probabilities(model: "whisperx_asr.WhisperModel", samples: Waveform) -> list[tuple[str, float]]:
-    """Return codes and probabilities of the languages of `samples` (samples,), at most 30 s."""
-    mels = model.feat_kwargs.get("feature_size") or 80
-    padding = N_SAMPLES - len(samples)
-    features: torch.Tensor = log_mel_spectrogram(evened(samples), n_mels=mels, padding=padding)
-    answers = model.model.detect_language(model.encode(features))[0]
-    return [(token[2:-2], float(probability)) for token, probability in answers]

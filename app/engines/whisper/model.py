@@ -1,5 +1,7 @@
 """faster-whisper's model, as whisperX batches it, with less memory on a CPU."""
 
+from collections.abc import Sequence
+
 import ctranslate2
 import numpy as np
 import torch
@@ -15,6 +17,21 @@ class WhisperModel(whisperx_asr.WhisperModel):  # type: ignore[misc]
     megabytes per chunk. One chunk is work enough for all cores; the decoder's steps are not.
     """
 
+    @property
+    def mels(self) -> int:
+        """Number of bands of its log-mel spectrogram."""
+        return self.feat_kwargs.get("feature_size") or 80
+
+    @property
+    def start_token(self) -> int:
+        """Number of <|startoftranscript|>."""
+        return int(self.hf_tokenizer.token_to_id("<|startoftranscript|>"))
+
+    @property
+    def no_timestamps_token(self) -> int:
+        """Number of <|notimestamps|>."""
+        return int(self.hf_tokenizer.token_to_id("<|notimestamps|>"))
+
     def encode(self, features: torch.Tensor | NDArray[np.float32]) -> ctranslate2.StorageView:
         """Return what the encoder makes of `features` (chunks, mels, frames): (chunks, 1500, dimension).
 
@@ -25,3 +42,21 @@ class WhisperModel(whisperx_asr.WhisperModel):  # type: ignore[misc]
             return encode(features)
         encoded = [np.asarray(encode(chunk)) for chunk in features]
         return ctranslate2.StorageView.from_array(np.concatenate(encoded))
+
+
+def rows_of(places: Sequence[tuple[ctranslate2.StorageView, int]]) -> ctranslate2.StorageView:
+    """Return the given row of each batch (rows, 1500, dimension) as one new batch on the same device."""
+    first = places[0][0]
+    if first.device == "cpu":
+        return ctranslate2.StorageView.from_array(
+            np.stack([np.asarray(batch)[place] for batch, place in places])
+        )
+    device = torch.device("cuda", first.device_index)
+    rows = [torch.as_tensor(_exchangeable(batch), device=device)[place] for batch, place in places]
+    return ctranslate2.StorageView.from_array(torch.stack(rows)).to(first.dtype)
+
+
+def _exchangeable(batch: ctranslate2.StorageView) -> ctranslate2.StorageView:
+    """Return `batch` in a number format that the array interface knows, which bfloat16 is not."""
+    unknown = batch.dtype == ctranslate2.DataType.bfloat16
+    return batch.to(ctranslate2.DataType.float32) if unknown else batch

@@ -1,6 +1,8 @@
-"""Prompts and hotwords made to fit the decoder's context."""
+"""The tokens before the text: prompts and hotwords made to fit the decoder's context, language and task."""
 
 from typing import Protocol
+
+from app.engines.platform.libraries import whisper_tokenizer
 
 
 class TextTokenizer(Protocol):
@@ -19,6 +21,16 @@ PROMPT_TOKENS = 223
 """Whisper's context is 448 tokens; half of it, less the marker, is for what precedes the speech."""
 _SLACK = 4
 """Text cut between tokens may be encoded again into a few more."""
+
+
+def prompt_tokens(
+    tokenizer: "whisper_tokenizer.Tokenizer", initial_prompt: str | None, hotwords: str | None
+) -> tuple[int, ...]:
+    """Return what precedes the text: hotwords and prompt, made to fit, then language and task."""
+    prompt, words = fit_prompts(tokenizer, initial_prompt, hotwords)
+    before = [token for text in (words, prompt) if text for token in tokenizer.encode(" " + text)]
+    mark = [tokenizer.sot_prev] if before else []
+    return (*mark, *before[-PROMPT_TOKENS:], *tokenizer.sot_sequence, tokenizer.no_timestamps)
 
 
 def fit_prompts(

@@ -1,9 +1,8 @@
-"""Speech to text with Whisper: whisperX's batched pipeline over faster-whisper and CTranslate2."""
+"""Speech to text with Whisper: chunks of speech, decoded in batches by CTranslate2."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,12 +11,13 @@ from app.checkpoint import Checkpoint
 from app.engines.failures import engine_errors
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
-from app.engines.platform.libraries import whisper_tokenizer, whisper_transcribe
-from app.engines.whisper.batched_decoding import RequestPipeline
-from app.engines.whisper.generation import Detail, Generator
+from app.engines.platform.libraries import whisper_tokenizer
+from app.engines.whisper.batched_decoding import Asked, ChunkDecoding
+from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
-from app.engines.whisper.prompt import fit_prompts
+from app.engines.whisper.prompt import prompt_tokens
+from app.engines.whisper.rows import Detail, RowDecoder, Search
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
 from app.events import Listener, nobody_listens
 from app.models.model_spec import Abilities
@@ -50,8 +50,11 @@ class WhisperTranscriber:
         batch_size: int,
         chunk_seconds: float,
         scope: Scope = Scope(),
+        decoder: RowDecoder | None = None,
     ) -> None:
+        """Work on the weights of `model`, through `decoder` if there is one that others use as well."""
         self._model = model
+        self._decoder = decoder or DirectDecoder(model)
         self._voice_activity = voice_activity
         self._batch_size = batch_size
         self._chunk_seconds = chunk_seconds
@@ -104,6 +107,7 @@ class WhisperTranscriber:
             batch_size=batch_size,
             chunk_seconds=self._chunk_seconds,
             scope=self._scope,
+            decoder=self._decoder,
         )
 
     def close(self) -> None:
@@ -130,11 +134,12 @@ class WhisperTranscriber:
         scope.abilities.check(scope.name, language=request.language, task=request.task)
         with engine_errors(Stage.TRANSCRIBE.noun):
             guess = LanguageGuess(request.language, 1.0) if request.language else None
+            decoding = ChunkDecoding(self._decoder, self._model.mels, self._batch_size, checkpoint, tell)
             segments: list[Segment] = []
             for chunks in self._speech(waveform, checkpoint, soon=tell is not nobody_listens):
                 guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
-                pipeline = self._pipeline(request, guess.code, chunks, checkpoint, tell, len(segments))
-                segments += pipeline.segments(waveform, self._batch_size, self._chunk_seconds)
+                asked = self._asked(request, guess.code)
+                segments += decoding.segments(waveform, chunks, asked, told=len(segments))
             guess = guess or self._guess(waveform, (), checkpoint, request.languages)
             spoken = tuple(segment for segment in segments if segment.text)
             return Transcription(spoken, guess.code, guess.passed_over)
@@ -174,55 +179,13 @@ class WhisperTranscriber:
         """Return the likeliest language, of `candidates` if there are any."""
         if chunks and self._scope.abilities.english_only:
             return LanguageGuess("en", 1.0)
-        guess = guess_language(self._model, waveform, chunks, checkpoint, candidates or self._scope.languages)
+        hearing = self._decoder, self._model.mels
+        guess = guess_language(*hearing, waveform, chunks, checkpoint, candidates or self._scope.languages)
         return replace(guess, passed_over=None) if candidates else guess
 
-    def _pipeline(
-        self,
-        request: TranscriptionRequest,
-        language: str,
-        chunks: list[Chunk],
-        checkpoint: Checkpoint,
-        tell: Listener,
-        told: int,
-    ) -> RequestPipeline:
+    def _asked(self, request: TranscriptionRequest, language: str) -> Asked:
         tokenizer = whisper_tokenizer.Tokenizer(
             self._model.hf_tokenizer, self._model.model.is_multilingual, task=request.task, language=language
         )
-        prompt, hotwords = fit_prompts(tokenizer, request.initial_prompt, request.hotwords)
-        options = _decoding_options(
-            initial_prompt=prompt, hotwords=hotwords, temperatures=[request.temperature]
-        )
-        detail = Detail(request.decoding or request.token_logprobs, request.token_logprobs)
-        generator = Generator(self._model, tokenizer, options, detail)
-        return RequestPipeline(generator, chunks, checkpoint, tell, told)
-
-
-def _decoding_options(**asked: Any) -> "whisper_transcribe.TranscriptionOptions":
-    """Return whisperX's own decoding options with what the request `asked` for."""
-    return whisper_transcribe.TranscriptionOptions(
-        beam_size=5,
-        best_of=5,
-        patience=1,
-        length_penalty=1,
-        repetition_penalty=1,
-        no_repeat_ngram_size=0,
-        log_prob_threshold=-1.0,
-        no_speech_threshold=0.6,
-        compression_ratio_threshold=2.4,
-        condition_on_previous_text=False,
-        prompt_reset_on_temperature=0.5,
-        prefix=None,
-        suppress_blank=True,
-        suppress_tokens=[-1],
-        without_timestamps=True,
-        max_initial_timestamp=0.0,
-        word_timestamps=False,
-        prepend_punctuations="",
-        append_punctuations="",
-        multilingual=False,
-        max_new_tokens=None,
-        clip_timestamps=None,
-        hallucination_silence_threshold=None,
-        **asked,
-    )
+        prompt = prompt_tokens(tokenizer, request.initial_prompt, request.hotwords)
+        return Asked(tokenizer, prompt, Search(request.temperature), Detail(request.token_logprobs))

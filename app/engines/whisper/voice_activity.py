@@ -163,25 +163,3 @@ def _most_active(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (windows, frames, 1) of `scores` (windows, frames, speakers)."""
     most: NDArray[np.float32] = np.max(scores, axis=-1, keepdims=True)
     return most
-
-
-class GivenChunks(whisperx_vads.Vad):  # type: ignore[misc]
-    """A whisperX voice activity detector that returns chunks found before."""
-
-    def __init__(self, chunks: list[Chunk]) -> None:
-        super().__init__(ONSET)
-        self._chunks = chunks
-
-    def __call__(self, _audio: object) -> list[Chunk]:
-        """Return the chunks, whatever the recording is."""
-        return self._chunks
-
-    @staticmethod
-    def preprocess_audio(audio: Waveform) -> Waveform:
-        """Return `audio` as it is."""
-        return audio
-
-    @staticmethod
-    def merge_chunks(segments: list[Chunk], *_: float, **__: float) -> list[Chunk]:
-        """Return `segments` as they are: they were merged when they were found."""
-        return segments

@@ -1,0 +1,97 @@
+"""Rows of a batch: what a request hands over to be decoded, and the one thing that decodes it.
+
+Nothing that makes rows knows the weights. Rows of several chunks, languages, tasks and requests may be handed
+over together; the decoder sees to what may share a batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from app.transcript import Seconds
+
+FRAMES_PER_SECOND = 100
+"""Frames of the log-mel spectrogram."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """The log-mel spectrogram of one chunk."""
+
+    mels: torch.Tensor
+    """(mels, frames), padded to the 30 s that the encoder takes."""
+    seconds: Seconds
+    """Length of the sound in it, without the padding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What the encoder made of one chunk, kept where it was made; only the decoder looks into it."""
+
+    batch: Any
+    """The encoder's output for the chunks that were encoded together, CTranslate2's StorageView."""
+    place: int
+    """Of this chunk among them."""
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How tokens are chosen; the same for all rows that are decoded together."""
+
+    temperature: float = 0.0
+    """0: the likeliest by beam search; above: the best of several drawn ones."""
+    beam_size: int = 5
+    best_of: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is to be known of each token beside its number; it costs one more look of the decoder."""
+
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One chunk to decode."""
+
+    sound: Encoded
+    prompt: tuple[int, ...]
+    """Tokens before the text: what went before, language, task, and whether there are timestamps."""
+    search: Search = Search()
+    detail: Detail = Detail()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What was written for one row."""
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    """Mean log probability of the tokens and of the end after them."""
+    no_speech_prob: float
+    """How probable it was, before the first token, that nobody speaks."""
+    logprobs: tuple[float, ...] | None = None
+    """Of each token after those before it, where asked for."""
+
+
+class RowDecoder(Protocol):
+    """Whisper's weights at work; usable from several threads at once."""
+
+    def encode(self, features: Sequence[Features]) -> list[Encoded]:
+        """Return what the encoder makes of each chunk."""
+        ...
+
+    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
+        """Return how probable each language, by Whisper's code, is for each chunk.
+
+        The model must be multilingual.
+        """
+        ...
+
+    def decode(self, rows: Sequence[Row]) -> list[Decoded]:
+        """Return what is written for each row, in their order, whatever they have in common."""
+        ...
