@@ -15,6 +15,9 @@ from app.options.languages import (
     language_code,
 )
 
+_NUMBER = re.compile(r"\+?([0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?")
+"""As people write it, and as Python and JavaScript do: 1e-05, 0.30000000000000004."""
+
 
 def _read_whole_number(value: object) -> object:
     if not isinstance(value, str):
@@ -29,7 +32,7 @@ def _read_number(value: object) -> object:
     if not isinstance(value, str):
         return value
     digits = value.strip()
-    if not re.fullmatch(r"\+?([0-9]{1,9}\.?[0-9]{0,9}|\.[0-9]{1,9})", digits):
+    if not _NUMBER.fullmatch(digits):
         raise ValueError("not a number")
     return float(digits)
 

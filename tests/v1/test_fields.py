@@ -37,8 +37,10 @@ def client(engines: FakeEngines, tmp_path: Path) -> Iterator[TestClient]:
     ],
 )
 def test_an_array_is_read_in_every_spelling(client: TestClient, fields: list[tuple[str, str]]) -> None:
-    answer = send(client, tone(), VERBOSE, *fields).json()
-    assert {"words", "segments"} <= set(answer)
+    both = [("timestamp_granularities[]", each) for each in ("word", "segment")]
+    usual = send(client, tone(), VERBOSE, *both).json()
+    assert {"words", "segments"} <= set(usual)
+    assert send(client, tone(), VERBOSE, *fields).json() == usual
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_granularities_with_another_form_are_ignored_with_a_warning(client: Test
         (("temperature", "2"), "temperature", "0 to 1"),
         (("temperature", "-0.1"), "temperature", "0 to 1"),
         (("temperature", "nan"), "temperature", "0 to 1"),
+        (("temperature", "1e999"), "temperature", "0 to 1"),
         (("temperature", "warm"), "temperature", "0 to 1"),
         (("stream", "perhaps"), "stream", "true or false"),
         (("chunking_strategy", "sometimes"), "chunking_strategy", "server_vad"),
@@ -97,7 +100,10 @@ def test_a_wrong_value_names_its_field_and_what_is_allowed(
 @pytest.mark.parametrize(
     "fields",
     [[("language", text)] for text in ("en", "EN", "en-US", "english", "", "auto", "null")]
-    + [[("temperature", text)] for text in ("0", "0.5", "0.00", "", "1", ".20")]
+    + [
+        [("temperature", text)]
+        for text in ("0", "0.5", "0.00", "", "1", ".20", "1e-05", "0.30000000000000004")
+    ]
     + [[("stream", text)] for text in ("false", "0", "", "False")]
     + [[("model", text)] for text in ("", "whisper-1", "gpt-transcribe", "gpt-4o-mini-transcribe-2025-12-15")]
     + [
@@ -203,6 +209,16 @@ def test_known_speakers_that_make_no_sense_are_refused(
 ) -> None:
     error = error_of(send(client, tone(), ("response_format", "diarized_json"), *fields), 400)
     assert error["param"] == parameter
+
+
+@pytest.mark.parametrize(("many", "status"), [(5, 200), (32, 200), (33, 400)])
+def test_more_voices_than_openai_allows_may_be_known(client: TestClient, many: int, status: int) -> None:
+    voices = [("known_speaker_references[]", data_url(tone()))] * many
+    names = [("known_speaker_names[]", f"Speaker {number}") for number in range(many)]
+    answer = send(client, tone(), ("response_format", "diarized_json"), *names, *voices)
+    assert answer.status_code == status
+    if status == 400:
+        assert "at most 32" in error_of(answer, 400)["message"]
 
 
 def test_a_stream_of_a_document_is_refused_before_it_begins(client: TestClient) -> None:
