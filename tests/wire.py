@@ -95,6 +95,10 @@ class Door:
     """The route that uploads go to where a test names none; a whole module of tests can be run on another."""
 
     path: str = "/asr"
+    everything: str = "/asr"
+    """The same route, asked for what takes all stages."""
+    field_bytes: int = 64 << 10
+    """The longest field that it takes."""
 
 
 DOOR = Door()

@@ -51,10 +51,10 @@ class Process:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def send(self, upload: bytes | None = None) -> socket.socket:
+    def send(self, path: str | None = None) -> socket.socket:
         connection = self.connect()
-        body = form(tone(0.2) if upload is None else upload)
-        connection.sendall(head(len(body), "Connection: close") + body)
+        body = form(tone(0.2))
+        connection.sendall(head(len(body), "Connection: close", path=path) + body)
         return connection
 
     def terminate(self) -> None:
@@ -118,7 +118,7 @@ def test_a_balancer_has_time_to_notice_before_work_is_refused(tmp_path: Path) ->
         running.gate.touch()
         running.terminate()
         wait_until(lambda: httpx.get(f"{running.url}/health").status_code == 503, seconds=1)
-        late = httpx.post(f"{running.url}/asr", files={"audio_file": tone(0.2)}, timeout=20)
+        late = httpx.post(f"{running.url}{DOOR.path}", files={"audio_file": tone(0.2)}, timeout=20)
         assert late.status_code == 200
         assert running.process.wait(15) == 0
 
@@ -145,7 +145,7 @@ def with_slow_ffmpeg(directory: Path) -> str:
 def test_sigterm_in_any_phase_lets_the_work_come_to_its_end(tmp_path: Path, phase: str) -> None:
     search_path = with_slow_ffmpeg(tmp_path) if phase == "decode" else os.environ["PATH"]
     with service(tmp_path, phase, path=search_path) as running:
-        with running.send() as connection:
+        with running.send(DOOR.everything) as connection:
             wait_until(lambda: running.gate.with_suffix(".entered").exists())
             running.terminate()
             time.sleep(0.2)
@@ -154,6 +154,7 @@ def test_sigterm_in_any_phase_lets_the_work_come_to_its_end(tmp_path: Path, phas
             answer = read_answer(connection)
             assert answer.status == 200
             assert "warnings" not in answer.json
+            assert "x-asr-warnings" not in answer.headers
         assert running.process.wait(15) == 0
 
 

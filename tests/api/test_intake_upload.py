@@ -243,10 +243,11 @@ def test_fields_before_the_file_are_bounded_and_hold_a_place(tmp_path: Path) -> 
         wait_until(
             lambda: httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 503
         )
-        connection.sendall(b"x" * 70_000)
+        connection.sendall(b"x" * (DOOR.field_bytes + 5_000))
         answer = read_answer(connection)
         assert answer.status == 400
-        assert "hotwords: the field is too long: the limit is 65536 bytes" in told(answer)["detail"]
+        limit = f"hotwords: the field is too long: the limit is {DOOR.field_bytes} bytes"
+        assert limit in told(answer)["detail"]
         wait_until(
             lambda: httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 200
         )

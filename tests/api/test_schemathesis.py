@@ -53,7 +53,10 @@ def described(live_service: Service) -> schemathesis.BaseSchema:
     [
         ("POST", "/asr", 350),
         ("POST", "/detect-language", 150),
+        ("POST", "/v1/audio/transcriptions", 80),
+        ("POST", "/v1/audio/translations", 30),
         ("GET", "/v1/models", 1),
+        ("GET", "/v1/models/{name}", 5),
         ("GET", "/health", 1),
     ],
 )

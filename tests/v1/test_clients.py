@@ -1,5 +1,6 @@
 """The clients of docs/clients.md: their requests byte by byte, and answers read as each of them reads."""
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -8,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import httpx
+import openai
 import pytest
 
 from tests.fake_engines import FakeEngines
@@ -56,9 +59,13 @@ class Client:
     part_lengths: bool = False
     """Each part has a Content-Length of its own, as .NET, Go's resty and some others write."""
 
+    @property
+    def body(self) -> bytes:
+        parts = (f"--{BOUNDARY}\r\n".encode() + part.written(self.part_lengths) for part in self.parts)
+        return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
     def request(self) -> bytes:
-        body = b"".join(f"--{BOUNDARY}\r\n".encode() + part.written(self.part_lengths) for part in self.parts)
-        body += f"--{BOUNDARY}--\r\n".encode()
+        body = self.body
         framing = "Transfer-Encoding: chunked" if self.chunked else f"Content-Length: {len(body)}"
         lines = [
             f"POST {self.path} HTTP/1.1",
@@ -150,6 +157,14 @@ def named_events(answer: Answer) -> object:
     return " ".join(segment["text"] for segment in named["transcript.text.done"]["segments"])
 
 
+def segments_and_usage(answer: Answer) -> object:
+    """ruby_llm: the segments, and of the end what it cost, if that is told."""
+    events = [line[6:] for line in answer.body.decode().splitlines() if line.startswith("data: {")]
+    found = [json.loads(event) for event in events]
+    assert found[-1].get("usage", {}) == {}
+    return " ".join(each["text"] for each in found if each["type"] == "transcript.text.segment")
+
+
 WORD, SEGMENT = (Part("timestamp_granularities[]", each) for each in ("word", "segment"))
 VERBOSE, WHISPER = Part("response_format", "verbose_json"), Part("model", "whisper-1")
 
@@ -159,6 +174,19 @@ CLIENTS = {
         (Part("model", "whisper-1"), Part("language", "en"), recording("a1b2c3.mp3", None)), text
     ),
     "LibreChat": Client((recording("audio.webm", "audio/webm;codecs=opus"), WHISPER), text, chunked=True),
+    "LibreChat, newer": Client(
+        (recording("audio.webm", "audio/webm"), WHISPER, Part("language", "en")), text
+    ),
+    "AnythingLLM, its collector": Client(
+        (
+            recording("a.wav", "application/octet-stream"),
+            Part("model", "whisper-small"),
+            Part("temperature", "0"),
+        ),
+        text,
+        headers=("Authorization: Bearer null", "X-Stainless-Lang: js"),
+        chunked=True,
+    ),
     "AnythingLLM": Client(
         (recording("audio.wav", "application/octet-stream"), WHISPER, Part("temperature", "0")),
         text,
@@ -209,6 +237,17 @@ CLIENTS = {
         ),
         text,
     ),
+    "openai_stt_ha": Client(
+        (
+            recording("audio.wav", "audio/wav"),
+            WHISPER,
+            Part("language", "en"),
+            Part("prompt", ""),
+            Part("temperature", "0"),
+            Part("response_format", "json"),
+        ),
+        text,
+    ),
     "wyoming_openai": Client(
         (
             Part("model", "whisper-1"),
@@ -217,6 +256,7 @@ CLIENTS = {
             recording("upload", "application/octet-stream"),
         ),
         deltas,
+        headers=("Authorization: Bearer ",),
     ),
     "n8n": Client((WHISPER, Part("language", "en"), Part("temperature", "0"), recording("data", None)), text),
     "n8n translating": Client((WHISPER, recording("data", None)), text, path=TRANSLATIONS),
@@ -229,7 +269,15 @@ CLIENTS = {
         (WHISPER, recording("audio.wav", "audio/wav"), VERBOSE, Part("temperature", "0"), SEGMENT), zod
     ),
     "Vercel AI SDK, newer model": Client(
-        (Part("model", "gpt-4o-transcribe"), recording(), Part("response_format", "json"), SEGMENT), text
+        (
+            Part("model", "gpt-4o-transcribe"),
+            recording(),
+            Part("include[]", "logprobs"),
+            Part("response_format", "json"),
+            Part("temperature", "0"),
+            SEGMENT,
+        ),
+        text,
     ),
     "Subtitle Edit": Client(
         (WHISPER, VERBOSE, Part("temperature", "0.20"), WORD, SEGMENT, recording()),
@@ -241,6 +289,17 @@ CLIENTS = {
     ),
     "Buzz": Client(
         (WHISPER, VERBOSE, Part("prompt", ""), WORD, Part("language", "en"), recording()), words_alone
+    ),
+    "Buzz translating": Client((WHISPER, VERBOSE, Part("prompt", ""), recording()), zod, path=TRANSLATIONS),
+    "Scriberr with speakers": Client(
+        (
+            recording(),
+            Part("model", "gpt-4o-transcribe-diarize"),
+            Part("response_format", "diarized_json"),
+            Part("chunking_strategy", "auto"),
+        ),
+        speakers,
+        chunked=True,
     ),
     "Scriberr": Client(
         (recording(), WHISPER, VERBOSE, Part("temperature", "0.00"), WORD, SEGMENT), go_struct, chunked=True
@@ -279,7 +338,69 @@ CLIENTS = {
     "ruby_llm streaming": Client(
         (WHISPER, Part("response_format", "json"), Part("stream", "true"), recording()), deltas
     ),
+    "ruby_llm streaming speakers": Client(
+        (
+            Part("model", "gpt-4o-transcribe-diarize"),
+            Part("response_format", "diarized_json"),
+            Part("stream", "true"),
+            recording(),
+        ),
+        segments_and_usage,
+    ),
 }
+
+THROUGH_OPENAI_PYTHON: dict[str, dict[str, Any]] = {
+    "wyoming_openai": {
+        "model": "whisper-1",
+        "file": io.BytesIO(tone(0.5)),
+        "response_format": "json",
+        "stream": True,
+    },
+    "Speakr": {
+        "model": "whisper-1",
+        "file": ("audio.wav", tone(0.5), "audio/wav"),
+        "language": "en",
+        "prompt": "",
+        "temperature": 0.0,
+    },
+    "Speakr with speakers": {
+        "model": "gpt-4o-transcribe-diarize",
+        "file": ("chunk_000.mp3", tone(0.5), "audio/mpeg"),
+        "response_format": "diarized_json",
+        "chunking_strategy": "auto",
+    },
+    "LiteLLM": {
+        "model": "whisper-1",
+        "file": ("audio.wav", tone(0.5), "audio/wav"),
+        "response_format": "verbose_json",
+    },
+    "Pipecat": {
+        "model": "gpt-4o-transcribe",
+        "file": ("audio.wav", tone(0.5), "audio/wav"),
+        "include": ["logprobs"],
+        "temperature": 0.0,
+    },
+}
+"""What those of them ask the SDK for that are written with it."""
+
+
+@pytest.mark.parametrize("name", THROUGH_OPENAI_PYTHON)
+def test_a_form_is_the_one_that_the_sdk_of_its_client_writes(name: str) -> None:
+    """Byte by byte, but for the boundary."""
+    written = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+        written.append(request.read().replace(boundary, BOUNDARY.encode()))
+        return httpx.Response(200, json={"text": ""})
+
+    with openai.OpenAI(
+        base_url="http://test/v1",
+        api_key="any",
+        http_client=httpx.Client(transport=httpx.MockTransport(answer)),
+    ) as sdk:
+        sdk.audio.transcriptions.create(**THROUGH_OPENAI_PYTHON[name])
+    assert written == [CLIENTS[name].body]
 
 
 @pytest.fixture(scope="module")

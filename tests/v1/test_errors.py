@@ -149,6 +149,17 @@ def test_a_full_queue_says_when_to_come_again(tmp_path: Path, engines: FakeEngin
         assert read_answer(busy).json["text"] == "hello there"
 
 
+def test_nobody_is_asked_to_wait_for_longer_than_clients_heed(
+    client: TestClient, engines: FakeEngines
+) -> None:
+    """OpenAI's SDK for JavaScript comes again at once after any longer time."""
+    engines.failure = ModelUnavailable("demo", "gone", retry_after_seconds=600)
+    answer = send(client, tone())
+    assert error_of(answer, 503)["type"] == "server_error"
+    assert answer.headers["retry-after"] == "60"
+    assert "x-should-retry" not in answer.headers
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
