@@ -3,9 +3,24 @@
 import pytest
 import torch
 import torchaudio
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+from transformers.utils.logging import is_progress_bar_enabled
 
 from app.engines.alignment.acoustic_models import AcousticModel, HuggingFaceModel, TorchaudioModel, emissions
+from app.engines.platform.libraries import draw_no_bars_of_loading
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_draws_no_bar_and_downloads_draw_theirs_as_before(shown: bool) -> None:
+    assert not is_progress_bar_enabled()
+    before = are_progress_bars_disabled()
+    (enable_progress_bars if shown else disable_progress_bars)()
+    draw_no_bars_of_loading()
+    assert not is_progress_bar_enabled()
+    assert are_progress_bars_disabled() is not shown
+    (disable_progress_bars if before else enable_progress_bars)()
+
 
 LENGTHS = (16000, 9000, 12345, 400, 100)
 CONVOLUTIONS = [(16, 10, 5), (16, 8, 4), (16, 4, 2)]

@@ -25,11 +25,24 @@ with warnings.catch_warnings():
     import pyannote.core as pyannote_core
     import whisperx.asr as whisperx_asr
     import whisperx.vads as whisperx_vads
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
+    from transformers.utils import logging as transformers_logging
 
 # Harmless in what we ask of these libraries, and repeated for every recording.
 warnings.filterwarnings("ignore", module=r"(pyannote|lightning|torchaudio|pytorch_lightning)\.")
 for noisy in ("lightning", "lightning.pytorch", "pytorch_lightning", "whisperx", "faster_whisper"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def draw_no_bars_of_loading() -> None:
+    """Keep transformers 5 from drawing a bar for each load; whether downloads draw one is left as it is."""
+    shown = not are_progress_bars_disabled()
+    transformers_logging.disable_progress_bar()
+    if shown:
+        enable_progress_bars()
+
+
+draw_no_bars_of_loading()
 
 __all__ = [
     "pyannote_audio",
