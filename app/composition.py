@@ -8,13 +8,14 @@ from app.engines.lending.lender import PooledEngines
 from app.engines.lending.loader import EngineLoader, EngineSettings
 from app.engines.lending.pool import Pool
 from app.engines.platform.allocator import machine_memory
+from app.engines.platform.batch_size import fit_batch_size
 from app.engines.platform.device_plan import (
     DevicePlan,
     embedding_windows,
     plan_devices,
     segmentation_windows,
 )
-from app.engines.platform.gpu import gpu_is_usable, gpu_size
+from app.engines.platform.gpu import gpu_free, gpu_is_usable, gpu_size
 from app.engines.platform.memory import release_memory
 from app.errors import InvalidSettings
 from app.health.expected_engines import ExpectedEngine, expected_engines
@@ -25,7 +26,9 @@ from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
 from app.models.known_models import DEFAULT_MODEL
+from app.models.model_files import WHISPER_FILES, size_on_disk
 from app.models.whisper_abilities import abilities_on_disk
+from app.models.whisper_shapes import shape_of
 from app.options.languages import LANGUAGES
 from app.settings.model_settings import (
     canonical_name,
@@ -126,6 +129,24 @@ def build_plan(settings: Settings) -> DevicePlan:
     )
 
 
+def _with_batch_size(plan: DevicePlan, settings: Settings, catalogue: Catalogue) -> DevicePlan:
+    """Return `plan`, where the operator named no batch size with one for the default model and the GPU."""
+    if settings.batch_size is not None:
+        return plan
+    model = catalogue.resolve(catalogue.default_name)
+    shape = shape_of(model.source, _stored_bytes(build_fetcher(settings, show_progress=False), model.source))
+    return fit_batch_size(plan, model.name, shape, settings.gpu_concurrency, gpu_free)
+
+
+def _stored_bytes(fetcher: ModelFetcher, source: str) -> int | None:
+    """Return the size of a Whisper model's weights on disk; None where they are not there."""
+    try:
+        place = fetcher.find_on_disk(source, WHISPER_FILES)
+    except RuntimeError:  # a ~ of nobody: loading says so
+        return None
+    return None if place is None else size_on_disk(place / "model.bin")
+
+
 def build_fetcher(settings: Settings, *, show_progress: bool) -> ModelFetcher:
     """Return what finds models on disk and downloads the others."""
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
@@ -165,7 +186,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         ValueError: settings that make no sense; the message names them.
     """
     catalogue = build_catalogue(settings)
-    plan = build_plan(settings)
+    plan = _with_batch_size(build_plan(settings), settings, catalogue)
     expected = _expected(settings, catalogue)
     chosen = settings.model_keep_alive_seconds
     pool = Pool(

@@ -95,6 +95,8 @@ def _hub_address(address: str) -> str:
     return address
 
 
+Auto = BeforeValidator(lambda value: None if read_choice(value) == "auto" else value)
+"""Makes auto another word for unset."""
 Choice = BeforeValidator(read_choice)
 """Makes one of several words readable in any case."""
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]

@@ -11,7 +11,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import InvalidSettings, reason_of
 from app.models.known_models import DEFAULT_DIARIZER, DEFAULT_MODEL
-from app.settings.field_types import Choice, CommaList, HubAddress, Keys, Origins, Period, Proxies, Timeout
+from app.settings.field_types import (
+    Auto,
+    Choice,
+    CommaList,
+    HubAddress,
+    Keys,
+    Origins,
+    Period,
+    Proxies,
+    Timeout,
+)
 from app.settings.misspelling import misspelt_lines, misspelt_variables
 
 ENV_FILE = ".env"
@@ -56,8 +66,8 @@ class Settings(BaseSettings):
     """Where models run; auto takes the GPU when one is usable."""
     compute_type: Annotated[str, Choice] | None = None
     """Number format of Whisper, such as float16, int8_float16, int8; unset: float16 on GPU, int8 on CPU."""
-    batch_size: int | None = Field(None, ge=1, le=256)
-    """Whisper chunks decoded together; unset: 16 on GPU, 2 on CPU. Larger is faster and takes more memory."""
+    batch_size: Annotated[int | None, Auto] = Field(None, ge=1, le=256)
+    """Whisper chunks decoded together; unset or auto: 16 or what free GPU memory holds, 2 on a CPU."""
     cpu_threads: int = Field(0, ge=0, le=512)
     """Threads for CPU inference; 0 takes every core."""
 

@@ -6,7 +6,8 @@ COSTS = {
     "device": "`cuda` without a usable GPU ends the start with the reason; `auto` then takes the CPU.",
     "compute_type": "`int8_float16` halves the weights in GPU memory. "
     "A format that the device cannot compute in ends the start.",
-    "batch_size": "Memory grows with it, time falls. It is lowered by itself when memory runs out.",
+    "batch_size": "Memory grows with it, time falls. The log of the start says what auto took, and why. "
+    "It is lowered by itself when memory runs out.",
     "cpu_threads": "Cores that other programs lack.",
     "preload_model": "large-v3: 3.1 GB to download, the same in GPU memory as float16. "
     "`none` loads nothing at start.",

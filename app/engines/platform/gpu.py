@@ -3,6 +3,7 @@
 import ctypes
 import importlib.metadata
 import sys
+from typing import Any
 
 _NO_ERROR = 0
 
@@ -21,6 +22,42 @@ def gpu_size() -> int:
     if driver is None or driver.cuDeviceGet(ctypes.byref(device), 0) != _NO_ERROR:
         return 0
     return size.value if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) == _NO_ERROR else 0
+
+
+def gpu_free() -> int:
+    """Return the bytes of the first GPU's memory that nobody uses; 0 where none is usable.
+
+    NVIDIA's management library tells them without a context of our own, which would use some itself. Where
+    that library is missing, all of the memory counts as free.
+    """
+    driver, size = _driver(), gpu_size()
+    if driver is None or size == 0:
+        return 0
+    try:
+        management = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return size
+    return min(size, free_bytes(driver, management) or size)
+
+
+def free_bytes(driver: Any, management: Any) -> int:
+    """Return what `management` (NVML) says is free on the first GPU of `driver` (CUDA); 0 if it does not."""
+    device, address = ctypes.c_int(0), ctypes.create_string_buffer(32)
+    handle, memory = ctypes.c_void_p(), _Memory()
+    asked = (
+        lambda: driver.cuDeviceGet(ctypes.byref(device), 0),
+        lambda: driver.cuDeviceGetPCIBusId(address, len(address), device),
+        lambda: management.nvmlInit_v2(),
+        lambda: management.nvmlDeviceGetHandleByPciBusId_v2(address, ctypes.byref(handle)),
+        lambda: management.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)),
+    )
+    return int(memory.free) if all(ask() == _NO_ERROR for ask in asked) else 0
+
+
+class _Memory(ctypes.Structure):
+    """NVML's nvmlMemory_t."""
+
+    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
 
 
 def _driver() -> ctypes.CDLL | None:
