@@ -62,47 +62,31 @@ def install(npm: str) -> None:
     noted.write_bytes(lock)
 
 
-def test_plain_answers(ask: Ask, live_service: Service, opening: Path) -> None:
-    granularities = {"timestamp_granularities": ["word", "segment"]}
-    plain, srt, verbose, whole, diarized = (
-        outcome["answer"]
-        for outcome in ask(
-            live_service.url,
-            opening,
-            {},
-            {"response_format": "srt"},
-            {"response_format": "verbose_json"},
-            {"response_format": "verbose_json", **granularities},
-            {"response_format": "diarized_json", "chunking_strategy": "auto"},
-        )
-    )
+def test_answers_and_streams(ask: Ask, live_service: Service, opening: Path) -> None:
+    verbose = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
+    diarized = {"response_format": "diarized_json", "chunking_strategy": "auto", "stream": True}
+    subtitles = {"response_format": "srt"}
+    found = ask(live_service.url, opening, {}, subtitles, verbose, {"stream": True}, diarized)
+    plain, srt, whole = (outcome["answer"] for outcome in found[:3])
     assert plain["text"].startswith("Hello Julia, how are you?")
     assert plain["usage"] == {"type": "duration", "seconds": math.ceil(23.4)}
     assert srt.startswith("1\n00:00:0")
-    assert (verbose["task"], verbose["language"]) == ("transcribe", "english")
-    assert verbose["text"] == plain["text"]
-    assert "words" not in verbose
-    assert whole["segments"] == verbose["segments"]
+    assert (whole["task"], whole["language"], whole["text"]) == ("transcribe", "english", plain["text"])
+    assert whole["segments"][0]["id"] == 0
     assert whole["words"][0]["word"] == "Hello"
-    assert {segment["speaker"] for segment in diarized["segments"]} == {"A", "B", "C"}
-
-
-def test_streams(ask: Ask, live_service: Service, opening: Path) -> None:
-    plain, stream, diarized = ask(
-        live_service.url,
-        opening,
-        {"language": "en"},
-        {"language": "en", "stream": True},
-        {"language": "en", "stream": True, "response_format": "diarized_json"},
-    )
-    *deltas, done = stream["events"]
-    assert {event["type"] for event in deltas} == {"transcript.text.delta"}
-    assert done["type"] == "transcript.text.done"
-    assert "".join(event["delta"] for event in deltas) == done["text"] == plain["answer"]["text"]
-    *segments, done = diarized["events"]
-    assert {event["type"] for event in segments} == {"transcript.text.segment"}
+    deltas = check_stream(found[3], "transcript.text.delta", plain["text"])
+    assert "".join(event["delta"] for event in deltas) == plain["text"]
+    segments = check_stream(found[4], "transcript.text.segment", plain["text"])
     assert {event["speaker"] for event in segments} == {"A", "B", "C"}
-    assert done["text"] == plain["answer"]["text"]
+
+
+def check_stream(outcome: dict[str, Any], kind: str, text: str) -> list[dict[str, Any]]:
+    """Return the events of a stream that are of `kind`: all but the last, which has the whole text."""
+    assert "error" not in outcome
+    events: list[dict[str, Any]] = outcome["events"]
+    assert {event["type"] for event in events[:-1]} == {kind}
+    assert (events[-1]["type"], events[-1]["text"]) == ("transcript.text.done", text)
+    return events[:-1]
 
 
 @contextmanager

@@ -76,21 +76,26 @@ def fit_batch_size(
     if plan.whisper != "cuda":
         logger.info("BATCH_SIZE: %d chunks together, which suits a CPU", plan.batch_size)
         return plan
-    load, free = Load(model, shape, plan.compute_type, requests), free_memory()
+    free = free_memory()
     if free == 0:
         logger.info("BATCH_SIZE: %d chunks together: the GPU tells of no free memory", plan.batch_size)
         return plan
+    load = Load(model, shape, plan.compute_type, requests)
     size = load.largest_batch(free)
-    needed = load.peak_bytes(max(1, size)) / _GIGABYTE
-    log, advice = (logger.info, "") if size else (logger.warning, "; take a smaller model or COMPUTE_TYPE")
-    log(
+    _tell(load, max(1, size), free, fits=size > 0)
+    return replace(plan, batch_size=max(1, size))
+
+
+def _tell(load: Load, size: int, free: int, *, fits: bool) -> None:
+    """Tell the operator what was chosen and why; what does not fit is a warning."""
+    logger.log(
+        logging.INFO if fits else logging.WARNING,
         "BATCH_SIZE: %d chunks together: %s in %s is expected to use %.1f GB, "
         "and %.1f GB of the GPU are free%s",
-        max(1, size),
-        model,
-        plan.compute_type,
-        needed,
+        size,
+        load.model,
+        load.compute_type,
+        load.peak_bytes(size) / _GIGABYTE,
         free / _GIGABYTE,
-        advice,
+        "" if fits else "; take a smaller model or COMPUTE_TYPE",
     )
-    return replace(plan, batch_size=max(1, size))
