@@ -3,6 +3,7 @@
 import ctypes
 import importlib.metadata
 import sys
+from collections.abc import Callable
 from typing import Any
 
 _NO_ERROR = 0
@@ -44,7 +45,7 @@ def free_bytes(driver: Any, management: Any) -> int:
     """Return what `management` (NVML) says is free on the first GPU of `driver` (CUDA); 0 if it does not."""
     device, address = ctypes.c_int(0), ctypes.create_string_buffer(32)
     handle, memory = ctypes.c_void_p(), _Memory()
-    asked = (
+    asked: tuple[Callable[[], int], ...] = (
         lambda: driver.cuDeviceGet(ctypes.byref(device), 0),
         lambda: driver.cuDeviceGetPCIBusId(address, len(address), device),
         lambda: management.nvmlInit_v2(),
