@@ -14,9 +14,11 @@ from app.concurrency import run_concurrently
 from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
+from app.events import advance_of
 from app.known_speakers import name_known
 from app.options.asr_options import AsrOptions
 from app.options.languages import UNDETERMINED
+from app.pace import Pace
 from app.request_context import RequestContext
 from app.speakers import assign_speakers
 from app.stage import Stage
@@ -38,10 +40,14 @@ DEGRADABLE = (ModelUnavailable, OutOfMemory, EngineFailed)
 class Pipeline:
     """Turns an upload into a transcript with the decoder and the engines it is given."""
 
-    def __init__(self, engines: Engines, decoder: Decoder, *, diarize_concurrently: bool) -> None:
+    def __init__(
+        self, engines: Engines, decoder: Decoder, *, diarize_concurrently: bool, pace: Pace | None = None
+    ) -> None:
+        """Tell `pace` how long each recording took."""
         self._engines = engines
         self._decoder = decoder
         self._diarize_concurrently = diarize_concurrently
+        self._pace = pace or Pace()
 
     def transcribe(self, upload: StoredUpload, context: RequestContext, checkpoint: Checkpoint) -> Transcript:
         """Return the transcript of `upload`, which is gone once it is decoded.
@@ -63,10 +69,12 @@ class Pipeline:
                 )
             if not options.word_timestamps:
                 segments = tuple(replace(segment, words=None) for segment in segments)
+            duration = len(waveform) / SAMPLE_RATE
+            self._pace.learn(context.model.name, context.stage_seconds, duration)
             return Transcript(
                 segments=segments,
                 language=transcription.language,
-                duration=len(waveform) / SAMPLE_RATE,
+                duration=duration,
                 model=context.model.name,
                 speaker_embeddings=_embeddings(diarization, options),
                 warnings=tuple(context.warnings),
@@ -95,7 +103,11 @@ class Pipeline:
         """Yield the samples of `upload`; when they are done with, freed memory goes back to the system."""
         with context.stage(Stage.DECODE), closing(upload), upload.open() as path:
             waveform = self._decoder.decode(
-                path, checkpoint, raw_pcm=not context.options.encode, warn=context.warnings.append
+                path,
+                checkpoint,
+                raw_pcm=not context.options.encode,
+                warn=context.warnings.append,
+                advance=advance_of(Stage.DECODE, context.tell),
             )
         context.audio_seconds = len(waveform) / SAMPLE_RATE
         try:
@@ -126,6 +138,7 @@ class Pipeline:
             initial_prompt=options.initial_prompt,
             hotwords=options.hotwords,
             temperature=options.temperature,
+            soon=context.extras.soon,
             languages=context.extras.languages,
             token_logprobs=context.extras.token_logprobs,
         )
@@ -156,7 +169,7 @@ class Pipeline:
             lending = self._engines.diarizer(context.model, checkpoint)
             speakers = _speaker_count(context.options)
             with context.using(Stage.DIARIZE, lending) as lease:
-                heard = lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint))
+                heard = lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint, context.tell))
                 voices = lease.run(lambda engine: voices_of(engine, samples, checkpoint)) if samples else {}
                 return name_known(heard, voices)
         except DEGRADABLE as exc:
@@ -184,7 +197,9 @@ class Pipeline:
             with context.using(Stage.ALIGN, lending) as lease:
                 if lease is not None:
                     segments = transcription.segments
-                    return lease.run(lambda engine: engine.align(waveform, segments, checkpoint))
+                    return lease.run(
+                        lambda engine: engine.align(waveform, segments, checkpoint, context.tell)
+                    )
                 remedy = _no_aligner(transcription.language)
         except DEGRADABLE as exc:
             remedy = _explain(exc)

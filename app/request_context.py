@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from app.events import Listener, StageBegan, nobody_listens
+from app.events import Listener, StageBegan, StageEnded, nobody_listens
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.stage import Stage
@@ -38,6 +38,8 @@ class Extras:
 
     languages: tuple[str, ...] = ()
     """Codes of the languages that the recording may be in; none: any."""
+    soon: bool = False
+    """The first text is wanted as soon as there is any, though the whole then takes longer."""
     token_logprobs: bool = False
     """Segments are to tell the probability of each token, which takes one more look of the decoder."""
     speakers_required: bool = False
@@ -71,6 +73,7 @@ class RequestContext:
         finally:
             spent = time.perf_counter() - started
             self.stage_seconds[name] = self.stage_seconds.get(name, 0.0) + spent
+            self.tell(StageEnded(name))
 
     @contextmanager
     def using(self, name: Stage, lending: AbstractContextManager[T]) -> Iterator[T]:

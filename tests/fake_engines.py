@@ -14,7 +14,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
-from app.events import ChunkDecoded, Listener, nobody_listens
+from app.events import ChunkDecoded, Listener, StageAdvanced, nobody_listens
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 from app.models.model_spec import ModelSpec
 from app.stage import Stage
@@ -86,6 +86,7 @@ class FakeEngines:
         end = max(1.0, len(waveform) / SAMPLE_RATE)
         said = " ".join(filter(None, (request.initial_prompt, request.hotwords))) or "hello there"
         segment = Segment(0.0, end, said)
+        tell(StageAdvanced(Stage.TRANSCRIBE, 0.5))
         if self.tells_early:
             tell(ChunkDecoded(segment, 0, request.language or self.language))
         self._pass_gate("transcribe", checkpoint)
@@ -101,15 +102,27 @@ class FakeEngines:
         return LanguageGuess(self.language, 0.97, self.passed_over)
 
     def align(
-        self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        segments: tuple[Segment, ...],
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> tuple[Segment, ...]:
+        tell(StageAdvanced(Stage.ALIGN, 0.5))
         self._pass_gate("align", checkpoint)
         if self.align_failure is not None:
             raise self.align_failure
         return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
+    def diarize(
+        self,
+        waveform: Waveform,
+        speakers: SpeakerCountRange,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Diarization:
         self.bounds.append(speakers)
+        tell(StageAdvanced(Stage.DIARIZE, 0.5))
         self._pass_gate("diarize", checkpoint)
         if self.diarize_failure is not None:
             raise self.diarize_failure

@@ -9,6 +9,7 @@ from app.audio.file_signature import is_wave, non_audio_kind
 from app.audio.sample_buffer import SAMPLE_BYTES, SampleBuffer
 from app.audio.waveform import Waveform
 from app.errors import AudioTooLong, AudioUnreadable, EmptyUpload
+from app.events import Advance, nobody_counts
 
 
 class Decoder:
@@ -37,12 +38,14 @@ class Decoder:
         checkpoint: Callable[[], None],
         raw_pcm: bool = False,
         warn: Callable[[str], None] = lambda _: None,
+        advance: Advance = nobody_counts,
     ) -> Waveform:
         """Return the samples of the recording at `path`.
 
         With `raw_pcm` the file is headerless s16le at SAMPLE_RATE, mono; a WAV is still read as a WAV.
         A damaged or truncated file gives what can be decoded of it, and `warn` is told. Of several tracks the
         first that can be decoded is taken; recordings that were joined into one file follow one another.
+        `advance` counts bytes of the file.
 
         Raises:
             EmptyUpload, AudioUnreadable, NoAudioTrack, AudioTooLong: and whatever `checkpoint` raises.
@@ -52,17 +55,17 @@ class Decoder:
             if not head:
                 raise EmptyUpload
             if raw_pcm and not is_wave(head):
-                return self._read_raw(path, checkpoint)
+                return self._read_raw(path, checkpoint, advance)
             kind = non_audio_kind(head)
             if kind is not None:
                 raise AudioUnreadable(f"not a recording but {kind}")
-            decoding = FileDecoding(self._ffmpeg, self._through_fd, source, self._limits, checkpoint)
-            waveform, warnings = decoding.run()
+            ffmpeg, limits = (self._ffmpeg, self._through_fd), self._limits
+            waveform, warnings = FileDecoding(*ffmpeg, source, limits, checkpoint, advance).run()
         for warning in warnings:
             warn(warning)
         return waveform
 
-    def _read_raw(self, path: Path, checkpoint: Callable[[], None]) -> Waveform:
+    def _read_raw(self, path: Path, checkpoint: Callable[[], None], advance: Advance) -> Waveform:
         size = path.stat().st_size
         if size % SAMPLE_BYTES:
             raise AudioUnreadable("raw PCM (encode=false) must have an even number of bytes: 16-bit samples")
@@ -73,4 +76,5 @@ class Decoder:
             while block := source.read(BLOCK_BYTES):
                 checkpoint()
                 buffer.append_s16(block)
+                advance(buffer.samples * SAMPLE_BYTES, size)
         return buffer.finish()

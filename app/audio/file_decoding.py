@@ -14,6 +14,7 @@ from app.audio.recording_spans import RecordingSpan, find_recordings
 from app.audio.sample_buffer import SampleBuffer
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.errors import AudioTooLong, AudioUnreadable, BadRequest, NoAudioTrack
+from app.events import Advance, nobody_counts
 
 BLOCK_BYTES = 1 << 18
 MIN_SALVAGED_SECONDS = 0.1
@@ -50,12 +51,14 @@ class FileDecoding:
         source: IO[bytes],
         limits: DecodeLimits,
         checkpoint: Callable[[], None],
+        advance: Advance = nobody_counts,
     ) -> None:
         self._ffmpeg = ffmpeg
         self._through_fd = through_fd
         self._source = source
         self._limits = limits
         self._checkpoint = checkpoint
+        self._advance = advance
         self._buffer = SampleBuffer(limits.max_samples)
         self._deadline = time.monotonic() + limits.timeout_seconds
 
@@ -65,7 +68,7 @@ class FileDecoding:
         Raises:
             AudioUnreadable, NoAudioTrack, AudioTooLong: and whatever the checkpoint raises.
         """
-        size = self._source.seek(0, os.SEEK_END)
+        self._size = size = self._source.seek(0, os.SEEK_END)
         max_gap_seconds = self._max_gap_seconds()
         outcomes = []
         for span in find_recordings(self._source, size):
@@ -101,6 +104,8 @@ class FileDecoding:
                     )
                 if block and process.layout is not None and not track.take(block, process.layout):
                     raise AudioTooLong(self._limits.max_minutes)
+                if block:  # ffmpeg reads through the same open file, whose position both share
+                    self._advance(self._source.tell(), self._size)
             verdict = process.verdict()
         if not track.finish():
             raise AudioTooLong(self._limits.max_minutes)

@@ -31,6 +31,8 @@ class TranscriptionRequest:
     initial_prompt: str | None = None
     hotwords: str | None = None
     temperature: float = 0.0
+    soon: bool = False
+    """The first text is awaited: speech is looked for and decoded by turns, in small batches first."""
     languages: tuple[str, ...] = ()
     """Codes among which the language is detected; none: all that the transcriber may detect."""
     token_logprobs: bool = False
@@ -80,7 +82,7 @@ class Transcriber(Engine, Protocol):
     ) -> Transcription:
         """Return the text of `waveform` (samples,) at 16 kHz, in order of time.
 
-        `tell` hears of every ChunkDecoded as soon as there is one.
+        `tell` hears of every ChunkDecoded and StageAdvanced as soon as there is one.
         """
         ...
 
@@ -93,17 +95,33 @@ class Aligner(Engine, Protocol):
     """Word times for text that is already known."""
 
     def align(
-        self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        segments: tuple[Segment, ...],
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> tuple[Segment, ...]:
-        """Return `segments` split into sentences whose words carry times in seconds."""
+        """Return `segments` split into sentences whose words carry times in seconds.
+
+        `tell` hears of every StageAdvanced.
+        """
         ...
 
 
 class Diarizer(Engine, Protocol):
     """Who spoke when."""
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
-        """Return the turns and voice vectors of the people in `waveform`."""
+    def diarize(
+        self,
+        waveform: Waveform,
+        speakers: SpeakerCountRange,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Diarization:
+        """Return the turns and voice vectors of the people in `waveform`.
+
+        `tell` hears of every StageAdvanced.
+        """
         ...
 
 

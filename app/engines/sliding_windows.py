@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.platform.libraries import pyannote_core
+from app.events import Advance, nobody_counts
 
 
 def window_scores(
@@ -23,6 +24,7 @@ def window_scores(
     checkpoint: Checkpoint,
     reduce: Callable[[NDArray[Any]], NDArray[Any]] = lambda outputs: outputs,
     batch_size: int | None = None,
+    advance: Advance = nobody_counts,
 ) -> Any:
     """Return the scores of every window of `waveform` (samples,) at 16 kHz.
 
@@ -34,6 +36,7 @@ def window_scores(
         checkpoint: called before each batch and after the last.
         reduce: applied to the output of each batch (windows, frames, classes).
         batch_size: windows in a batch; None: as many as `inference` was made with.
+        advance: counts windows.
     """
     size = inference.model.audio.get_num_samples(inference.duration)
     step = round(inference.step * SAMPLE_RATE)
@@ -48,6 +51,7 @@ def window_scores(
             scores = np.empty((count, *outputs.shape[1:]), dtype=outputs.dtype)
         scores[done : done + len(outputs)] = outputs
         done += len(outputs)
+        advance(done, count)
     checkpoint()
     windows = pyannote_core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
     return pyannote_core.SlidingWindowFeature(scores, windows)

@@ -15,6 +15,7 @@ from app.audio.waveform import Waveform
 from app.composition import build_loader, build_plan
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.libraries import whisper_tokenizer, whisperx_asr
+from app.engines.whisper.batched_decoding import SPEECH_SHARE
 from app.engines.whisper.features import features_of
 from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.model import WhisperModel
@@ -23,7 +24,7 @@ from app.engines.whisper.rows import Decoded, Encoded, Features, Row
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.engines.whisper.voice_activity import PADDING, Chunk, VoiceActivity, padded
 from app.errors import BadParameter, ClientLeft
-from app.events import ChunkDecoded
+from app.events import ChunkDecoded, Event, StageAdvanced
 from app.models.model_spec import Abilities, ModelSpec
 from app.settings.schema import Settings
 from app.transcript import LanguageGuess
@@ -490,7 +491,7 @@ def test_the_first_chunks_are_told_of_long_before_the_last_is_decoded(
         nonlocal looked_for_speech
         looked_for_speech += not told
 
-    request = TranscriptionRequest(language="en")
+    request = TranscriptionRequest(language="en", soon=True)
     samples = np.tile(meeting_samples(), 3)
     answer = transcriber.transcribe(samples, request, count, told.append)  # type: ignore[arg-type]
     assert [event.number for event in told] == list(range(len(told)))
@@ -501,8 +502,16 @@ def test_the_first_chunks_are_told_of_long_before_the_last_is_decoded(
         nonlocal in_all
         in_all += 1
 
-    assert answer == transcriber.transcribe(samples, request, count_all)
+    on_the_way: list[Event] = []
+    request = TranscriptionRequest(language="en")
+    assert answer == transcriber.transcribe(samples, request, count_all, on_the_way.append)
     assert looked_for_speech < 0.4 * in_all
+    fractions = [event.fraction for event in on_the_way if isinstance(event, StageAdvanced)]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < SPEECH_SHARE < fractions[-2] < fractions[-1] == 1
+    assert [event.segment for event in on_the_way if isinstance(event, ChunkDecoded)] == [
+        event.segment for event in told
+    ]
 
 
 @pytest.mark.parametrize(

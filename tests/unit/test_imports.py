@@ -10,7 +10,7 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("errors", "transcript", "checkpoint", "stage", "events", "logs", "concurrency"),
-    ("audio", "options", "formats", "speakers", "known_speakers"),
+    ("audio", "options", "formats", "speakers", "known_speakers", "pace", "progress"),
     ("models",),
     ("engines", "request_context"),
     ("pipeline", "voice_samples", "work", "health"),

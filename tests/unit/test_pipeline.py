@@ -229,7 +229,9 @@ class EndlessDiarizer(FakeEngines):
 
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def diarize(self, waveform: object, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> object:
+    def diarize(
+        self, waveform: object, speakers: SpeakerCountRange, checkpoint: Checkpoint, *_: object
+    ) -> object:
         try:
             while True:
                 checkpoint()

@@ -27,6 +27,7 @@ from app.engines.alignment.words import (
 )
 from app.engines.failures import engine_errors
 from app.engines.platform.precision import number_format
+from app.events import Advance, Listener, advance_of, nobody_listens
 from app.options.languages import LANGUAGES_WITHOUT_SPACES
 from app.stage import Stage
 from app.transcript import Segment
@@ -93,7 +94,11 @@ class Wav2Vec2Aligner:
         self._model = None
 
     def align(
-        self, waveform: Waveform, segments: tuple[Segment, ...], checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        segments: tuple[Segment, ...],
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> tuple[Segment, ...]:
         """Return `segments` split into sentences whose words carry times in seconds.
 
@@ -113,7 +118,8 @@ class Wav2Vec2Aligner:
                 for index, segment in enumerate(segments)
                 if len(texts[index].tokens) and 0 <= segment.start < min(segment.end, duration)
             ]
-            aligned = self._align_segments(waveform, segments, texts, alignable, checkpoint)
+            advance = advance_of(Stage.ALIGN, tell)
+            aligned = self._align_segments(waveform, segments, texts, alignable, checkpoint, advance)
             return tuple(
                 sentence
                 for index, segment in enumerate(segments)
@@ -127,13 +133,15 @@ class Wav2Vec2Aligner:
         texts: Sequence[AlignableText],
         alignable: Sequence[int],
         checkpoint: Checkpoint,
+        advance: Advance,
     ) -> dict[int, AlignedText | None]:
         """Return the texts of the segments with indices `alignable` with times, None where they do not fit.
 
-        CTC alignment runs in a thread beside the network.
+        CTC alignment runs in a thread beside the network. `advance` counts seconds of speech.
         """
         assert self._model is not None, "the aligner is closed"
         coming: dict[int, Future[AlignedText | None]] = {}
+        total, done = sum(_seconds(segments[index]) for index in alignable), 0.0
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctc") as thread:
             for batch in self._batches(segments, alignable):
                 checkpoint()
@@ -142,11 +150,13 @@ class Wav2Vec2Aligner:
                 for index, emission in zip(batch, computed, strict=True):
                     known = segments[index], texts[index], emission
                     coming[index] = thread.submit(_align_segment, *known, self._vocabulary, len(waveform))
+                done += sum(_seconds(segments[index]) for index in batch)
+                advance(done, total)
             return {index: future.result() for index, future in coming.items()}
 
     def _batches(self, segments: Sequence[Segment], alignable: Sequence[int]) -> Iterator[list[int]]:
         """Yield batches of segments of similar length, longest first: little padding, memory peaks early."""
-        ordered = sorted(alignable, key=lambda index: segments[index].start - segments[index].end)
+        ordered = sorted(alignable, key=lambda index: -_seconds(segments[index]))
         for start in range(0, len(ordered), self._batch_size):
             yield ordered[start : start + self._batch_size]
 
@@ -157,6 +167,10 @@ class Wav2Vec2Aligner:
             if sentences:
                 return tuple(replace(sentence, decoding=segment.decoding) for sentence in sentences)
         return (replace(segment, words=words_without_times(segment.text, spaced=self._spaced)),)
+
+
+def _seconds(segment: Segment) -> float:
+    return segment.end - segment.start
 
 
 def _cut(waveform: Waveform, segment: Segment) -> Tensor:

@@ -9,11 +9,18 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
-from app.engines.diarization.stages import DiarizationStages, SpeakerTracks, Track
+from app.engines.diarization.stages import (
+    EMBEDDING,
+    SEGMENTATION,
+    DiarizationStages,
+    SpeakerTracks,
+    Track,
+)
 from app.engines.failures import engine_errors
 from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.libraries import pyannote_audio
 from app.engines.platform.precision import number_format
+from app.events import Listener, advance_of, nobody_listens
 from app.stage import Stage
 from app.transcript import Diarization, Turn
 
@@ -70,7 +77,13 @@ class PyannoteDiarizer:
         """Let go of the weights."""
         self.pipeline = self.stages = None
 
-    def diarize(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> Diarization:
+    def diarize(
+        self,
+        waveform: Waveform,
+        speakers: SpeakerCountRange,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Diarization:
         """Return the turns and speaker embeddings of the people in `waveform` (samples,) at 16 kHz.
 
         Raises:
@@ -79,18 +92,27 @@ class PyannoteDiarizer:
         if len(waveform) == 0:
             return Diarization(())
         with engine_errors(Stage.DIARIZE.noun):
+            asked = waveform, speakers, checkpoint, tell
             if self.stages is not None:
-                return with_speaker_labels(self.stages.run(waveform, speakers, checkpoint))
-            return with_speaker_labels(run_pyannote_pipeline(self.pipeline, waveform, speakers, checkpoint))
+                return with_speaker_labels(self.stages.run(*asked))
+            return with_speaker_labels(run_pyannote_pipeline(self.pipeline, *asked))
 
 
 def run_pyannote_pipeline(
-    pipeline: Any, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint
+    pipeline: Any,
+    waveform: Waveform,
+    speakers: SpeakerCountRange,
+    checkpoint: Checkpoint,
+    tell: Listener = nobody_listens,
 ) -> SpeakerTracks:
     """Return who speaks when in `waveform` (samples,) at 16 kHz, computed by pyannote's own `pipeline`."""
 
-    def passed(*_: Any, **__: Any) -> None:
+    parts = {"segmentation": SEGMENTATION, "embeddings": EMBEDDING}
+
+    def passed(step: str, *_: Any, total: int | None = None, completed: int | None = None, **__: Any) -> None:
         checkpoint()
+        if step in parts and total and completed is not None:
+            advance_of(Stage.DIARIZE, tell, *parts[step])(completed, total)
 
     output = pipeline(
         {"waveform": torch.from_numpy(to_float32(waveform)).unsqueeze(0), "sample_rate": SAMPLE_RATE},

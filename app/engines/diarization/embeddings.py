@@ -13,6 +13,7 @@ from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.diarization.embedding_network import EmbeddingNetwork
 from app.engines.diarization.speaker_activity import SpeakerActivity
+from app.events import Advance, nobody_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,17 @@ class EmbeddingExtractor:
     """Overlapping speech is used too in windows where a speaker is alone for no more samples than this."""
     exclude_overlap: bool
 
-    def extract(self, waveform: Waveform, windows: Windows, checkpoint: Checkpoint) -> NDArray[np.float32]:
+    def extract(
+        self,
+        waveform: Waveform,
+        windows: Windows,
+        checkpoint: Checkpoint,
+        advance: Advance = nobody_counts,
+    ) -> NDArray[np.float32]:
         """Return speaker embeddings (windows, speakers, dimension) of `waveform` (samples,) at 16 kHz.
 
         A speaker who is silent in a window gets the embedding that the network gives to an empty mask, as in
-        pyannote's pipeline; windows in which all are silent are never run.
+        pyannote's pipeline; windows in which all are silent are never run. `advance` counts windows.
         """
         count, _, speakers = windows.activity.shape
         embeddings = np.empty((count, speakers, self.dimension), dtype=np.float32)
@@ -59,6 +66,7 @@ class EmbeddingExtractor:
                     embeddings[:] = silent[0].cpu().numpy()
                 for speaker in range(speakers):
                     self._pool(frames, masks[:, speaker], indices, embeddings[:, speaker])
+                advance(int(indices[-1]) + 1, count)
         return embeddings
 
     def _batches(self, windows: Windows) -> Iterator[tuple[NDArray[np.int64], Tensor]]:

@@ -28,6 +28,11 @@ from app.engines.interfaces import SpeakerCountRange
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_audio, pyannote_diarization, pyannote_verification
 from app.engines.sliding_windows import window_scores
+from app.events import Advance, Listener, advance_of, nobody_counts, nobody_listens
+from app.stage import Stage
+
+SEGMENTATION, EMBEDDING = (0.0, 0.25), (0.25, 0.97)
+"""Which part of the work each of the two networks is, from where to where; clustering is the rest."""
 
 Track: TypeAlias = tuple[float, float, int]
 """Start and end in seconds, and the speaker's row in the centroids."""
@@ -110,15 +115,22 @@ class DiarizationStages:
         embedding_extractor = replace(self.embedding_extractor, batch_size=embedding)
         return replace(self, segmentation=inference, embedding_extractor=embedding_extractor)
 
-    def run(self, waveform: Waveform, speakers: SpeakerCountRange, checkpoint: Checkpoint) -> SpeakerTracks:
+    def run(
+        self,
+        waveform: Waveform,
+        speakers: SpeakerCountRange,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> SpeakerTracks:
         """Return who speaks when in `waveform` (samples,) at 16 kHz."""
-        segmented = self.segment(waveform, checkpoint)
+        segmented = self.segment(waveform, checkpoint, advance_of(Stage.DIARIZE, tell, *SEGMENTATION))
         timeline = self._timeline(segmented)
         counts = speaker_counts(segmented.activity, timeline)
         if not counts.any():
             return SpeakerTracks([], [], np.zeros((0, self.embedding_extractor.dimension)))
         return_freed_memory()
-        embeddings = self.embedding_extractor.extract(waveform, self.embedding_windows(segmented), checkpoint)
+        windows, advance = self.embedding_windows(segmented), advance_of(Stage.DIARIZE, tell, *EMBEDDING)
+        embeddings = self.embedding_extractor.extract(waveform, windows, checkpoint, advance)
         return_freed_memory()
         checkpoint()
         clusters = cluster_speakers(self.clustering, embeddings, segmented.activity, speakers)
@@ -126,17 +138,19 @@ class DiarizationStages:
         checkpoint()
         return self._tracks(segmented, counts, clusters, speakers, timeline)
 
-    def segment(self, waveform: Waveform, checkpoint: Checkpoint) -> SegmentationOutput:
+    def segment(
+        self, waveform: Waveform, checkpoint: Checkpoint, advance: Advance = nobody_counts
+    ) -> SegmentationOutput:
         """Return the output of the segmentation network for `waveform` (samples,) at 16 kHz.
 
         A powerset network, which classifies each frame as one set of speakers, gives 0 and 1; others give
         activations, which count as active above `threshold`.
         """
         if self.threshold is None:
-            decided = window_scores(self.segmentation, waveform, checkpoint, _as_bytes)
+            decided = window_scores(self.segmentation, waveform, checkpoint, _as_bytes, advance=advance)
             activity = SpeakerActivity.pack(decided.data)
             return SegmentationOutput(decided.sliding_window, activity, activity)
-        scores = window_scores(self.segmentation, waveform, checkpoint)
+        scores = window_scores(self.segmentation, waveform, checkpoint, advance=advance)
         return SegmentationOutput(scores.sliding_window, binarize(scores.data, self.threshold), scores.data)
 
     def _tracks(

@@ -11,8 +11,12 @@ from app.engines.whisper.features import ahead, features_of
 from app.engines.whisper.rows import Decoded, Detail, Features, Row, RowDecoder, Search
 from app.engines.whisper.token_text import token_bytes
 from app.engines.whisper.voice_activity import Chunk
-from app.events import ChunkDecoded, Listener, nobody_listens
+from app.events import ChunkDecoded, Listener, advance_of, nobody_counts, nobody_listens
+from app.stage import Stage
 from app.transcript import Decoding, Segment, Token
+
+SPEECH_SHARE = 0.15
+"""Part of the work that the search for speech is, before the first chunk is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +38,34 @@ class ChunkDecoding:
     batch_size: int
     checkpoint: Checkpoint
     tell: Listener = nobody_listens
+    soon: bool = False
+    """The first text is awaited: the first batches are small, and more chunks will follow."""
 
     def segments(
         self, waveform: Waveform, chunks: Sequence[Chunk], asked: Asked, told: int = 0
     ) -> list[Segment]:
         """Return a segment for each chunk of `waveform` (samples,), even where its text is empty.
 
-        Whoever listens hears of each, in order, after the `told` chunks before them; the first come sooner.
+        Whoever listens hears of each, in order, after the `told` chunks before them.
         """
         duration = len(waveform) / SAMPLE_RATE
         segments: list[Segment] = []
+        advance = nobody_counts if self.soon else advance_of(Stage.TRANSCRIBE, self.tell, SPEECH_SHARE)
         for batch, features in ahead(self._batches(waveform, chunks)):
             self.checkpoint()
             for chunk, decoded in zip(batch, self._decode(features, asked), strict=True):
                 segments.append(_segment(chunk, decoded, asked, duration))
                 number, language = told + len(segments) - 1, asked.tokenizer.language_code
                 self.tell(ChunkDecoded(segments[-1], number, language))
+            advance(_speech_seconds(chunks[: len(segments)]), _speech_seconds(chunks))
         return segments
 
     def _batches(
         self, waveform: Waveform, chunks: Sequence[Chunk]
     ) -> Iterator[tuple[Sequence[Chunk], list[Features]]]:
-        """Yield chunks with their spectrograms, a batch at a time; fewer at first if somebody listens."""
+        """Yield chunks with their spectrograms, a batch at a time; fewer at first if text is wanted soon."""
         most = max(1, self.batch_size)
-        size, start = most if self.tell is nobody_listens else 1, 0
+        size, start = 1 if self.soon else most, 0
         while batch := chunks[start : start + size]:
             yield batch, [features_of(waveform, chunk, self.mels) for chunk in batch]
             start, size = start + size, min(2 * size, most)
@@ -65,6 +73,10 @@ class ChunkDecoding:
     def _decode(self, features: Sequence[Features], asked: Asked) -> list[Decoded]:
         sounds = self.decoder.encode(features)
         return self.decoder.decode([Row(sound, asked.prompt, asked.search, asked.detail) for sound in sounds])
+
+
+def _speech_seconds(chunks: Sequence[Chunk]) -> float:
+    return sum(chunk["end"] - chunk["start"] for chunk in chunks)
 
 
 def _segment(chunk: Chunk, decoded: Decoded, asked: Asked, duration: float) -> Segment:

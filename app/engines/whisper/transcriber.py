@@ -12,14 +12,14 @@ from app.engines.failures import engine_errors
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import whisper_tokenizer
-from app.engines.whisper.batched_decoding import Asked, ChunkDecoding
+from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecoding
 from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import prompt_tokens
 from app.engines.whisper.rows import Detail, RowDecoder, Search
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
-from app.events import Listener, nobody_listens
+from app.events import Listener, advance_of, nobody_listens
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.stage import Stage
@@ -123,7 +123,7 @@ class WhisperTranscriber:
     ) -> Transcription:
         """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time.
 
-        If somebody listens, speech is looked for and decoded by turns, so that the first text comes soon;
+        If text is wanted soon, speech is looked for and decoded by turns, so that the first comes early;
         a language that has to be detected is then judged by the first stretch alone.
 
         Raises:
@@ -134,9 +134,10 @@ class WhisperTranscriber:
         scope.abilities.check(scope.name, language=request.language, task=request.task)
         with engine_errors(Stage.TRANSCRIBE.noun):
             guess = LanguageGuess(request.language, 1.0) if request.language else None
-            decoding = ChunkDecoding(self._decoder, self._model.mels, self._batch_size, checkpoint, tell)
+            sizes = self._model.mels, self._batch_size
+            decoding = ChunkDecoding(self._decoder, *sizes, checkpoint, tell, request.soon)
             segments: list[Segment] = []
-            for chunks in self._speech(waveform, checkpoint, soon=tell is not nobody_listens):
+            for chunks in self._speech(waveform, checkpoint, tell, soon=request.soon):
                 guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
                 asked = self._asked(request, guess.code)
                 segments += decoding.segments(waveform, chunks, asked, told=len(segments))
@@ -160,10 +161,13 @@ class WhisperTranscriber:
                     return self._guess(window, chunks, checkpoint)
             return LanguageGuess(UNDETERMINED, 0.0)
 
-    def _speech(self, waveform: Waveform, checkpoint: Checkpoint, *, soon: bool) -> Iterator[list[Chunk]]:
+    def _speech(
+        self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener, *, soon: bool
+    ) -> Iterator[list[Chunk]]:
         """Yield the chunks of speech, no list of them empty: all at once, or `soon`, as they are found."""
-        found = self._voice_activity.chunks_as_found if soon else self._voice_activity.all_chunks
-        for chunks in found(waveform, self._chunk_seconds, checkpoint):
+        activity, asked = self._voice_activity, (waveform, self._chunk_seconds, checkpoint)
+        advance = advance_of(Stage.TRANSCRIBE, tell, end=SPEECH_SHARE)
+        for chunks in activity.chunks_as_found(*asked) if soon else activity.all_chunks(*asked, advance):
             return_freed_memory()
             checkpoint()
             if chunks:

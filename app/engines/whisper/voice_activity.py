@@ -13,6 +13,7 @@ from app.checkpoint import Checkpoint
 from app.engines.platform.device_plan import segmentation_windows
 from app.engines.platform.libraries import pyannote_audio, pyannote_core, whisperx_vads
 from app.engines.sliding_windows import window_scores
+from app.events import Advance, nobody_counts
 from app.transcript import Seconds
 
 ONSET = 0.5
@@ -56,23 +57,29 @@ class VoiceActivity:
         """Return a view over the same weights that works on this share of the windows together."""
         return VoiceActivity(self._inference, max(1, int(self._batch_size * share)))
 
-    def chunks(self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint) -> list[Chunk]:
+    def chunks(
+        self,
+        waveform: Waveform,
+        chunk_seconds: float,
+        checkpoint: Checkpoint,
+        advance: Advance = nobody_counts,
+    ) -> list[Chunk]:
         """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any.
 
         A chunk begins and ends up to PADDING before and after the speech that was found, within the recording
-        and not in the speech of the next one.
+        and not in the speech of the next one. `advance` counts windows of the search.
         """
         if len(waveform) == 0:
             return []
-        windows = self._windows(waveform, checkpoint)
+        windows = self._windows(waveform, checkpoint, advance)
         chunks = _merged(self._speech_scores(windows, waveform), chunk_seconds)
         return padded(chunks, len(waveform) / SAMPLE_RATE, chunk_seconds)
 
     def all_chunks(
-        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint
+        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint, advance: Advance
     ) -> Iterator[list[Chunk]]:
         """Yield the same, once."""
-        yield self.chunks(waveform, chunk_seconds, checkpoint)
+        yield self.chunks(waveform, chunk_seconds, checkpoint, advance)
 
     def chunks_as_found(
         self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint
@@ -99,9 +106,9 @@ class VoiceActivity:
             yield settled[found:]
             found = max(found, len(settled))
 
-    def _windows(self, waveform: Waveform, checkpoint: Checkpoint) -> Any:
+    def _windows(self, waveform: Waveform, checkpoint: Checkpoint, advance: Advance = nobody_counts) -> Any:
         """Return the network's scores of every window, as pyannote's SlidingWindowFeature."""
-        return window_scores(self._inference, waveform, checkpoint, _most_active, self._batch_size)
+        return window_scores(self._inference, waveform, checkpoint, _most_active, self._batch_size, advance)
 
     def _speech_scores(self, windows: Any, waveform: Waveform) -> Any:
         """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""

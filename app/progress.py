@@ -1,0 +1,132 @@
+"""How far one request has come and how long it still takes, out of the events that it tells of."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.events import ChunkDecoded, Event, StageAdvanced, StageBegan, StageEnded
+from app.options.asr_options import AsrOptions
+from app.pace import Pace, Rates
+from app.stage import Stage
+from app.transcript import Seconds
+
+LEAST_EVIDENCE = 0.05
+"""Part of the work that must be done before the speed of an unknown machine is judged by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The state at one moment."""
+
+    stage: Stage
+    """What is being done; of two at the same time the one that is first in the order of things."""
+    done: float
+    """Of that stage, 0 to 1."""
+    done_of_all: float
+    """Of the whole request, 0 to 1; never less than before."""
+    seconds_left: Seconds | None
+    """None: not known yet, or for as long as a model is being loaded."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of one stage."""
+
+    began_at: Seconds | None = None
+    spent: Seconds = 0.0
+    """Before `began_at`."""
+    fraction: float = 0.0
+
+    def seconds(self, now: Seconds) -> Seconds:
+        return self.spent + (0.0 if self.began_at is None else now - self.began_at)
+
+
+def stages_of(options: AsrOptions) -> tuple[Stage, ...]:
+    """Return the stages that a request will need, in the order in which they run."""
+    aligns = options.task != "translate" and (options.word_timestamps or options.diarize)
+    wanted = {Stage.DIARIZE: options.diarize, Stage.ALIGN: aligns}
+    every = (Stage.DECODE, Stage.TRANSCRIBE, Stage.DIARIZE, Stage.ALIGN)
+    return tuple(stage for stage in every if wanted.get(stage, True))
+
+
+def progress_of(options: AsrOptions, model: str, pace: Pace) -> "Progress":
+    """Return what follows a request for `options`, at the pace that the model of this name has had here."""
+    return Progress(pace.rates(model, stages_of(options)), time.monotonic)
+
+
+class Progress:
+    """Follows one request; belongs to the event loop.
+
+    A stage counts as much as it usually takes here. What it still takes is at first what it usually does, and
+    the more of it is done, the more it follows from what it took so far.
+    """
+
+    def __init__(self, rates: Rates, clock: Callable[[], Seconds]) -> None:
+        """Expect the stages of `rates`, in its order."""
+        self._rates = rates
+        self._clock = clock
+        self._courses = {stage: _Course() for stage in rates.by_stage}
+        self._loading = False
+        self._shown = next(iter(rates.by_stage))
+        self._of_all = 0.0
+
+    def note(self, event: Event) -> None:
+        """Take notice of what happened just now; a stage that nobody expected changes nothing."""
+        if isinstance(event, StageBegan | StageEnded) and event.stage is Stage.LOAD:
+            self._loading = isinstance(event, StageBegan)
+        course = None if isinstance(event, ChunkDecoded) else self._courses.get(event.stage)
+        if course is None:
+            return
+        if isinstance(event, StageBegan):
+            course.began_at = self._clock()
+        elif isinstance(event, StageAdvanced):
+            course.fraction = max(course.fraction, min(event.fraction, 1.0))
+        elif isinstance(event, StageEnded):
+            course.spent, course.began_at, course.fraction = course.seconds(self._clock()), None, 1.0
+
+    def read(self, audio_seconds: Seconds | None) -> Reading:
+        """Return the state now; `audio_seconds` is the length of the recording, once it is known."""
+        under_way = self._under_way()
+        loading = self._loading and not under_way
+        self._shown = Stage.LOAD if loading else next(iter(under_way), self._shown)
+        course = self._courses.get(self._shown)
+        rates = self._rates.by_stage
+        weighed = sum(rate * self._courses[stage].fraction for stage, rate in rates.items())
+        self._of_all = max(self._of_all, weighed / sum(rates.values()))
+        left = None if loading or audio_seconds is None else self._seconds_left(audio_seconds)
+        return Reading(self._shown, course.fraction if course else 0.0, self._of_all, left)
+
+    def finish(self) -> Reading:
+        """Return the state when all is done."""
+        self._of_all = 1.0
+        stage = next(reversed(self._courses)) if self._shown is Stage.LOAD else self._shown
+        return Reading(stage, 1.0, 1.0, 0.0)
+
+    def _under_way(self) -> list[Stage]:
+        return [stage for stage, course in self._courses.items() if course.began_at is not None]
+
+    def _seconds_left(self, audio_seconds: Seconds) -> Seconds | None:
+        scale = self._scale(audio_seconds)
+        if scale is None:
+            return None
+        usual = {stage: rate * audio_seconds * scale for stage, rate in self._rates.by_stage.items()}
+        under_way = self._under_way()
+        left = {stage: self._left_of(stage, usual[stage]) for stage in usual}
+        beside = max((left.pop(stage) for stage in under_way), default=0.0)
+        return beside + sum(left.values())
+
+    def _left_of(self, stage: Stage, usual: Seconds) -> Seconds:
+        """Return what is left of a stage: of its time, which is estimated anew the further it has come."""
+        course = self._courses[stage]
+        left = 1.0 - course.fraction
+        return left * (left * usual + course.seconds(self._clock()))
+
+    def _scale(self, audio_seconds: Seconds) -> float | None:
+        """Return how much longer than the rates say this machine takes; None: too early to say."""
+        if self._rates.learned:
+            return 1.0
+        now = self._clock()
+        spent = sum(course.seconds(now) for course in self._courses.values())
+        rates = self._rates.by_stage
+        done = sum(rate * self._courses[stage].fraction for stage, rate in rates.items())
+        return None if done < LEAST_EVIDENCE * sum(rates.values()) else spent / (done * audio_seconds)
