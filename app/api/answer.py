@@ -1,12 +1,13 @@
 """The answer of POST /asr: a transcript in the form that was asked for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Response
 
-from app.formats import FORMATS, CueLayout, content_disposition
+from app.formats import FORMATS, CueLayout, Format, content_disposition
 from app.formats.json_format import render_with_plain_text
-from app.models.model_spec import ModelSpec
 from app.options.parsing import ParsedOptions
 from app.transcript import Transcript
 
@@ -15,20 +16,41 @@ LONGEST_HEADER = 4000
 """Characters; proxies refuse answers with longer header lines."""
 
 
-def render_answer(transcript: Transcript, asked: ParsedOptions[ModelSpec], upload_name: str) -> Response:
-    """Return the document with its headers; JSON holds the warnings itself and is not saved as a file."""
-    name = asked.options.output_format
-    document, form = _document(transcript, asked), FORMATS[name]
-    if name == "json":
-        return Response(document, media_type=form.media_type)
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A transcript, written."""
+
+    format_name: str
+    content: str | bytes
+    warnings: tuple[str, ...]
+    """JSON holds them itself."""
+
+    @property
+    def form(self) -> Format:
+        """Return the format that it is written in."""
+        return FORMATS[self.format_name]
+
+
+def write_document(transcript: Transcript, asked: ParsedOptions[Any]) -> Document:
+    """Return `transcript` as the request asks for it; may take a second."""
+    options = asked.options
+    return Document(options.output_format, _content(transcript, asked), transcript.warnings)
+
+
+def answer_with(document: Document, upload_name: str) -> Response:
+    """Return the document with its headers; JSON is not saved as a file."""
+    form = document.form
+    if document.format_name == "json":
+        return Response(document.content, media_type=form.media_type)
     headers = {"Content-Disposition": content_disposition(upload_name, form.extension)}
-    if transcript.warnings:
-        headers[WARNINGS_HEADER] = warnings_line(transcript.warnings)
-    return Response(document, media_type=f"{form.media_type}; charset=utf-8", headers=headers)
+    if document.warnings:
+        headers[WARNINGS_HEADER] = warnings_line(document.warnings)
+    charset = "; charset=utf-8" if isinstance(document.content, str) else ""
+    return Response(document.content, media_type=f"{form.media_type}{charset}", headers=headers)
 
 
-def _document(transcript: Transcript, asked: ParsedOptions[ModelSpec]) -> str:
-    """Return the text of the answer.
+def _content(transcript: Transcript, asked: ParsedOptions[Any]) -> str | bytes:
+    """Return the content of the answer.
 
     `output` is whisper-asr-webservice's name of the option: whoever sends it wants JSON as it is there, with
     the text as one string.

@@ -22,6 +22,7 @@ STATUS: dict[type[errors.AsrError], int] = {
     errors.UploadStalled: 408,
     errors.UploadTooSlow: 408,
     errors.UploadTooLarge: 413,
+    errors.DocumentTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.ClientLeft: 499,
     errors.Unavailable: 503,
@@ -66,11 +67,23 @@ def told_of(exc: errors.AsrError) -> str:
 
 def failure_event(request: Request, exc: Exception) -> dict[str, Any]:
     """Return what a stream that has begun tells of `exc`, which is noted and, if need be, logged."""
+    answer: dict[str, Any] = json.loads(bytes(_failure(request, exc).body))
+    return answer
+
+
+def failure_with_status(request: Request, exc: Exception) -> dict[str, Any]:
+    """Return the same with what the head of an answer would have said."""
+    answer = _failure(request, exc)
+    after = answer.headers.get("Retry-After")
+    later = {} if after is None else {"retry_after": int(after)}
+    return {"status": answer.status_code, **json.loads(bytes(answer.body)), **later}
+
+
+def _failure(request: Request, exc: Exception) -> JSONResponse:
     failure = exc if isinstance(exc, errors.AsrError) else errors.InternalError()
     if status_of(type(failure)) == 500:
         logger.error("request failed: %s", exc, exc_info=exc)
-    answer: dict[str, Any] = json.loads(bytes(error_response(request, failure).body))
-    return answer
+    return error_response(request, failure)
 
 
 def install_error_handlers(app: FastAPI, paths: Paths) -> None:

@@ -1,12 +1,13 @@
 """Work whose client listens to it: what it tells on its way, on the event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Generic, TypeVar
 
+from app.api.event_stream import EventStream
 from app.checkpoint import Checkpoint
-from app.events import ChunkDecoded, Event, StageBegan
+from app.events import ChunkDecoded, Event
 from app.request_context import RequestContext
 from app.stage import Stage
 from app.work.worker import Place
@@ -49,7 +50,7 @@ class LiveWork(Generic[T]):
         if self._work.done():
             self._work.result()
 
-    async def listen(self, patience: float) -> AsyncIterator[Event | None]:
+    async def listen(self, patience: float | None = None) -> AsyncIterator[Event | None]:
         """Yield what the work tells until it is over; None after every `patience` seconds of silence."""
         while True:
             try:
@@ -84,7 +85,7 @@ class LiveWork(Generic[T]):
         self._loop.call_soon_threadsafe(self._note, event)
 
     def _note(self, event: Event) -> None:
-        if event != StageBegan(Stage.DECODE):
+        if isinstance(event, ChunkDecoded) or event.stage is not Stage.DECODE:
             self._readable.set()
         self._told.put_nowait(event)
 
@@ -92,3 +93,21 @@ class LiveWork(Generic[T]):
         self._told.put_nowait(None)
         if not work.cancelled():
             work.exception()  # it counts as seen: a client that left does not ask for it
+
+
+async def answer_in_events(
+    live: LiveWork[T],
+    events: AsyncGenerator[bytes],
+    headers: Callable[[], Mapping[str, str]] = dict,
+) -> EventStream:
+    """Return the answer that tells of `live` by `events`; its `headers` are asked for when it begins.
+
+    Raises:
+        AsrError: what goes wrong before that.
+    """
+    try:
+        await live.until_readable()
+    except BaseException:
+        await live.close()
+        raise
+    return EventStream(events, live.close, headers())

@@ -112,6 +112,11 @@ class AsrOptions(BaseModel):
         description="Underline each word of srt and vtt while it is spoken, in one cue per word.",
         examples=[True],
     )
+    stream: bool = Field(
+        False,
+        description="Answer at once with events: place in the queue, progress, text, at the end the result.",
+        examples=[True],
+    )
 
 
 OPTION_ALIASES: Mapping[str, str] = MappingProxyType(

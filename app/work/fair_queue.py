@@ -1,6 +1,7 @@
 """The order in which waiting work is served: clients take turns, each in the order of its own arrivals."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +33,11 @@ class FairQueue(Generic[T]):
         if line:
             self._lines[client] = line
         return item
+
+    def in_order(self) -> Iterator[T]:
+        """Yield the items in the order in which they will be served, if no others come."""
+        for turn in range(max(map(len, self._lines.values()), default=0)):
+            yield from (line[turn] for line in self._lines.values() if turn < len(line))
 
     def remove(self, item: T) -> bool:
         """Take `item` out of the queue; False if it is not there."""

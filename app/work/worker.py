@@ -60,6 +60,16 @@ class WorkerStats:
         return self.hung == 0 and self.dead == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the work of a place stands in the queue."""
+
+    position: int
+    """1: it is the next; 0: it waits no longer."""
+    seconds: float | None
+    """How long it should still wait; None where no work has ended yet by which to judge."""
+
+
 class Place:
     """A permit: its holder may send a recording and have work done on it, once."""
 
@@ -84,6 +94,11 @@ class Place:
         """
         assert self.taken, "the place was given back"
         return await self._worker.run(work, self)
+
+    @property
+    def standing(self) -> Standing:
+        """Return where its work stands in the queue now; who comes later may be served before it."""
+        return self._worker.standing(self)
 
 
 class Worker:
@@ -196,6 +211,13 @@ class Worker:
             # The traceback of an error holds this frame: without this they would keep each other alive.
             del outcome, job
 
+    def standing(self, place: Place) -> Standing:
+        """Return where the work of `place` stands."""
+        for ahead, job in enumerate(self._queue.in_order()):
+            if job.place is place:
+                return Standing(ahead + 1, self._wait_behind(ahead))
+        return Standing(0, 0.0)
+
     def stats(self) -> WorkerStats:
         """Return the present state."""
         return WorkerStats(
@@ -230,6 +252,13 @@ class Worker:
         """Seconds until a place should become free."""
         mean = self._mean_seconds or FIRST_ESTIMATE_SECONDS
         return max(1, min(LONGEST_RETRY_SECONDS, math.ceil(mean / len(self._slots))))
+
+    def _wait_behind(self, waiting: int) -> float | None:
+        """Return how long it takes until all that runs and as many as are `waiting` have begun and ended."""
+        mean, now = self._mean_seconds, self._clock()
+        running = [slot.job for slot in self._slots if slot.job is not None]
+        left = sum(max(0.0, mean - (now - job.started_at)) for job in running)
+        return (left + waiting * mean) / len(self._slots) if mean else None
 
     def _dispatch(self) -> None:
         for slot in self._slots:

@@ -92,3 +92,13 @@ def test_every_item_is_served_once_and_in_its_clients_order(steps: list[tuple[st
         own = [number for name, number in served if name == client]
         assert own == sorted(own)
     assert len(queue) == 0
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(0, 10))
+def test_the_order_that_is_told_is_the_order_that_is_served(clients: list[str], served: int) -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number, client in enumerate(clients):
+        queue.push(f"{client}{number}", client)
+    for _ in range(min(served, len(queue))):
+        queue.pop()
+    assert list(queue.in_order()) == drain(queue)

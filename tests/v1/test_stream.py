@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 
+from app.api.event_stream import EventStream
 from app.api.openai import stream
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.errors import EngineFailed, OutOfMemory
@@ -77,7 +78,7 @@ def test_the_bytes_of_a_stream(wire: Wire) -> None:
         received = read_until(connection, b"\r\n0\r\n\r\n")
     top = received.partition(b"\r\n\r\n")[0].lower()
     assert b"content-type: text/event-stream; charset=utf-8" in top
-    assert b"cache-control: no-store" in top
+    assert b"cache-control: no-cache, no-transform" in top
     assert b"x-accel-buffering: no" in top
     assert b"x-request-id: " in top
     content = content_of(received)
@@ -117,7 +118,7 @@ def test_headers_and_a_comment_come_before_the_turn_of_the_request(wire: Wire, e
 def test_silence_is_filled_with_comments_that_the_sdk_passes_over(
     wire: Wire, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream.transcription_events, "__defaults__", (0.05,))
+    monkeypatch.setattr(EventStream, "patience", 0.05)
     engines.gate.clear()
     with ask(wire) as connection:
         received = read_until(connection, b"hello there")
@@ -133,8 +134,7 @@ def test_silence_is_filled_with_comments_that_the_sdk_passes_over(
 
 
 def test_a_silence_is_never_as_long_as_fifteen_seconds() -> None:
-    assert stream.transcription_events.__defaults__ == (stream.KEEP_ALIVE_SECONDS,)
-    assert stream.KEEP_ALIVE_SECONDS < 15
+    assert EventStream.patience < 15
 
 
 def stream_with_sdk(wire: Wire, **fields: Any) -> Iterator[Any]:

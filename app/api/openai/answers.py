@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from app.api.answer import WARNINGS_HEADER, warnings_line
+from app.api.event_stream import compact_json
 from app.api.openai.audio_request import AudioRequest
 from app.api.openai.documents import (
     diarized_document,
@@ -15,7 +16,6 @@ from app.api.openai.documents import (
     plain_text,
     verbose_document,
 )
-from app.api.openai.events import compact_json
 from app.api.openai.tokens import logprobs
 from app.formats import FORMATS, CueLayout
 from app.transcript import Transcript
@@ -41,6 +41,7 @@ def text_document(transcript: Transcript, asked: AudioRequest) -> str:
         return plain_text(transcript.segments, _written_language(transcript, asked)) + "\n"
     layout = CueLayout(options.max_line_width, options.max_line_count, options.highlight_words)
     document = FORMATS[asked.form].render(transcript, layout)
+    assert isinstance(document, str)
     return f"{document}\n" if asked.form == "srt" and document else document
 
 

@@ -101,6 +101,7 @@ class AudioRequestReader:
             with_logprobs=with_logprobs,
             stream=stream,
             extras=Extras(
+                soon=stream,
                 languages=candidates if len(candidates) > 1 else (),
                 token_logprobs=with_logprobs,
                 speakers_required=form == "diarized_json",

@@ -11,10 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from app.api.answer import WARNINGS_HEADER, warnings_line
 from app.api.dependencies import Services, ServicesDep
 from app.api.error_responses import failure_event
-from app.api.event_stream import EventStream
 from app.api.intake.multipart import FieldLimits
 from app.api.intake.submission import Submission, receive_submission
-from app.api.live_work import LiveWork
+from app.api.live_work import LiveWork, answer_in_events
 from app.api.openai.answers import render_answer
 from app.api.openai.audio_request import ALIASES, AudioRequest, AudioRequestReader, Task
 from app.api.openai.description import audio_answers, audio_operation
@@ -79,13 +78,11 @@ async def _stream(
     stack: AsyncExitStack,
 ) -> Response:
     """Return an answer in events; what goes wrong before it begins is raised."""
+
+    def headers() -> dict[str, str]:
+        warnings = submission.context.warnings
+        return {WARNINGS_HEADER: warnings_line(warnings)} if warnings else {}
+
     live = LiveWork(submission.place, submission.context, work, stack.pop_all())
-    try:
-        await live.until_readable()
-    except BaseException:
-        await live.close()
-        raise
-    warnings = submission.context.warnings
-    headers = {WARNINGS_HEADER: warnings_line(warnings)} if warnings else {}
     events = transcription_events(live, submission.asked, partial(failure_event, request))
-    return EventStream(events, live.close, headers)
+    return await answer_in_events(live, events, headers)

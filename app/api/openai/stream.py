@@ -6,16 +6,18 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from app.api.event_stream import KEEP_ALIVE, KEEP_ALIVE_SECONDS
+from app.api.event_stream import encode_event
 from app.api.live_work import LiveWork
 from app.api.openai.answers import done_event, names_given
 from app.api.openai.audio_request import AudioRequest
 from app.api.openai.documents import diarized_segments, joint, plain_text
-from app.api.openai.events import END, encode_event
 from app.api.openai.tokens import logprobs
 from app.events import ChunkDecoded
 from app.formats.sanitize import plain_line
 from app.transcript import Transcript
+
+END = b"data: [DONE]\n\n"
+"""The end as OpenAI sends it; without it a client may take a broken stream for a whole one."""
 
 
 @dataclass(slots=True)
@@ -44,19 +46,15 @@ async def transcription_events(
     work: LiveWork[Transcript],
     asked: AudioRequest,
     error_of: Callable[[Exception], dict[str, Any]],
-    patience: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[bytes]:
     """Yield the stream: deltas while text is decoded, in the end who said it and the whole.
 
-    With diarized_json the segments take the place of the deltas: who speaks is known when all is heard. After
-    `patience` seconds of silence comes a comment. A failure is an event too, `error_of` gives its content,
-    and the end is not announced then.
+    With diarized_json the segments take the place of the deltas: who speaks is known when all is heard. A
+    failure is an event too, `error_of` gives its content, and the end is not announced then.
     """
     deltas = Deltas(asked.with_logprobs)
-    async for event in work.listen(patience):
-        if event is None:
-            yield KEEP_ALIVE
-        elif isinstance(event, ChunkDecoded) and asked.form != "diarized_json":
+    async for event in work.listen():
+        if isinstance(event, ChunkDecoded) and asked.form != "diarized_json":
             delta = deltas.add(event)
             if delta is not None:
                 yield encode_event("transcript.text.delta", delta)
