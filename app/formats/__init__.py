@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.formats import json_format, srt, tsv, txt, vtt
+from app.formats import docx, json_format, md, srt, tsv, txt, vtt
 from app.formats.content_disposition import content_disposition
 from app.formats.cues import CueLayout
 from app.transcript import Transcript
@@ -16,13 +16,15 @@ __all__ = ["FORMATS", "CueLayout", "Format", "content_disposition"]
 class Format:
     """How a transcript is written, and the type and name of the result."""
 
-    render: Callable[[Transcript, CueLayout], str]
+    render: Callable[[Transcript, CueLayout], str | bytes]
     media_type: str
     extension: str
     """Without the dot."""
     label: str
     """What people call it."""
 
+
+_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -31,5 +33,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "srt": Format(srt.render, "application/x-subrip", "srt", "Subtitles (SRT)"),
         "vtt": Format(vtt.render, "text/vtt", "vtt", "Subtitles (WebVTT)"),
         "tsv": Format(tsv.render, "text/tab-separated-values", "tsv", "Table (TSV)"),
+        "md": Format(md.render, "text/markdown", "md", "Markdown"),
+        "docx": Format(docx.render, _WORD, "docx", "Word"),
     }
 )

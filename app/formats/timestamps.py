@@ -13,6 +13,17 @@ def milliseconds(seconds: Seconds) -> int:
     return round(round(min(max(seconds, 0.0), _LATEST), 3) * 1000)
 
 
+def short_clock(seconds: Seconds) -> str:
+    """Return the time as people say it: minutes and whole seconds, with hours where there are any.
+
+    >>> short_clock(724.9), short_clock(3734)
+    ('12:04', '1:02:14')
+    """
+    total = milliseconds(seconds) // 1000
+    hours, minutes = divmod(total // 60, 60)
+    return f"{hours}:{minutes:02d}:{total % 60:02d}" if hours else f"{minutes}:{total % 60:02d}"
+
+
 def clock(total_milliseconds: int, decimal_mark: str) -> str:
     """Return HH:MM:SS, the decimal mark and three digits; hours grow beyond two digits at need."""
     total_seconds, rest = divmod(total_milliseconds, 1000)

@@ -70,7 +70,9 @@ LineWidth = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_read_whole_num
 LineCount = Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_whole_number)]
 Temperature = Annotated[float, Field(ge=0, le=1), BeforeValidator(_read_number)]
 Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
-OutputFormat = Annotated[Literal["json", "text", "srt", "vtt", "tsv"], BeforeValidator(_read_format)]
+OutputFormat = Annotated[
+    Literal["json", "text", "srt", "vtt", "tsv", "md", "docx"], BeforeValidator(_read_format)
+]
 Language = Annotated[str | None, BeforeValidator(_read_language)]
 """Whisper's code; None: detect."""
 Phrase = Annotated[str, Field(max_length=4000), AfterValidator(_one_line)]

@@ -57,7 +57,7 @@ MEETING = Transcript(
 NOTHING_SAID = Transcript((), "en", 1.0, "demo")
 
 
-@pytest.mark.parametrize("name", ["text", "srt", "vtt", "tsv"])
+@pytest.mark.parametrize("name", ["text", "srt", "vtt", "tsv", "md"])
 def test_the_document_is_the_expected_one(name: str) -> None:
     chosen = FORMATS[name]
     expected = (DATA / f"meeting.{chosen.extension}").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def test_highlighted_words_follow_the_speech(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "document"),
-    [("text", ""), ("srt", ""), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\tspeaker\n")],
+    [("text", ""), ("md", ""), ("srt", ""), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\tspeaker\n")],
 )
 def test_silence_gives_an_empty_document(name: str, document: str) -> None:
     assert FORMATS[name].render(NOTHING_SAID, CueLayout()) == document
