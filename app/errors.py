@@ -8,8 +8,10 @@ AsrError
 │   ├── FileMissing             no recording, or its name in its place
 │   ├── EmptyUpload             no bytes
 │   ├── AudioUnreadable         not decodable as audio
+│   ├── BadDocument             a transcript that is none
 │   └── NoAudioTrack            a readable file without sound
 ├── UploadTooLarge          more bytes than the operator allows
+├── DocumentTooLarge        a transcript of more bytes than any has
 ├── AudioTooLong            more minutes than the operator allows
 ├── UploadStalled           the client stopped sending
 ├── UploadTooSlow           the client sends less than the operator asks for, or for too long
@@ -131,6 +133,26 @@ class NoAudioTrack(BadRequest):
 
     def __init__(self) -> None:
         super().__init__("failed to decode audio: the file has no audio track")
+
+
+class BadDocument(BadRequest):
+    """The body is not the JSON of a transcript; the message names the field."""
+
+    code = "invalid_document"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field or 'the body'}: {reason}; send a transcript as output_format=json gives it")
+        self.field = field
+
+
+class DocumentTooLarge(AsrError):
+    """The transcript is larger than that of any recording."""
+
+    code = "document_too_large"
+
+    def __init__(self, limit_mb: float) -> None:
+        super().__init__(f"document too large: the limit is {limit_mb:g} MB; send the segments alone")
+        self.limit_mb = limit_mb
 
 
 class UploadTooLarge(AsrError):

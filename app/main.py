@@ -25,7 +25,7 @@ from app.api.middleware.unforeseen_errors import UnforeseenErrors
 from app.api.openai import routes as openai
 from app.api.openapi import API_INFO, install_openapi
 from app.api.paths import Paths
-from app.api.routes import asr, assets, docs, health, models, page
+from app.api.routes import asr, assets, docs, health, models, page, render
 from app.api.routes import detect_language as languages
 from app.audio.decoder import Decoder
 from app.composition import EngineStack, build_engine_stack
@@ -34,6 +34,7 @@ from app.engines.platform.device_plan import DevicePlan
 from app.engines.platform.gpu import gpu_memory
 from app.health.ledger import Ledger
 from app.health.self_check import SelfCheck
+from app.pace import Pace
 from app.pipeline import Pipeline
 from app.settings.schema import Settings
 from app.work.places import UploadsPerClient
@@ -42,6 +43,7 @@ from app.work.worker import Worker
 
 ROUTERS = (
     asr.router,
+    render.router,
     languages.router,
     openai.router,
     models.router,
@@ -49,6 +51,9 @@ ROUTERS = (
     docs.router,
     page.router,
 )
+
+
+_RENDERINGS = 2
 
 
 def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
@@ -81,6 +86,7 @@ def create_app(settings: Settings | None = None, engines: Engines | None = None)
 
 
 def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Services:
+    pace = Pace()
     return Services(
         catalogue=stack.catalogue,
         upload_limits=UploadLimits(
@@ -90,8 +96,10 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
             timeout_seconds=settings.upload_timeout_seconds,
         ),
         uploads_per_client=UploadsPerClient(settings.max_uploads_per_client),
+        renderings=asyncio.Semaphore(_RENDERINGS),
         upload_store=UploadStore(settings.temp_dir),
-        pipeline=_pipeline(settings, stack, engines),
+        pipeline=_pipeline(settings, stack, engines, pace),
+        pace=pace,
         worker=_worker(settings, settings.gpu_concurrency, "slot"),
         detection_worker=_worker(settings, 1, "detection"),
         # Engines from outside are ready as they come: there is nothing to preload.
@@ -103,12 +111,12 @@ def _services(settings: Settings, stack: EngineStack, engines: Engines) -> Servi
     )
 
 
-def _pipeline(settings: Settings, stack: EngineStack, engines: Engines) -> Pipeline:
+def _pipeline(settings: Settings, stack: EngineStack, engines: Engines, pace: Pace) -> Pipeline:
     decoder = Decoder(
         max_minutes=settings.max_duration_minutes, timeout_seconds=settings.decode_timeout_seconds
     )
     concurrently = _concurrently(settings.diarize_concurrently, stack.plan)
-    return Pipeline(engines, decoder, diarize_concurrently=concurrently)
+    return Pipeline(engines, decoder, diarize_concurrently=concurrently, pace=pace)
 
 
 def _worker(settings: Settings, slots: int, name: str) -> Worker:

@@ -1,5 +1,6 @@
 """What routes may ask for; the lifespan of the application puts it there."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,6 +11,7 @@ from app.api.intake.body import UploadLimits
 from app.health.ledger import Ledger
 from app.models.catalogue import Catalogue
 from app.models.loaded_model import ModelStatus
+from app.pace import Pace
 from app.pipeline import Pipeline
 from app.work.places import UploadsPerClient
 from app.work.upload_store import UploadStore
@@ -24,11 +26,15 @@ class Services:
     upload_limits: UploadLimits
     upload_store: UploadStore
     pipeline: Pipeline
+    pace: Pace
+    """How fast the pipeline is."""
     worker: Worker
     """Where recordings are transcribed."""
     detection_worker: Worker
     """Where languages are detected, beside that."""
     uploads_per_client: UploadsPerClient
+    renderings: asyncio.Semaphore
+    """Transcripts that are read and written at the same time: each may take some 500 MB."""
     ledger: Ledger
     loaded_engines: Callable[[], tuple[ModelStatus, ...]]
     device: str

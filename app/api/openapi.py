@@ -39,6 +39,11 @@ _MEDIA_TYPES = {
     "application/x-subrip": "1\n00:00:00,520 --> 00:00:01,480\n[SPEAKER_00]: Good morning.\n",
     "text/vtt": "WEBVTT\n\n00:00:00.520 --> 00:00:01.480\n[SPEAKER_00]: Good morning.\n",
     "text/tab-separated-values": "start\tend\ttext\tspeaker\n520\t1480\tGood morning.\tSPEAKER_00\n",
+    "text/markdown": "**SPEAKER_00** 0:00\n\nGood morning.\n",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "PK...",
+}
+_EVENTS = {
+    "text/event-stream": 'event: progress\ndata: {"stage":"align","done":0.5,"all":0.9,"seconds_left":3}\n\n',
 }
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "API_KEY of the server, where it has one."},
@@ -57,10 +62,15 @@ def upload_operation(*option_names: str) -> dict[str, Any]:
         "properties": {"audio_file": AUDIO_FILE, **options},
     }
     return {
-        "parameters": [_as_parameter(name, schema) for name, schema in options.items()],
+        "parameters": option_parameters(*option_names),
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "security": SECURITY,
     }
+
+
+def option_parameters(*option_names: str) -> list[dict[str, Any]]:
+    """Return the description of the named options as parameters of the query string."""
+    return [_as_parameter(name, schema) for name, schema in option_schemas().items() if name in option_names]
 
 
 def option_schemas() -> dict[str, dict[str, Any]]:
@@ -70,11 +80,11 @@ def option_schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def transcript_answer(model: type) -> dict[str, Any]:
-    """Return the description of a transcript: JSON as `model`, or a bare document."""
+def transcript_answer(model: type, *, streams: bool = False) -> dict[str, Any]:
+    """Return the description of a transcript: JSON as `model`, a bare document, or events if it `streams`."""
     documents = {
         media_type: {"schema": {"type": "string"}, "example": example}
-        for media_type, example in _MEDIA_TYPES.items()
+        for media_type, example in (_MEDIA_TYPES | (_EVENTS if streams else {})).items()
     }
     return {
         "model": model,

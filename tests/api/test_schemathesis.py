@@ -55,6 +55,7 @@ def described(live_service: Service) -> schemathesis.BaseSchema:
         ("POST", "/detect-language", 150),
         ("POST", "/v1/audio/transcriptions", 80),
         ("POST", "/v1/audio/translations", 30),
+        ("POST", "/render", 100),
         ("GET", "/v1/models", 1),
         ("GET", "/v1/models/{name}", 5),
         ("GET", "/health", 1),

@@ -15,6 +15,7 @@ from tests.audio.sounds import ffmpeg, known_sound, write_wave
 from tests.wire import BOUNDARY
 
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+JSON = {"Content-Type": "application/json"}
 UNREADABLE = "failed to decode audio"
 LIMITS = {"max_file_size_mb": 1, "max_duration_minutes": 0.4}
 """The settings of the service that gets the corpus."""
@@ -78,6 +79,7 @@ def everything(directory: Path) -> list[BadInput]:
         *(BadInput(name, upload(content), 400, wording) for name, content, wording in _media(directory)),
         *_raw_and_limits(directory),
         *_broken_requests(good),
+        *_bad_documents(),
         *_wrong_options(good),
     ]
 
@@ -263,7 +265,8 @@ def _wrong_options(good: bytes) -> Iterator[BadInput]:
         "language=klingon": "language",
         "model=gpt-9": "model not found",
         "model=../../etc/passwd": "model not found",
-        "output=docx": "output",
+        "output=pdf": "output",
+        "stream=perhaps": "stream",
         "word_timestamps=perhaps": "word_timestamps",
         "diarize=2": "diarize",
         "num_speakers=0": "num_speakers",
@@ -278,6 +281,31 @@ def _wrong_options(good: bytes) -> Iterator[BadInput]:
         yield BadInput(f"option_{query}", fine, 400, wording, path=f"/asr?{query}")
     yield BadInput("option_in_form", part("task", b"sing") + fine, 400, "task")
     yield BadInput("option_twice", part("language", b"de") + fine, 400, "language", path="/asr?language=en")
+    yield BadInput("stream_refused", fine, 400, "num_speakers", path="/asr?stream=true&num_speakers=0")
     yield BadInput("detect_language_empty", upload(b""), 400, "empty", path="/detect-language")
     yield BadInput("detect_language_pdf", upload(b"%PDF-1.7"), 400, "PDF", path="/detect-language")
     yield BadInput("detect_language_no_file", END, 400, "audio_file", path="/detect-language")
+
+
+def _bad_documents() -> Iterator[BadInput]:
+    """Yield transcripts for /render that are none, and options that it does not know."""
+    segment = b'{"start": 0.5, "end": 1, "text": "hello", "words": [{"word": "hello", "start": "now"}]}'
+    wrong = {
+        "empty": (b"", "the body"),
+        "cut": (b'{"segments": [', "the body"),
+        "not_utf8": (b'{"segments": "\xff"}', "the body"),
+        "deep": (b"[" * 200_000, "the body"),
+        "a_list": (b"[]", "the body"),
+        "without_segments": (b'{"text": "hello"}', "segments"),
+        "of_text": (b'{"segments": ["hello"]}', "segments[0]"),
+        "with_a_word_out_of_time": (b'{"segments": [%s]}' % segment, "segments[0].words[0].start"),
+        "not_a_number": (b'{"segments": [{"start": NaN, "end": 1, "text": ""}]}', "segments[0].start"),
+        "backwards": (b'{"segments": [{"start": 2, "end": 1, "text": ""}]}', "it ends before it starts"),
+    }
+    for name, (body, wording) in wrong.items():
+        yield BadInput(f"document_{name}", body, 400, wording, path="/render?output=srt", headers=JSON)
+    yield BadInput(
+        "document_as_pdf", b'{"segments": []}', 400, "output", path="/render?output=pdf", headers=JSON
+    )
+    yield BadInput("document_in_a_form", part("file", b"{}") + END, 400, "the body", path="/render")
+    yield BadInput("document_too_large", b" " * 65_000_000, 413, "document too large", path="/render")

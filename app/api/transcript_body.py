@@ -1,0 +1,96 @@
+"""A transcript that comes back: the JSON of an answer, edited or not, becomes a Transcript again."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.errors import BadDocument
+from app.options.languages import UNDETERMINED
+from app.transcript import Segment, Transcript, Word
+
+Time = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=200)]
+
+
+class _Part(BaseModel):
+    """Takes what it knows as it stands, and passes over whatever else a client keeps beside it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class WordBody(_Part):
+    """One word; without times where they are not known."""
+
+    word: str
+    start: Time | None = None
+    end: Time | None = None
+    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    speaker: Name | None = None
+
+    def word_of(self) -> Word:
+        """Return it as the formats know it."""
+        return Word(self.word, self.start, self.end, self.score, self.speaker)
+
+
+class SegmentBody(_Part):
+    """A stretch of text."""
+
+    start: Time
+    end: Time
+    text: str
+    speaker: Name | None = None
+    words: list[WordBody] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end < self.start:
+            raise ValueError("it ends before it starts")
+        return self
+
+    def segment_of(self) -> Segment:
+        """Return it as the formats know it."""
+        words = None if self.words is None else tuple(word.word_of() for word in self.words)
+        return Segment(self.start, self.end, self.text, words, self.speaker)
+
+
+class TranscriptBody(_Part):
+    """A transcript as POST /asr answers it; the segments hold all that is rendered."""
+
+    segments: list[SegmentBody]
+    language: Name = UNDETERMINED
+    duration: Time | None = None
+    """Seconds; without it the end of the last segment."""
+    model: Name = ""
+    speaker_embeddings: dict[str, list[Annotated[float, Field(allow_inf_nan=False)]]] | None = None
+    warnings: list[str] = []
+
+    def transcript_of(self) -> Transcript:
+        """Return it as the formats know it."""
+        voices = self.speaker_embeddings
+        last = max((segment.end for segment in self.segments), default=0.0)
+        return Transcript(
+            segments=tuple(segment.segment_of() for segment in self.segments),
+            language=self.language,
+            duration=last if self.duration is None else self.duration,
+            model=self.model,
+            speaker_embeddings=None if voices is None else {name: tuple(voices[name]) for name in voices},
+            warnings=tuple(self.warnings),
+        )
+
+
+def read_transcript(body: bytes) -> Transcript:
+    """Return the transcript that `body` holds.
+
+    Raises:
+        BadDocument: it is none; the message names the field.
+    """
+    try:
+        return TranscriptBody.model_validate_json(body).transcript_of()
+    except ValidationError as exc:
+        raise _refusal(exc.errors(include_url=False, include_context=False)[0]) from None
+
+
+def _refusal(error: Any) -> BadDocument:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
+    reason = error["msg"].removeprefix("Value error, ")
+    return BadDocument(place.removeprefix("."), f"{reason[:1].lower()}{reason[1:]}")
