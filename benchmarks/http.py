@@ -23,10 +23,10 @@ def overhead(scale: Scale) -> list[Figure]:
     """Return wall time minus the stages' own time for a 10 s and a 10 min clip with the bundle."""
     figures = []
     lengths = {"10 s": (10.0, 9)} if scale.quick else {"10 s": (10.0, 9), "10 min": (600.0, 1)}
-    with _service(scale) as url:
-        _ask(url, _flac(10.0))
+    with service(scale) as url:
+        _ask(url, flac(10.0))
         for name, (seconds, times) in lengths.items():
-            answers = [_ask(url, _flac(seconds)) for _ in range(2 if scale.quick else times)]
+            answers = [_ask(url, flac(seconds)) for _ in range(2 if scale.quick else times)]
             added = statistics.median(wall - stages for wall, stages, _ in answers)
             wall = statistics.median(wall for wall, _, _ in answers)
             decoding = statistics.median(decode for _, _, decode in answers)
@@ -46,8 +46,8 @@ def overhead(scale: Scale) -> list[Figure]:
 def concurrency(scale: Scale) -> list[Figure]:
     """Return throughput and waiting of 1, 4 and 16 clients with 10 s clips and the bundle."""
     figures = []
-    sound = _flac(10.0)
-    with _service(scale) as url:
+    sound = flac(10.0)
+    with service(scale) as url:
         _ask(url, sound)
         for clients in (1, 4) if scale.quick else (1, 4, 16):
             each = 1 if scale.quick else max(1, 16 // clients)
@@ -65,9 +65,10 @@ def concurrency(scale: Scale) -> list[Figure]:
 
 
 @contextmanager
-def _service(scale: Scale) -> Iterator[str]:
-    with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as service:
-        yield service.url
+def service(scale: Scale) -> Iterator[str]:
+    """Yield the address of a service on the bundle."""
+    with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as running:
+        yield running.url
 
 
 def _ask(url: str, sound: bytes) -> tuple[float, float, float]:
@@ -87,7 +88,8 @@ def _timing(header: str) -> dict[str, float]:
     return {name: float(duration) for name, duration in entries}
 
 
-def _flac(seconds: float) -> bytes:
+def flac(seconds: float) -> bytes:
+    """Return so many seconds of the meeting."""
     buffer = io.BytesIO()
     soundfile.write(buffer, long_meeting(seconds), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
