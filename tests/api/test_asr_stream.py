@@ -1,8 +1,11 @@
 """POST /asr with stream=true: what is told on the way, in which form, and what becomes of who leaves."""
 
+import asyncio
+import base64
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +17,8 @@ from starlette.testclient import TestClient
 
 from app.api.event_stream import EventStream
 from app.errors import EngineFailed, OutOfMemory
+from app.events import StageAdvanced
+from app.stage import Stage
 from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
@@ -105,7 +110,14 @@ def test_the_result_is_written_in_the_dialect_of_the_webservice_too(client: Test
     assert result["document"]["text"] == "hello\nthere\n"
 
 
-@pytest.mark.parametrize("name", ["text", "srt", "vtt", "tsv"])
+def test_a_document_of_bytes_comes_in_base64(client: TestClient) -> None:
+    plain = client.post("/asr", files=FILES, data={"output": "docx"})
+    (result,) = named(ask(client, output="docx"), "result")
+    assert base64.b64decode(result["base64"]) == plain.content
+    assert "text" not in result
+
+
+@pytest.mark.parametrize("name", ["text", "srt", "vtt", "tsv", "md"])
 def test_documents_of_other_forms_come_as_text_with_their_warnings(client: TestClient, name: str) -> None:
     options = {"output_format": name, "wrong": "1"}
     plain = client.post("/asr", files=FILES, data=options)
@@ -167,21 +179,13 @@ def test_a_failure_on_the_way_is_the_last_event_and_counts_as_what_it_is(
     assert f'asr_requests_total{{outcome="{error["code"]}",route="/asr"}} 1.0' in metrics
 
 
-class streaming:
-    """A request whose answer is read line by line."""
-
-    def __init__(self, wire: Wire, **options: str) -> None:
-        self._request = httpx.stream(
-            "POST", f"{wire.url}/asr", files=FILES, data={"stream": "true", **options}, timeout=20
-        )
-
-    def __enter__(self) -> Iterator[str]:
-        answer = self._request.__enter__()
+@contextmanager
+def streaming(wire: Wire) -> Iterator[Iterator[str]]:
+    """Yield the lines of an answer as they come."""
+    asked = httpx.stream("POST", f"{wire.url}/asr", files=FILES, data={"stream": "true"}, timeout=20)
+    with asked as answer:
         assert answer.status_code == 200, answer.read()
-        return answer.iter_lines()
-
-    def __exit__(self, *raised: Any) -> None:
-        self._request.__exit__(*raised)
+        yield answer.iter_lines()
 
 
 def read_until(lines: Iterator[str], words: str) -> str:
@@ -237,7 +241,7 @@ def test_the_end_of_the_service_is_an_error_of_those_who_wait(tmp_path: Path) ->
     engines.gate.clear()
     with wired(engines, tmp_path) as wire, streaming(wire) as running, streaming(wire) as waiting:
         read_until(running, '"stage":"transcribe"')
-        loop_of(wire)
+        give_up(wire)
         for lines in (running, waiting):
             read_until(lines, "event: error")
             error = json.loads(next(lines).removeprefix("data: "))
@@ -245,18 +249,13 @@ def test_the_end_of_the_service_is_an_error_of_those_who_wait(tmp_path: Path) ->
             assert error["retry_after"] > 0
 
 
-def loop_of(wire: Wire) -> None:
+def give_up(wire: Wire) -> None:
     """Let the worker give its work no time to end, as after SIGTERM."""
-    import asyncio
-
     worker = wire.app.state.services.worker
     asyncio.run_coroutine_threadsafe(worker.drain(0.0), worker._watchdog.get_loop()).result(5)
 
 
 def test_progress_is_told_at_most_twice_a_second(tmp_path: Path) -> None:
-    from app.events import StageAdvanced
-    from app.stage import Stage
-
     class Busy(FakeEngines):
         def transcribe(self, waveform: Any, request: Any, checkpoint: Any, tell: Any = None) -> Any:
             for number in range(120):
