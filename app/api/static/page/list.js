@@ -1,0 +1,203 @@
+// The transcript as a list: one text node per segment, marks by the Custom Highlight API, only changed rows are made anew.
+
+import { byId, h } from "./dom.js";
+import { clock, spoken, t } from "./i18n.js";
+import { indexAt, nameOf, wordSpans } from "./transcript.js";
+
+const DOUBTFUL = 0.5;
+const CHARACTER_PX = 8, LINE_PX = 24, ROW_PX = 14;
+
+/** `actions`: play(time), edit(index, text), split(index, offset), join(index), chooseSpeaker(index, anchor), editing(). */
+export function createList(actions) {
+  const host = byId("transcript"), back = byId("to-playback");
+  let work = null, rows = [], byElement = new Map(), active = -1, held = false, current = null, only = null;
+
+  function show(next) {
+    const known = new Map(rows.map((row) => [row.segment, row]));
+    work = next;
+    rows = next.segments.map((segment) => known.get(segment) ?? createRow(segment));
+    const kept = new Set(rows);
+    for (const row of known.values()) if (!kept.has(row)) row.item.remove();
+    let place = host.firstChild;
+    for (const row of rows) {
+      if (row.item === place) place = place.nextSibling;
+      else host.insertBefore(row.item, place);
+    }
+    byElement = new Map(rows.map((row, index) => [row.item, index]));
+    host.lang = next.about.language === "und" ? "" : next.about.language;
+    rows.forEach(label);
+    active = -1;
+    if (!rows.includes(current)) setCurrent(rows[0]);
+  }
+
+  function createRow(segment) {
+    const { start, text } = segment;
+    const item = h("li", {},
+      h("button", { type: "button", class: "time", tabIndex: -1, "aria-label": t("line.play", { time: spoken(start) }) }, clock(start)),
+      h("button", { type: "button", class: "who", tabIndex: -1, "aria-haspopup": "menu" }),
+      h("p", { dir: "auto" }, text),
+      h("button", { type: "button", class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
+    const lines = Math.ceil((text.length * CHARACTER_PX) / Math.max(240, host.clientWidth - 260));
+    item.style.containIntrinsicBlockSize = `auto ${lines * LINE_PX + ROW_PX}px`;
+    return { segment, item, who: item.children[1], paragraph: item.children[2] };
+  }
+
+  /** Names and turns hang on the neighbours and on what people rename: written anew only where they differ. */
+  function label(row, index) {
+    const { speaker } = row.segment;
+    const name = nameOf(work, speaker), colour = work.speakers.find((each) => each.id === speaker)?.colour ?? "none";
+    const turn = index === 0 || rows[index - 1].segment.speaker !== speaker;
+    row.item.hidden = only !== null && speaker !== only;
+    const state = `${name}|${colour}|${turn}`;
+    if (row.labelled === state) return;
+    row.labelled = state;
+    row.item.classList.toggle("turn", turn);
+    row.item.dataset.colour = colour === "none" ? colour : colour % 8;
+    row.who.hidden = !work.speakers.length;
+    row.who.replaceChildren(h("span", { class: "avatar", "aria-hidden": "true" }, initial(name)), h("span", { class: "name" }, name || t("speaker.nobody")));
+  }
+
+  function setCurrent(row) {
+    for (const [each, value] of [[current, -1], [row, 0]]) {
+      for (const button of each?.item.querySelectorAll("button") ?? []) button.tabIndex = value;
+    }
+    current = row ?? null;
+  }
+
+  const indexOf = (element) => byElement.get(element.closest("li")) ?? -1;
+
+  host.addEventListener("click", (event) => {
+    const index = event.target.closest("li") ? indexOf(event.target) : -1;
+    if (index < 0) return;
+    const button = event.target.closest("button");
+    if (button?.className === "time") actions.play(work.segments[index].start);
+    else if (button?.className === "who") actions.chooseSpeaker(index, button);
+    else if (button?.className === "edit") edit(index);
+    else if (event.target.tagName === "P" && getSelection().isCollapsed) playWord(index, event);
+  });
+  host.addEventListener("dblclick", (event) => event.target.tagName === "P" && edit(indexOf(event.target), caretAt(event)));
+  host.addEventListener("focusin", (event) => setCurrent(rows[indexOf(event.target)]));
+  host.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || event.target.tagName === "TEXTAREA") return;
+    event.preventDefault();
+    let next = indexOf(event.target) + step;
+    while (rows[next]?.item.hidden) next += step;
+    rows[next]?.item.querySelector(`.${event.target.className}`)?.focus();
+  });
+
+  function playWord(index, event) {
+    const offset = caretAt(event);
+    const span = wordSpans(work.segments[index]).find(({ from, to }) => from <= offset && offset <= to);
+    actions.play(span?.start ?? work.segments[index].start);
+  }
+
+  /** Swap the text for a field. Leaving it saves, Escape restores. */
+  function edit(index, caret) {
+    const row = rows[index];
+    if (!row || row.item.querySelector("textarea")) return;
+    actions.editing();
+    const field = h("textarea", { value: row.segment.text, "aria-label": t("line.text"), rows: Math.ceil(row.paragraph.clientHeight / LINE_PX) || 1, dir: "auto" });
+    const tool = (label, run) => h("button", { type: "button", onmousedown: (event) => event.preventDefault(), onclick: run }, label);
+    let open = true;
+    const leave = (change) => {
+      if (!open) return;
+      open = false;
+      const focused = box.contains(document.activeElement);
+      box.replaceWith(row.paragraph);
+      change?.();
+      if (focused) rows[Math.min(index, rows.length - 1)]?.item.querySelector(".edit")?.focus();
+    };
+    const save = () => leave(() => actions.edit(index, field.value));
+    const box = h("div", { class: "editor" }, field, h("div", { class: "row" }, tool(t("edit.save"), save), tool(t("edit.cancel"), () => leave()),
+      tool(t("edit.split"), () => leave(() => actions.split(index, field.selectionStart))), index > 0 ? tool(t("edit.join"), () => leave(() => actions.join(index))) : null));
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") leave();
+      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+      else return;
+      event.preventDefault();
+    });
+    box.addEventListener("focusout", (event) => box.contains(event.relatedTarget) || save());
+    row.paragraph.replaceWith(box);
+    field.focus();
+    field.setSelectionRange(caret ?? 0, caret ?? 0);
+  }
+
+  /** Mark what is said at `time`, and keep it in sight while `following`. */
+  function mark(time, following) {
+    const index = indexAt(work.segments, time);
+    if (index !== active) {
+      rows[active]?.item.classList.remove("playing");
+      rows[index]?.item.classList.add("playing");
+      active = index;
+      if (following && !held) bring(index);
+    }
+    const segment = work.segments[index];
+    const spans = segment ? wordSpans(segment) : [];
+    const span = spans[indexAt(spans, time)];
+    highlight("playing", span ? [rangeOf(index, span)] : []);
+  }
+
+  const rangeOf = (index, { from, to }) => {
+    const text = rows[index].paragraph.firstChild;
+    const range = new Range();
+    range.setStart(text, from);
+    range.setEnd(text, to);
+    return range;
+  };
+
+  /** Bring a row into sight: at once, but softly where the next one is near. The page itself stays where it is. */
+  function bring(index, always = false) {
+    const item = rows[index]?.item;
+    if (!item) return;
+    const own = getComputedStyle(host).overflowY === "auto";
+    const scroller = own ? host : document.scrollingElement;
+    const top = own ? host.getBoundingClientRect().top : 0, height = own ? host.clientHeight : innerHeight;
+    const box = item.getBoundingClientRect(), from = box.top - top, distance = from - height * 0.3;
+    if (!always && from > height * 0.08 && box.bottom - top < height * 0.7) return;
+    const near = Math.abs(distance) < height && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    scroller.scrollBy({ top: distance, behavior: near ? "smooth" : "instant" });
+  }
+
+  const letGo = () => {
+    if (held || !actions.isPlaying()) return;
+    held = true;
+    back.hidden = false;
+  };
+  for (const name of ["wheel", "touchmove"]) host.addEventListener(name, letGo, { passive: true });
+  host.addEventListener("pointerdown", (event) => event.target === host && letGo());
+  host.addEventListener("keydown", (event) => ["PageUp", "PageDown", "Home", "End"].includes(event.key) && letGo());
+
+  function resume() {
+    held = false;
+    back.hidden = true;
+    bring(active, true);
+  }
+  back.addEventListener("click", resume);
+
+  const doubts = () => rows.flatMap(({ segment }, index) => wordSpans(segment).filter(({ score }) => score < DOUBTFUL).map((span) => ({ index, ...span })));
+
+  return {
+    show, mark, bring, edit, resume, doubts,
+    clear: () => { rows.forEach(({ item }) => item.remove()); rows = []; },
+    relabel: () => { rows.forEach(({ item }) => item.remove()); rows = []; show(work); },
+    showOnly(id) { only = id; rows.forEach(label); },
+    isHidden: (index) => rows[index].item.hidden,
+    highlight: (name, places) => highlight(name, places.filter(({ index }) => rows[index].paragraph.isConnected).map((each) => rangeOf(each.index, each))),
+    focusRow: (index) => rows[index]?.item.querySelector(".time").focus({ preventScroll: true }),
+    get current() { return rows.indexOf(current); },
+  };
+}
+
+/** Browsers without the Custom Highlight API show no moving mark, and lose nothing else. */
+function highlight(name, ranges) {
+  if (globalThis.CSS?.highlights) CSS.highlights.set(name, new Highlight(...ranges));
+}
+
+export const initial = (name) => (/^SPEAKER_(\d+)$/.exec(name)?.[1].replace(/^0(?=\d)/, "") ?? [...name][0] ?? "?").toUpperCase();
+
+/** Return the character below the pointer, as an offset into the text. */
+function caretAt({ clientX, clientY }) {
+  if (document.caretPositionFromPoint) return document.caretPositionFromPoint(clientX, clientY)?.offset ?? 0;
+  return document.caretRangeFromPoint(clientX, clientY)?.startOffset ?? 0;
+}

@@ -1,0 +1,83 @@
+// Find and replace. The browser's own search works too, since the whole transcript is on the page.
+
+import { byId } from "./dom.js";
+import { t } from "./i18n.js";
+import { editText } from "./edit.js";
+
+/** Return where `wanted` stands, whatever its case: [{index, from, to}]. */
+export function findAll(segments, wanted) {
+  if (!wanted.trim()) return [];
+  const pattern = new RegExp(wanted.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "giu");
+  return segments.flatMap(({ text }, index) => [...text.matchAll(pattern)].map((match) => ({ index, from: match.index, to: match.index + match[0].length })));
+}
+
+/** Return the work with `places` replaced, the last of a segment first so that the others stay where they are. */
+export function replaceAt(work, places, replacement) {
+  return places.reduceRight((changed, { index, from, to }) => {
+    const { text } = changed.segments[index];
+    const written = text.slice(0, from) + replacement + text.slice(to);
+    return written.trim() ? editText(changed, index, written) : changed;
+  }, work);
+}
+
+/** `actions`: work(), apply(work), list, hits(places), go(place). */
+export function createSearch(actions) {
+  const field = byId("find"), fields = byId("replace-fields");
+  let places = [], at = -1;
+
+  function look(keep = false) {
+    const work = actions.work();
+    places = work ? findAll(work.segments, field.value).filter(({ index }) => !actions.list.isHidden(index)) : [];
+    at = keep ? Math.min(at, places.length - 1) : places.length ? 0 : -1;
+    mark();
+    if (!keep && places.length) actions.go(places[at]);
+  }
+
+  function mark() {
+    byId("found").textContent = field.value.trim() ? (places.length ? t("search.count", { at: at + 1, n: places.length }) : t("search.nothing")) : "";
+    actions.list.highlight("found", places);
+    actions.list.highlight("hit", places.slice(at, at + 1));
+    actions.hits(places);
+    for (const id of ["replace-one", "replace-all", "find-next", "find-previous"]) byId(id).disabled = !places.length;
+  }
+
+  function step(by) {
+    if (!places.length) return;
+    at = (at + by + places.length) % places.length;
+    mark();
+    actions.go(places[at]);
+  }
+
+  function replace(chosen) {
+    actions.apply(replaceAt(actions.work(), chosen, byId("replacement").value));
+    if (places.length) actions.go(places[Math.max(0, at)]);
+  }
+
+  field.addEventListener("input", () => look());
+  byId("search").addEventListener("submit", (event) => event.preventDefault());
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
+    if (event.key === "Escape") {
+      field.value = "";
+      look();
+    }
+  });
+  byId("find-next").addEventListener("click", () => step(1));
+  byId("find-previous").addEventListener("click", () => step(-1));
+  byId("replace-open").addEventListener("click", () => {
+    fields.hidden = !fields.hidden;
+    byId("replace-open").setAttribute("aria-expanded", String(!fields.hidden));
+    if (!fields.hidden) (field.value ? byId("replacement") : field).focus();
+  });
+  byId("replace-one").addEventListener("click", () => replace(places.slice(at, at + 1)));
+  byId("replace-all").addEventListener("click", () => replace(places));
+
+  return {
+    refresh: () => look(true),
+    clear() {
+      field.value = "";
+      look();
+    },
+    focus: () => field.select(),
+  };
+}
