@@ -58,6 +58,10 @@ export function createOptions(service) {
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   byId("more").addEventListener("click", showMore);
+  byId("show-options").addEventListener("click", ({ currentTarget }) => {
+    const open = byId("start").classList.toggle("open");
+    currentTarget.setAttribute("aria-expanded", String(open));
+  });
   fill();
   return { values, fill };
 }

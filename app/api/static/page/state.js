@@ -44,7 +44,7 @@ const CHANGES = {
     left: event.seconds_left,
     audioSeconds: event.audio_seconds ?? job.audioSeconds,
   }),
-  text: (job, { text }) => ({ state: "running", preview: `${job.preview} ${text.trim()}`.slice(-600) }),
+  text: (job, { text }) => ({ state: "running", preview: `${job.preview} ${text.trim()}`.slice(-1200) }),
   result: (job, answer, now) => ({ state: "done", all: 1, answer, preview: "", endedAt: now }),
   failed: (job, { error }, now) => ({
     state: "failed", error, preview: "", endedAt: now, notBefore: now + 1000 * (error.retry_after ?? 0),

@@ -35,6 +35,7 @@ export default {
   "speakers.count": "Sprecher",
   "speakers.none": "nicht unterscheiden",
   "model": "Modell",
+  "options": "Optionen",
   "options.more": "Mehr Optionen",
   "options.default": "{value} (wie eingestellt)",
   "options.reset": "Alle Optionen zurücksetzen",

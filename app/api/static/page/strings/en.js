@@ -35,6 +35,7 @@ export default {
   "speakers.count": "Speakers",
   "speakers.none": "do not tell apart",
   "model": "Model",
+  "options": "Options",
   "options.more": "More options",
   "options.default": "{value} (as set)",
   "options.reset": "Reset all options",
