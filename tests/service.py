@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +56,16 @@ def free_port() -> int:
 
 @contextmanager
 def running_service(
-    directory: Path, settings: Mapping[str, str] | None = None, *, wait_for: str = "healthy"
+    directory: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    wait_for: str = "healthy",
+    program: Sequence[str] = (),
 ) -> Iterator[Service]:
-    """Yield a service with `settings` in its environment, once /health says `wait_for`; "": at once."""
+    """Yield a service with `settings` in its environment, once /health says `wait_for`; "": at once.
+
+    Another `program` finds its port in the environment.
+    """
     port = free_port()
     inherited = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")
@@ -68,17 +75,18 @@ def running_service(
         "PRELOAD_MODEL": "demo",
         "HF_HUB_OFFLINE": "1",
         "DEVICE": "cpu",
+        "PORT": str(port),
         "CACHE_DIR": str(directory / "cache"),
         "TEMP_DIR": str(directory / "uploads"),
         "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
         **(settings or {}),
     }
-    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    served = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
     log_path = directory / f"service-{port}.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            command, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
+            program or served, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
         )
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:

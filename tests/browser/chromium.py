@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from tests.browser.keyboard import KEYS, MODIFIERS
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome-headless-shell")
 LAUNCHER = """
@@ -22,6 +24,8 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 """Chromium reads commands from descriptor 3 and writes answers to descriptor 4."""
 
+MISSING = "no Chromium on PATH: apt-get install chromium, or name one with CHROMIUM=/path/to/chromium"
+
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium: $CHROMIUM, or the first one on PATH."""
@@ -29,40 +33,87 @@ def find_chromium() -> str | None:
     return chosen or next(filter(None, map(shutil.which, BINARIES)), None)
 
 
-class Page:
-    """One tab."""
+class Connection:
+    """The pipe to one browser, which all of its tabs share."""
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands = commands
         self._answers = answers
         self._buffer = b""
         self._number = 0
-        self._session: str | None = None
         self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
-            self.call(f"{domain}.enable")
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Return the answer to a DevTools command; events that arrive first are kept."""
+    def send(self, method: str, session: str | None, parameters: dict[str, Any]) -> int:
+        """Send a command and return its number."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
+        if session:
+            message["sessionId"] = session
         os.write(self._commands, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """Return the answer to a DevTools command; events that arrive first are kept."""
+        number = self.send(method, session, parameters)
         while True:
             answer = self._next_message(60)
-            if answer.get("id") != self._number:
-                self.events.append(answer)
+            if answer.get("id") != number:
+                self._keep(answer)
             elif "error" in answer:
                 raise AssertionError(f"{method}: {answer['error']}")
             else:
                 result: dict[str, Any] = answer["result"]
                 return result
 
+    def _keep(self, event: dict[str, Any]) -> None:
+        """Keep an event; a question such as "leave this page?" is answered with yes, else all would stand still."""
+        self.events.append(event)
+        if event.get("method") == "Page.javascriptDialogOpening":
+            self.send("Page.handleJavaScriptDialog", event.get("sessionId"), {"accept": True})
+
+    def _next_message(self, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._answers], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise AssertionError(f"Chromium said nothing for {seconds} s")
+            block = os.read(self._answers, 1 << 20)
+            if not block:
+                raise AssertionError("Chromium ended")
+            self._buffer += block
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        parsed: dict[str, Any] = json.loads(message)
+        return parsed
+
+
+class Page:
+    """One tab; in a browser context of its own, if it is given one, which shares no storage with others."""
+
+    def __init__(self, connection: Connection, context: str | None = None) -> None:
+        self._connection = connection
+        self._session: str | None = None
+        self._where = {"browserContextId": context} if context else {}
+        self.target = connection.call("Target.createTarget", url="about:blank", **self._where)["targetId"]
+        attached = connection.call("Target.attachToTarget", targetId=self.target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
+            self.call(f"{domain}.enable")
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the tab told of itself, in order."""
+        return [event for event in self._connection.events if event.get("sessionId") == self._session]
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Return the answer to a DevTools command for this tab."""
+        return self._connection.call(method, self._session, **parameters)
+
     def open(self, url: str) -> None:
         self.call("Page.navigate", url=url)
+
+    def run_before_pages(self, script: str) -> None:
+        """Run `script` in every page that is opened from now on, before its own scripts."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""
@@ -71,32 +122,87 @@ class Page:
             raise AssertionError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 30) -> Any:
+    def wait_for(self, expression: str, seconds: float = 10) -> Any:
         """Return the value of `expression` once it is true."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = self.evaluate(expression)
             if value:
                 return value
-            time.sleep(0.1)
-        text = self.evaluate("document.body.innerText")
+            time.sleep(0.05)
+        text = self.evaluate("document.body.innerText.slice(0, 1500)")
         raise AssertionError(f"{expression} did not come true within {seconds} s; the page says:\n{text}")
 
-    def choose_file(self, selector: str, path: Path) -> None:
+    def wait_for_event(self, method: str, seconds: float = 10) -> dict[str, Any]:
+        """Return the parameters of the last event of a kind, once there is one."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.evaluate("1")
+            found = [event["params"] for event in self.events if event.get("method") == method]
+            if found:
+                last: dict[str, Any] = found[-1]
+                return last
+            time.sleep(0.05)
+        raise AssertionError(f"no {method} within {seconds} s")
+
+    def choose_files(self, selector: str, *paths: Path) -> None:
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
-    def screenshot(self, width: int, height: int) -> bytes:
+    def choose_file(self, selector: str, path: Path) -> None:
+        self.choose_files(selector, path)
+
+    def click(self, x: float, y: float, times: int = 1) -> None:
+        """Click at a place of the window with the left button, as a hand does."""
+        for count in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=count)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press, move and let go."""
+        moves = [("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)]
+        for kind, (x, y) in moves:
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+    def press(self, key: str) -> None:
+        """Press a key, with those that are held in front of it: Enter, Ctrl+Shift+z."""
+        *held, name = key.split("+")
+        code, number, text = KEYS.get(name) or (f"Key{name.upper()}", ord(name.upper()), name)
+        modifiers = sum(MODIFIERS[each] for each in held)
+        common = {"key": text if len(name) == 1 else name, "code": code, "windowsVirtualKeyCode": number}
+        if modifiers in (0, MODIFIERS["Shift"]) and text:
+            common["text"] = text
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, modifiers=modifiers, **common)
+
+    def write(self, text: str) -> None:
+        """Write into the field that has the focus."""
+        self.call("Input.insertText", text=text)
+
+    def download_into(self, directory: Path) -> None:
+        self._connection.call(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(directory), **self._where
+        )
+
+    def screenshot(self, width: int, height: int, scale: float = 1) -> bytes:
         """Return the visible part as PNG."""
+        self.resize(width, height, scale)
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+    def resize(self, width: int, height: int, scale: float = 1) -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=scale,
             mobile=False,
         )
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+    def prefer(self, **features: str) -> None:
+        """Let the person prefer something: prefers_color_scheme="dark"."""
+        wanted = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.call("Emulation.setEmulatedMedia", features=wanted)
 
     @property
     def requested_urls(self) -> list[str]:
@@ -115,26 +221,39 @@ class Page:
         thrown = [e["params"] for e in self.events if e.get("method") == "Runtime.exceptionThrown"]
         return [str(e) for e in entries if e["level"] == "error"] + [str(e) for e in thrown]
 
-    def _next_message(self, seconds: float) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._answers], [], [], max(0, deadline - time.monotonic()))
-            if not ready:
-                raise AssertionError(f"Chromium said nothing for {seconds} s")
-            block = os.read(self._answers, 1 << 20)
-            if not block:
-                raise AssertionError("Chromium ended")
-            self._buffer += block
-        message, _, self._buffer = self._buffer.partition(b"\0")
-        parsed: dict[str, Any] = json.loads(message)
-        return parsed
+    def close(self) -> None:
+        with suppress(AssertionError):
+            self._connection.call("Target.closeTarget", targetId=self.target)
+
+
+class Chromium:
+    """A running browser; each of its pages has storage of its own."""
+
+    def __init__(self, connection: Connection, process: "subprocess.Popen[bytes]") -> None:
+        self.connection = connection
+        self.process = process
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """Yield a tab that knows nothing of the others."""
+        context = self.connection.call("Target.createBrowserContext")["browserContextId"]
+        page = Page(self.connection, context)
+        try:
+            yield page
+        finally:
+            page.close()
+            with suppress(AssertionError):
+                self.connection.call("Target.disposeBrowserContext", browserContextId=context)
 
 
 @contextmanager
-def chromium_page(binary: str, directory: Path, reachable_host: str) -> Iterator[Page]:
-    """Yield a tab of a fresh browser that can reach no host but `reachable_host`."""
+def running_chromium(
+    binary: str, directory: Path, reachable_host: str, *more: str, names: str = ""
+) -> Iterator[Chromium]:
+    """Yield a fresh browser that can reach no host but `reachable_host`, which `names` leads to as well."""
     from_browser, to_us = os.pipe()
     to_browser, commands = os.pipe()
+    known = f"MAP {names} {reachable_host}, " if names else ""
     arguments = [
         "--headless=new",
         "--no-sandbox",
@@ -145,7 +264,8 @@ def chromium_page(binary: str, directory: Path, reachable_host: str) -> Iterator
         "--hide-scrollbars",
         "--window-size=1280,1000",
         f"--user-data-dir={directory}",
-        f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {reachable_host}",
+        f"--host-resolver-rules={known}MAP * ~NOTFOUND, EXCLUDE {reachable_host}",
+        *more,
         "--remote-debugging-pipe",
     ]
     with (directory / "chromium.log").open("wb") as log:
@@ -158,9 +278,16 @@ def chromium_page(binary: str, directory: Path, reachable_host: str) -> Iterator
     os.close(to_browser)
     os.close(to_us)
     try:
-        yield Page(commands, from_browser)
+        yield Chromium(Connection(commands, from_browser), process)
     finally:
         os.close(commands)
         os.close(from_browser)
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def chromium_page(binary: str, directory: Path, reachable_host: str) -> Iterator[Page]:
+    """Yield a tab of a fresh browser that can reach no host but `reachable_host`."""
+    with running_chromium(binary, directory, reachable_host) as browser:
+        yield Page(browser.connection)

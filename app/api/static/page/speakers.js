@@ -38,6 +38,7 @@ export function createSpeakers(actions) {
     };
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.preventDefault();
       leave(event.key === "Enter");
       focusName(id);
     });
@@ -79,7 +80,11 @@ export function createSpeakers(actions) {
 
   async function askName(value) {
     const field = h("input", { type: "text", value, maxLength: 80, "aria-label": t("speaker.name"), autocomplete: "off" });
-    field.addEventListener("keydown", (event) => event.key === "Enter" && byId("dialog-buttons").firstElementChild.click());
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      byId("dialog-buttons").firstElementChild.click();
+    });
     const pressed = showDialog(t("speaker.name"), field, [["yes", t("ok")], ["", t("edit.cancel")]]);
     field.select();
     return await pressed === "yes" ? field.value : "";

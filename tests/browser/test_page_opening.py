@@ -1,0 +1,206 @@
+"""The page opens by itself alone, and takes in recordings in every way that people try."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.chromium import Page
+from tests.browser.conftest import BOTH
+from tests.browser.person import Person
+from tests.browser.scripted_service import ScriptedService
+from tests.service import ROOT, Service
+
+pytestmark = pytest.mark.browser
+
+PAGE = ROOT / "app" / "api" / "static" / "page"
+MOST_FILES, MOST_BYTES = 20, 120_000
+
+
+@BOTH
+def test_01_the_page_opens_without_another_host_and_without_a_complaint(
+    someone: Person, live_service: Service
+) -> None:
+    someone.visit(live_service.url)
+    assert someone.sees("h1") == "Drop a recording anywhere"
+    asked = {urlsplit(url) for url in someone.tab.requested_urls}
+    assert {address.netloc for address in asked} == {urlsplit(live_service.url).netloc}
+    assert someone.tab.complaints == []
+
+
+@BOTH
+def test_02_the_policy_of_the_page_has_nothing_to_block(
+    someone: Person, live_service: Service, answer: dict[str, object], meeting: Path, tmp_path: Path
+) -> None:
+    """Each test in Chromium looks at its end; here for Firefox too, with a result, a menu and a dialog open."""
+    someone.visit(live_service.url)
+    someone.reads(answer, meeting, tmp_path)
+    someone.clicks("#legend tbody td:last-child button")
+    someone.presses("Escape")
+    someone.clicks("#help")
+    someone.sees("#dialog-title")
+    someone.presses("Escape")
+    assert someone.violations() == []
+    assert someone.tab.complaints == []
+
+
+def test_the_policy_would_have_blocked_something(person: Person, live_service: Service) -> None:
+    """Without this, the tests above would only show that nothing is counted."""
+    person.visit(live_service.url)
+    person.tab.evaluate("document.body.append(Object.assign(document.createElement('img'), {src: 'http://192.0.2.1/'}))")
+    person.tab.wait_for("window.violations.length === 1")
+    person.tab.evaluate("window.violations.length = 0")
+
+
+def test_03_a_recording_is_chosen_with_the_keyboard_alone(
+    person: Person, tab: Page, live_service: Service, short: Path
+) -> None:
+    person.visit(live_service.url)
+    tab.call("Page.setInterceptFileChooserDialog", enabled=True)
+    for _ in range(12):
+        person.presses("Tab")
+        if tab.evaluate("document.activeElement.id") == "choose":
+            break
+    person.presses("Enter")
+    opened = tab.wait_for_event("Page.fileChooserOpened")
+    tab.call("DOM.setFileInputFiles", files=[str(short)], backendNodeId=opened["backendNodeId"])
+    tab.wait_for("document.querySelectorAll('.job').length === 1")
+    person.clicks_button("Cancel")
+    person.waits_for_state("cancelled")
+
+
+def test_04_a_recording_is_dropped_anywhere_on_the_window(
+    person: Person, tab: Page, live_service: Service, short: Path
+) -> None:
+    person.visit(live_service.url)
+    data = {"items": [], "files": [str(short)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        tab.call("Input.dispatchDragEvent", type=kind, x=30, y=600, data=data)
+    assert person.sees(".job .name") == short.name
+    person.clicks_button("Cancel")
+    person.waits_for_state("cancelled")
+
+
+def test_04_a_recording_is_pasted(person: Person, live_service: Service) -> None:
+    person.visit(live_service.url)
+    person.tab.evaluate(
+        "(() => { const data = new DataTransfer(); data.items.add(new File(['x'], 'pasted.ogg')); "
+        "document.body.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true})); })()"
+    )
+    assert person.sees(".job .name") == "pasted.ogg"
+    person.waits_for_state("failed")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(0, "empty.wav is empty."), (1_100_000_000, "empty.wav has 1.1 GB; this server takes 1 GB at most")]
+)
+def test_what_would_be_refused_is_not_sent(
+    size: int, said: str, person: Person, live_service: Service, tmp_path: Path
+) -> None:
+    person.visit(live_service.url)
+    path = tmp_path / "empty.wav"
+    with path.open("wb") as file:
+        file.truncate(size)
+    person.take(path)
+    assert said in person.sees("#refused")
+    assert [url for url in person.tab.requested_urls if "/asr" in url] == []
+
+
+def test_what_is_chosen_is_sent_and_chosen_again_next_time(
+    person: Person, live_service: Service
+) -> None:
+    person.visit(live_service.url)
+    person.clicks("#more")
+    person.tab.wait_for("document.getElementById('o-hotwords') !== null")
+    names = person.tab.evaluate("[...document.querySelectorAll('#more-options [name]')].map(each => each.name)")
+    assert {"task", "word_timestamps", "min_speakers", "initial_prompt", "temperature"} <= set(names)
+    assert not {"output_format", "stream", "encode"} & set(names)
+    person.writes("#o-hotwords", "Speakr, Helsinki")
+    person.tab.evaluate(
+        "(() => { const e = document.getElementById('o-speakers'); e.value = '3'; "
+        "e.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+    kept = json.loads(person.tab.evaluate("localStorage.getItem('page.options')"))
+    assert {name: value for name, value in kept.items() if value} == {"speakers": "3", "hotwords": "Speakr, Helsinki"}
+    person.visit(live_service.url)
+    assert person.tab.evaluate("document.getElementById('o-speakers').value") == "3"
+
+
+def test_27_without_a_secure_context_copying_and_recording_fall_back(
+    person: Person, tab: Page, live_service: Service, answer: dict[str, object], meeting: Path, tmp_path: Path
+) -> None:
+    """As on http://nas.lan: a browser gives neither its clipboard nor the microphone to such a page."""
+    person.visit(live_service.url.replace("127.0.0.1", "nas.test"))
+    assert tab.evaluate("[isSecureContext, navigator.clipboard === undefined]") == [False, True]
+    person.clicks("#record")
+    assert "only to pages over https" in person.sees("#recording")
+    person.reads(answer, meeting, tmp_path)
+    person.clicks("#copy")
+    assert person.sees("#toast") == "Copied."
+    tab.evaluate("document.getElementById('find').focus()")
+    tab.call("Input.dispatchKeyEvent", type="keyDown", key="v", code="KeyV", modifiers=2, commands=["paste"])
+    assert tab.evaluate("document.getElementById('find').value").startswith("[SPEAKER_00]: Hello Julia")
+
+
+def test_a_recording_is_made_with_the_microphone(
+    person: Person, scripted: ScriptedService
+) -> None:
+    """The browser's own test device beeps; what is sent is a file of the browser's own making."""
+    person.visit(scripted.url)
+    person.clicks("#record")
+    person.tab.wait_for("document.getElementById('recording').innerText.startsWith('Recording for')")
+    person.tab.wait_for("document.getElementById('recording').innerText.includes('2 seconds')")
+    person.clicks("#record")
+    assert person.sees(".job .name").startswith("recording-")
+    assert person.sees("#recording a") == "Save the recording"
+    scripted.ends()
+    person.waits_for_state("failed")
+
+
+def test_the_page_is_small() -> None:
+    """In one language; what a press of a button fetches is counted too."""
+    files = [path for path in PAGE.rglob("*") if path.is_file() and path.name != "de.js"]
+    assert sum(path.stat().st_size for path in files) <= MOST_BYTES
+    assert len(files) <= MOST_FILES + 2
+
+
+def test_the_page_loads_with_few_requests(person: Person, live_service: Service) -> None:
+    person.visit(live_service.url)
+    asked = [url for url in person.tab.requested_urls if not url.endswith("/health")]
+    assert len(asked) <= MOST_FILES, asked
+
+
+def test_every_module_is_asked_for_at_once(person: Person, live_service: Service) -> None:
+    """A module that index.html does not name would be found only after another has been read."""
+    person.visit(live_service.url)
+    loaded = {urlsplit(url).path for url in person.tab.requested_urls if url.endswith(".js")}
+    named = person.tab.evaluate(
+        "[...document.querySelectorAll('link[rel=modulepreload], script[src]')].map(e => new URL(e.href ?? e.src).pathname)"
+    )
+    assert loaded - set(named) == {"/page/strings/en.js"}
+    assert set(named) <= loaded
+
+
+def test_the_page_speaks_a_second_language(person: Person, live_service: Service) -> None:
+    person.visit(live_service.url)
+    person.tab.evaluate(
+        "(() => { const e = document.getElementById('language'); e.value = 'de'; "
+        "e.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+    person.tab.wait_for("document.documentElement.lang === 'de'")
+    assert person.sees("h1") == "Aufnahme irgendwo hier ablegen"
+    assert person.sees("#choose") == "Dateien wählen"
+    person.visit(live_service.url)
+    assert person.sees("h1") == "Aufnahme irgendwo hier ablegen"
+
+
+def test_both_languages_have_the_same_keys_and_blanks(person: Person, live_service: Service) -> None:
+    person.visit(live_service.url)
+    read = (
+        "Promise.all(['en', 'de'].map(code => import(`/page/strings/${code}.js`))).then(modules => modules.map(({default: all}) => "
+        "Object.fromEntries(Object.entries(all).map(([key, text]) => "
+        "[key, [...JSON.stringify(text).matchAll(/\\{(\\w+)\\}/g)].map(m => m[1]).sort().join()]))))"
+    )
+    english, german = person.tab.evaluate(read)
+    assert english == german
