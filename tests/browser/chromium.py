@@ -42,6 +42,8 @@ class Connection:
         self._buffer = b""
         self._number = 0
         self.events: list[dict[str, Any]] = []
+        self.replaced: dict[str | None, bytes] = {}
+        """What tabs get in place of what they ask for, by their sessions."""
 
     def send(self, method: str, session: str | None, parameters: dict[str, Any]) -> int:
         """Send a command and return its number."""
@@ -68,8 +70,14 @@ class Connection:
     def _keep(self, event: dict[str, Any]) -> None:
         """Keep an event; a question such as "leave this page?" is answered with yes, else all would stand still."""
         self.events.append(event)
+        session = event.get("sessionId")
         if event.get("method") == "Page.javascriptDialogOpening":
-            self.send("Page.handleJavaScriptDialog", event.get("sessionId"), {"accept": True})
+            self.send("Page.handleJavaScriptDialog", session, {"accept": True})
+        if event.get("method") == "Fetch.requestPaused":
+            answer = {"requestId": event["params"]["requestId"], "responseCode": 200}
+            headers = [{"name": "Content-Type", "value": "text/javascript"}]
+            body = base64.b64encode(self.replaced[session]).decode()
+            self.send("Fetch.fulfillRequest", session, {**answer, "responseHeaders": headers, "body": body})
 
     def _next_message(self, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
@@ -114,6 +122,11 @@ class Page:
     def run_before_pages(self, script: str) -> None:
         """Run `script` in every page that is opened from now on, before its own scripts."""
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def replace(self, pattern: str, script: str) -> None:
+        """Give the tab another script for those whose address is like `pattern`."""
+        self._connection.replaced[self._session] = script.encode()
+        self.call("Fetch.enable", patterns=[{"urlPattern": pattern}])
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""

@@ -126,6 +126,11 @@ class Person:
     def lines(self) -> list[str]:
         return self.texts("#transcript p")
 
+    def waits_for_line(self, line: int, text: str) -> None:
+        self.tab.wait_for(
+            f"document.querySelectorAll('#transcript p')[{line}]?.textContent === {json.dumps(text)}"
+        )
+
     def speakers(self) -> list[str]:
         """Return who says each line, as the list has it."""
         return self.texts("#transcript .who .name")

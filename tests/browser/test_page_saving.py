@@ -52,6 +52,7 @@ def test_25_saved_work_goes_on_after_a_reload(
 ) -> None:
     rename(reader, "SPEAKER_01", "Maria")
     edit(reader, 0, "Changed by hand.", "Ctrl+Enter")
+    reader.waits_for_line(0, "Changed by hand.")
     state = (reader.lines(), reader.speakers(), reader.legend())
     work = tmp_path / "again" / "meeting.work.json"
     document = saved(reader, work.parent)
@@ -90,6 +91,7 @@ def test_a_file_that_is_no_work_is_named(person: Person, live_service: Service, 
 
 def test_nothing_of_a_recording_is_kept_in_the_browser(reader: Person, tab: Page) -> None:
     edit(reader, 0, "Something private.", "Ctrl+Enter")
+    reader.waits_for_line(0, "Something private.")
     kept = tab.evaluate("JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie])")
     assert "private" not in kept
     assert "Julia" not in kept

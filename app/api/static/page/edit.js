@@ -9,6 +9,15 @@ export function editText(work, index, text) {
   return { ...work, segments: work.segments.with(index, retimed(segment, written)) };
 }
 
+/** Return the work with `places` replaced, the last of a segment first so that the others stay where they are. */
+export function replaceAt(work, places, replacement) {
+  return places.reduceRight((changed, { index, from, to }) => {
+    const { text } = changed.segments[index];
+    const written = text.slice(0, from) + replacement + text.slice(to);
+    return written.trim() ? editText(changed, index, written) : changed;
+  }, work);
+}
+
 /** Return the segment with another text; without words only the text changes. */
 export function retimed(segment, text) {
   if (!segment.words) return { ...segment, text };

@@ -74,11 +74,13 @@ export function languageName(code) {
   }
 }
 
-/** Fill in what index.html only names: data-t the text, data-t-label, data-t-title, data-t-placeholder the attribute. */
+/** Fill in what index.html only names: data-t the text, the others an attribute, data-t-tip label and title. */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
-  for (const [data, attribute] of [["tLabel", "aria-label"], ["tTitle", "title"], ["tPlaceholder", "placeholder"]]) {
-    const name = data.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    for (const element of root.querySelectorAll(`[data-${name}]`)) element.setAttribute(attribute, t(element.dataset[data]));
+  const attributes = { label: ["aria-label"], title: ["title"], placeholder: ["placeholder"], tip: ["aria-label", "title"] };
+  for (const [kind, names] of Object.entries(attributes)) {
+    for (const element of root.querySelectorAll(`[data-t-${kind}]`)) {
+      for (const name of names) element.setAttribute(name, t(element.getAttribute(`data-t-${kind}`)));
+    }
   }
 }

@@ -54,7 +54,7 @@ export function createList(actions) {
     row.item.classList.toggle("turn", turn);
     row.item.dataset.colour = colour === "none" ? colour : colour % 8;
     row.who.hidden = !work.speakers.length;
-    row.who.replaceChildren(h("span", { class: "avatar", "aria-hidden": "true" }, initial(name)), h("span", { class: "name" }, name || t("speaker.nobody")));
+    row.who.replaceChildren(avatar(name), h("span", { class: "name" }, name || t("speaker.nobody")));
   }
 
   function setCurrent(row) {
@@ -100,12 +100,12 @@ export function createList(actions) {
     const field = h("textarea", { value: row.segment.text, "aria-label": t("line.text"), rows: Math.ceil(row.paragraph.clientHeight / LINE_PX) || 1, dir: "auto" });
     const tool = (label, run) => h("button", { type: "button", onmousedown: (event) => event.preventDefault(), onclick: run }, label);
     let open = true;
-    const leave = (change) => {
+    const leave = async (change) => {
       if (!open) return;
       open = false;
       const focused = box.contains(document.activeElement);
       box.replaceWith(row.paragraph);
-      change?.();
+      await change?.();
       if (focused) rows[Math.min(index, rows.length - 1)]?.item.querySelector(".edit")?.focus();
     };
     const save = () => leave(() => actions.edit(index, field.value));
@@ -194,7 +194,10 @@ function highlight(name, ranges) {
   if (globalThis.CSS?.highlights) CSS.highlights.set(name, new Highlight(...ranges));
 }
 
-export const initial = (name) => (/^SPEAKER_(\d+)$/.exec(name)?.[1].replace(/^0(?=\d)/, "") ?? [...name][0] ?? "?").toUpperCase();
+/** The drawn initial of a speaker; it is no text, so that it is neither read out nor copied. */
+export const avatar = (name) => h("span", { class: "avatar", "data-initial": initial(name) });
+
+const initial = (name) => (/^SPEAKER_(\d+)$/.exec(name)?.[1].replace(/^0(?=\d)/, "") ?? [...name][0] ?? "?").toUpperCase();
 
 /** Return the character below the pointer, as an offset into the text. */
 function caretAt({ clientX, clientY }) {

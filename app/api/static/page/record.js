@@ -1,12 +1,46 @@
-// Recording with the microphone. What was said is kept until its transcript is there, and can be saved.
+// Recording with the microphone. What was said is kept until the page is left, and can be saved.
+
+import { byId, h, icon } from "./dom.js";
+import { about, t } from "./i18n.js";
 
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 
-/** Browsers give the microphone to https and to the own machine only. */
-export const canRecord = () => Boolean(globalThis.isSecureContext && navigator.mediaDevices?.getUserMedia && globalThis.MediaRecorder);
+let stop = null, ticking = 0;
 
-/** Begin; return stop(), which gives the recording as a file. Raises what the browser raises if it is not allowed. */
-export async function startRecording() {
+/** Begin, or end what was begun and give it to `take(files)`. Browsers give the microphone to https and the own machine only. */
+export async function record(take) {
+  if (stop) return end(take);
+  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) return say(t("record.insecure"));
+  try {
+    stop = await start();
+  } catch (error) {
+    return say(t("record.refused", { reason: error.message }));
+  }
+  const began = Date.now();
+  const tick = () => say(t("record.running", { time: about((Date.now() - began) / 1000) }));
+  tick();
+  ticking = setInterval(tick, 1000);
+  return draw("stop", "record.stop");
+}
+
+async function end(take) {
+  clearInterval(ticking);
+  const file = await stop();
+  stop = null;
+  draw("mic", "record.start");
+  say(t("record.kept"), " ", h("a", { href: URL.createObjectURL(file), download: file.name }, t("record.save")));
+  take([file]);
+}
+
+const draw = (name, key) => byId("record").replaceChildren(icon(name), h("span", { "data-t": key }, t(key)));
+
+function say(...content) {
+  byId("recording").replaceChildren(...content);
+  byId("recording").hidden = false;
+}
+
+/** Return stop(), which gives the recording as a file. */
+async function start() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const type = TYPES.find((each) => MediaRecorder.isTypeSupported(each));
   const recorder = new MediaRecorder(stream, type ? { mimeType: type } : {});

@@ -2,7 +2,6 @@
 
 import { announce, byId, h, icon, toast } from "./dom.js";
 import { clock, languageName, t } from "./i18n.js";
-import { editText, join, split } from "./edit.js";
 import { createLanes } from "./lanes.js";
 import { createList } from "./list.js";
 import { createPlayer } from "./player.js";
@@ -17,6 +16,9 @@ export function createResult({ chooseFile }) {
   let shown = null;
   const work = () => shown?.history.work;
   const apply = (next) => shown.history.apply(next);
+  /** What editing needs is fetched when somebody begins to edit. */
+  const edits = () => import("./edit.js");
+  const change = (how) => edits().then((module) => apply(how(module, work())));
   const seek = (time) => {
     player.seek(time);
     player.play();
@@ -37,24 +39,30 @@ export function createResult({ chooseFile }) {
   const lanes = createLanes(seek);
   const list = createList({
     play: seek,
-    edit: (index, text) => apply(editText(work(), index, text)),
-    split: (index, offset) => apply(split(work(), index, offset)),
-    join: (index) => apply(join(work(), index)),
+    edit: (index, text) => change(({ editText }, now) => editText(now, index, text)),
+    split: (index, offset) => change(({ split }, now) => split(now, index, offset)),
+    join: (index) => change(({ join }, now) => join(now, index)),
     chooseSpeaker: (index, anchor) => speakers.chooseFor(index, anchor),
-    editing: () => player.pause(),
+    editing: () => {
+      player.pause();
+      edits();
+    },
     isPlaying: () => player.isPlaying,
   });
   const speakers = createSpeakers({ work, apply, hearOnly, showOnly });
   const search = createSearch({
-    work, apply, list,
+    work, list, change, prepare: edits,
     hits: (places) => lanes.setHits(places.map(({ index }) => work().segments[index].start)),
     go: ({ index }) => list.bring(index),
   });
 
-  /** Show a work: {id, name, file, document, seconds}. Its changes are kept for as long as it is on the page. */
+  /** Return {id, name, file, seconds, history} for a document: its changes are kept for as long as it is on the page. */
+  function adopt({ document: transcript, ...about }) {
+    const entry = { ...about, history: createHistory(fromDocument(transcript), () => shown === entry && refresh()) };
+    return entry;
+  }
+
   function show(entry) {
-    entry.history ??= createHistory(fromDocument(entry.document), () => shown === entry && refresh());
-    delete entry.document;
     shown = entry;
     byId("result").hidden = false;
     document.body.classList.add("has-result");
@@ -119,6 +127,7 @@ export function createResult({ chooseFile }) {
   }
 
   function nextDoubt() {
+    if (!shown) return;
     byId("doubt").checked = true;
     const places = markDoubts();
     const next = places.find(({ start }) => start > player.time + 0.01) ?? places[0];
@@ -134,6 +143,7 @@ export function createResult({ chooseFile }) {
     toast(t("undone"), { label: t("redo"), run: redo });
   }
   const redo = () => shown?.history.redo();
+  const again = () => player.seek(work()?.segments[list.current]?.start ?? 0);
 
   byId("doubt").addEventListener("change", markDoubts);
   byId("undo").addEventListener("click", undo);
@@ -143,7 +153,7 @@ export function createResult({ chooseFile }) {
   });
 
   return {
-    show, undo, redo, nextDoubt, player, list, lanes, search, attach,
+    adopt, show, undo, redo, again, nextDoubt, player, list, lanes, search, attach,
     get shown() { return shown; },
     get work() { return work(); },
     hide() {

@@ -2,7 +2,6 @@
 
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
-import { editText } from "./edit.js";
 
 /** Return where `wanted` stands, whatever its case: [{index, from, to}]. */
 export function findAll(segments, wanted) {
@@ -11,16 +10,7 @@ export function findAll(segments, wanted) {
   return segments.flatMap(({ text }, index) => [...text.matchAll(pattern)].map((match) => ({ index, from: match.index, to: match.index + match[0].length })));
 }
 
-/** Return the work with `places` replaced, the last of a segment first so that the others stay where they are. */
-export function replaceAt(work, places, replacement) {
-  return places.reduceRight((changed, { index, from, to }) => {
-    const { text } = changed.segments[index];
-    const written = text.slice(0, from) + replacement + text.slice(to);
-    return written.trim() ? editText(changed, index, written) : changed;
-  }, work);
-}
-
-/** `actions`: work(), apply(work), list, hits(places), go(place). */
+/** `actions`: work(), prepare(), change(how), list, hits(places), go(place). */
 export function createSearch(actions) {
   const field = byId("find"), fields = byId("replace-fields");
   let places = [], at = -1;
@@ -48,8 +38,8 @@ export function createSearch(actions) {
     actions.go(places[at]);
   }
 
-  function replace(chosen) {
-    actions.apply(replaceAt(actions.work(), chosen, byId("replacement").value));
+  async function replace(chosen) {
+    await actions.change(({ replaceAt }, work) => replaceAt(work, chosen, byId("replacement").value));
     if (places.length) actions.go(places[Math.max(0, at)]);
   }
 
@@ -65,6 +55,7 @@ export function createSearch(actions) {
   byId("find-next").addEventListener("click", () => step(1));
   byId("find-previous").addEventListener("click", () => step(-1));
   byId("replace-open").addEventListener("click", () => {
+    actions.prepare();
     fields.hidden = !fields.hidden;
     byId("replace-open").setAttribute("aria-expanded", String(!fields.hidden));
     if (!fields.hidden) (field.value ? byId("replacement") : field).focus();

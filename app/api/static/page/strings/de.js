@@ -50,10 +50,6 @@ export default {
   "health.gone": "Der Dienst antwortet zurzeit nicht.",
 
   "files": "Aufnahmen",
-  "title.uploading": "↑",
-  "title.checking": "…",
-  "title.queued": "…",
-  "title.running": "…",
   "job.waiting": "wartet, bis sie an der Reihe ist",
   "job.uploading": "{percent} gesendet, {sent} von {size}",
   "job.rate": "{rate} pro Sekunde",

@@ -50,10 +50,6 @@ export default {
   "health.gone": "The service does not answer at present.",
 
   "files": "Recordings",
-  "title.uploading": "↑",
-  "title.checking": "…",
-  "title.queued": "…",
-  "title.running": "…",
   "job.waiting": "waits for its turn",
   "job.uploading": "{percent} sent, {sent} of {size}",
   "job.rate": "{rate} per second",
