@@ -1,7 +1,7 @@
 // The transcript as a list: one text node per segment, marks by the Custom Highlight API, only changed rows are made anew.
 
 import { byId, h } from "./dom.js";
-import { clock, spoken, t } from "./i18n.js";
+import { clock, t } from "./i18n.js";
 import { indexAt, nameOf, wordSpans } from "./transcript.js";
 
 const DOUBTFUL = 0.5;
@@ -33,7 +33,7 @@ export function createList(actions) {
   function createRow(segment) {
     const { start, text } = segment;
     const item = h("li", {},
-      h("button", { type: "button", class: "time", tabIndex: -1, "aria-label": t("line.play", { time: spoken(start) }) }, clock(start)),
+      h("button", { type: "button", class: "time", tabIndex: -1, "aria-label": t("line.play", { time: clock(start) }) }, clock(start)),
       h("button", { type: "button", class: "who", tabIndex: -1, "aria-haspopup": "menu" }),
       h("p", { dir: "auto" }, text),
       h("button", { type: "button", class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
