@@ -179,11 +179,11 @@ class Page:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def press(self, key: str) -> None:
-        """Press a key, with those that are held in front of it: Enter, Ctrl+Shift+z."""
+        """Press a key, with those that are held in front of it: Enter, Ctrl+Shift+Z."""
         *held, name = key.split("+")
         code, number, text = KEYS.get(name) or (f"Key{name.upper()}", ord(name.upper()), name)
         modifiers = sum(MODIFIERS[each] for each in held)
-        common = {"key": text if len(name) == 1 else name, "code": code, "windowsVirtualKeyCode": number}
+        common = {"key": text if text.isprintable() and text else name, "code": code, "windowsVirtualKeyCode": number}
         if modifiers in (0, MODIFIERS["Shift"]) and text:
             common["text"] = text
         for kind in ("keyDown", "keyUp"):

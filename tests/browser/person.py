@@ -118,8 +118,8 @@ class Person:
 
     def writes(self, selector: str, text: str) -> None:
         """Replace what a field holds."""
-        self.tab.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.focus(); e.select(); }})()"
+        self.tab.wait_for(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e?.focus(); e?.select(); return Boolean(e); }})()"
         )
         self.tab.write(text)
 

@@ -81,6 +81,7 @@ def test_28_a_result_with_all_that_opens_breaks_no_rule(reader: Person, tab: Pag
     reader.clicks_word(2, "name")
     assert faults(tab, axe) == []
     reader.clicks("#transcript li:nth-child(2) .edit")
+    tab.wait_for("document.querySelector('#transcript textarea') !== null")
     assert faults(tab, axe) == []
     reader.presses("Escape")
     reader.clicks("#transcript li:nth-child(2) .who")

@@ -134,7 +134,7 @@ def test_22_an_edited_line_keeps_the_times_of_its_words(
     assert tab.evaluate("dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     reader.presses("Ctrl+z")
     assert reader.lines()[2] == old["text"]
-    reader.presses("Ctrl+Shift+z")
+    reader.presses("Ctrl+Shift+Z")
     assert reader.lines()[2] == text
 
 
@@ -150,6 +150,7 @@ def test_22_a_line_is_split_at_the_caret_and_joined_again(
     old = answer["segments"][2]
     reader.clicks("#transcript li:nth-child(3) .edit")
     place = old["text"].index(old["words"][3]["word"])
+    tab.wait_for("document.querySelector('#transcript textarea') !== null")
     tab.evaluate(f"document.querySelector('#transcript textarea').setSelectionRange({place}, {place})")
     reader.clicks_button("Split here", "#transcript")
     reader.waits_for_line(2, old["text"][:place].strip())

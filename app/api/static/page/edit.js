@@ -43,7 +43,7 @@ function withTimes(segment, tokens) {
     let until = at;
     while (until < tokens.length && !kept.has(until)) until += 1;
     const oldUntil = kept.get(until) ?? old.length;
-    words.push(...inGap(tokens.slice(at, until), old.slice(oldAt, oldUntil), gapOf(segment, oldAt, oldUntil)));
+    words.push(...inGap(tokens.slice(at, until), old.slice(oldAt, oldUntil), gapOf(segment, oldAt, oldUntil), segment.speaker));
     at = until;
   }
   return words;
@@ -57,11 +57,11 @@ function gapOf({ words, start, end }, from, until) {
 }
 
 /** Words that take the place of others take their time; longer ones get more of it. */
-function inGap(tokens, replaced, [before, after]) {
+function inGap(tokens, replaced, [before, after], by) {
   const timed = replaced.filter((word) => word.start !== undefined);
   const start = timed[0]?.start ?? before;
   const end = Math.max(start, timed.at(-1)?.end ?? after);
-  const speaker = replaced[0]?.speaker;
+  const speaker = replaced[0]?.speaker ?? by;
   const letters = tokens.reduce((sum, token) => sum + token.length, 0);
   let passed = 0;
   return tokens.map((word) => {

@@ -92,35 +92,12 @@ export function createList(actions) {
     actions.play(span?.start ?? work.segments[index].start);
   }
 
-  /** Swap the text for a field. Leaving it saves, Escape restores. */
-  function edit(index, caret) {
-    const row = rows[index];
-    if (!row || row.item.querySelector("textarea")) return;
+  /** What a line is edited with is fetched when somebody begins to edit. */
+  async function edit(index, caret = 0) {
     actions.editing();
-    const field = h("textarea", { value: row.segment.text, "aria-label": t("line.text"), rows: Math.ceil(row.paragraph.clientHeight / LINE_PX) || 1, dir: "auto" });
-    const tool = (label, run) => h("button", { type: "button", onmousedown: (event) => event.preventDefault(), onclick: run }, label);
-    let open = true;
-    const leave = async (change) => {
-      if (!open) return;
-      open = false;
-      const focused = box.contains(document.activeElement);
-      box.replaceWith(row.paragraph);
-      await change?.();
-      if (focused) rows[Math.min(index, rows.length - 1)]?.item.querySelector(".edit")?.focus();
-    };
-    const save = () => leave(() => actions.edit(index, field.value));
-    const box = h("div", { class: "editor" }, field, h("div", { class: "row" }, tool(t("edit.save"), save), tool(t("edit.cancel"), () => leave()),
-      tool(t("edit.split"), () => leave(() => actions.split(index, field.selectionStart))), index > 0 ? tool(t("edit.join"), () => leave(() => actions.join(index))) : null));
-    box.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") leave();
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
-      else return;
-      event.preventDefault();
-    });
-    box.addEventListener("focusout", (event) => box.contains(event.relatedTarget) || save());
-    row.paragraph.replaceWith(box);
-    field.focus();
-    field.setSelectionRange(caret ?? 0, caret ?? 0);
+    const { openEditor } = await import("./editor.js");
+    const row = rows[index];
+    if (row) openEditor(row, index, caret, actions, () => rows[Math.min(index, rows.length - 1)]?.item.querySelector(".edit")?.focus());
   }
 
   /** Mark what is said at `time`, and keep it in sight while `following`. */

@@ -4,7 +4,7 @@ import { announce, byId, h } from "./dom.js";
 import { about, bytes, chooseLanguage, currentLanguage, LANGUAGES, preferredLanguage, t, translate, useLanguage } from "./i18n.js";
 import { createFiles } from "./files.js";
 import { createIntake, isJson, problemOf, refuse } from "./intake.js";
-import { createKeys, showKeys } from "./keys.js";
+import { createKeys } from "./keys.js";
 import { createOptions } from "./options.js";
 import { createResult } from "./result.js";
 import { isActive } from "./state.js";
@@ -55,6 +55,7 @@ async function start() {
   function show(work) {
     result.show(work);
     files.markShown(work.id);
+    document.body.classList.add("slim");
     document.title = `✓ ${work.name}`;
     byId("title").focus();
   }
@@ -66,7 +67,7 @@ async function start() {
   }
 
   function summarize(jobs) {
-    document.body.classList.toggle("has-files", jobs.length > 0);
+    document.body.classList.toggle("slim", jobs.length > 0 || works.size > 0);
     for (const [id, work] of works) {
       if (typeof id === "string" || jobs.some((job) => job.id === id)) continue;
       if (result.shown === work) result.hide();
@@ -81,7 +82,7 @@ async function start() {
   createKeys({
     play: result.player.toggle, back: () => result.player.skip(-5), forward: () => result.player.skip(5), again: result.again,
     edit: () => result.list.edit(result.list.current), doubt: result.nextDoubt, find: result.search.focus, undo: result.undo, redo: result.redo,
-    slower: () => result.player.faster(-1), faster: () => result.player.faster(1), zoomIn: () => result.lanes.zoom(1), zoomOut: () => result.lanes.zoom(-1), help: showKeys,
+    slower: () => result.player.faster(-1), faster: () => result.player.faster(1), zoomIn: () => result.lanes.zoom(1), zoomOut: () => result.lanes.zoom(-1), help: () => import("./shortcuts.js").then(({ showShortcuts }) => showShortcuts()),
   });
   const press = (id, run) => byId(id).addEventListener("click", run);
   press("record", () => import("./record.js").then(({ record }) => record(take)));
