@@ -55,7 +55,9 @@ def scripted_service(url: str) -> Iterator[ScriptedService]:
             connection.close()
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            left = int(self.headers.get("content-length", 0))
+            while left > 0 and (block := self.rfile.read(min(left, 1 << 20))):
+                left -= len(block)
             service.received.append(self.path)
             status, media_type, body = service.refusal or (200, "text/event-stream", END)
             self.send_response_only(status)

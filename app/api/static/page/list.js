@@ -15,7 +15,8 @@ export function createList(actions) {
   function show(next) {
     const known = new Map(rows.map((row) => [row.segment, row]));
     work = next;
-    rows = next.segments.map((segment) => known.get(segment) ?? createRow(segment));
+    const model = createModel(), width = Math.max(240, host.clientWidth - 260);
+    rows = next.segments.map((segment) => known.get(segment) ?? createRow(segment, model, width));
     const kept = new Set(rows);
     for (const row of known.values()) if (!kept.has(row)) row.item.remove();
     let place = host.firstChild;
@@ -30,16 +31,19 @@ export function createList(actions) {
     if (!rows.includes(current)) setCurrent(rows[0]);
   }
 
-  function createRow(segment) {
-    const { start, text } = segment;
-    const item = h("li", {},
-      h("button", { type: "button", class: "time", tabIndex: -1, "aria-label": t("line.play", { time: clock(start) }) }, clock(start)),
-      h("button", { type: "button", class: "who", tabIndex: -1, "aria-haspopup": "menu" }),
-      h("p", { dir: "auto" }, text),
-      h("button", { type: "button", class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
-    const lines = Math.ceil((text.length * CHARACTER_PX) / Math.max(240, host.clientWidth - 260));
-    item.style.containIntrinsicBlockSize = `auto ${lines * LINE_PX + ROW_PX}px`;
-    return { segment, item, who: item.children[1], paragraph: item.children[2] };
+  /** Rows are copies of one, which is the fastest way to thousands of them. */
+  const createModel = () => h("li", {}, h("button", { type: "button", class: "time", tabIndex: -1 }),
+    h("button", { type: "button", class: "who", tabIndex: -1, "aria-haspopup": "menu" }, h("span", { class: "avatar" }), h("span", { class: "name" })),
+    h("p", { dir: "auto" }), h("button", { type: "button", class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
+
+  function createRow(segment, model, width) {
+    const item = model.cloneNode(true);
+    const [time, who, paragraph] = item.children;
+    time.textContent = clock(segment.start);
+    time.setAttribute("aria-label", t("line.play", { time: time.textContent }));
+    paragraph.textContent = segment.text;
+    item.style.containIntrinsicBlockSize = `auto ${Math.ceil((segment.text.length * CHARACTER_PX) / width) * LINE_PX + ROW_PX}px`;
+    return { segment, item, who, paragraph };
   }
 
   /** Names and turns hang on the neighbours and on what people rename: written anew only where they differ. */
@@ -54,7 +58,8 @@ export function createList(actions) {
     row.item.classList.toggle("turn", turn);
     row.item.dataset.colour = colour === "none" ? colour : colour % 8;
     row.who.hidden = !work.speakers.length;
-    row.who.replaceChildren(avatar(name), h("span", { class: "name" }, name || t("speaker.nobody")));
+    row.who.firstChild.dataset.initial = initial(name);
+    row.who.lastChild.textContent = name || t("speaker.nobody");
   }
 
   function setCurrent(row) {
@@ -171,10 +176,8 @@ function highlight(name, ranges) {
   if (globalThis.CSS?.highlights) CSS.highlights.set(name, new Highlight(...ranges));
 }
 
-/** The drawn initial of a speaker; it is no text, so that it is neither read out nor copied. */
-export const avatar = (name) => h("span", { class: "avatar", "data-initial": initial(name) });
-
-const initial = (name) => (/^SPEAKER_(\d+)$/.exec(name)?.[1].replace(/^0(?=\d)/, "") ?? [...name][0] ?? "?").toUpperCase();
+/** The initial of a speaker, which is drawn and no text, so that it is neither read out nor copied. */
+export const initial = (name) => (/^SPEAKER_(\d+)$/.exec(name)?.[1].replace(/^0(?=\d)/, "") ?? [...name][0] ?? "?").toUpperCase();
 
 /** Return the character below the pointer, as an offset into the text. */
 function caretAt({ clientX, clientY }) {

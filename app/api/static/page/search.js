@@ -3,6 +3,9 @@
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 
+/** A letter that is everywhere is counted, but not marked everywhere. */
+const MOST_MARKED = 2000;
+
 /** Return where `wanted` stands, whatever its case: [{index, from, to}]. */
 export function findAll(segments, wanted) {
   if (!wanted.trim()) return [];
@@ -25,7 +28,7 @@ export function createSearch(actions) {
 
   function mark() {
     byId("found").textContent = field.value.trim() ? (places.length ? t("search.count", { at: at + 1, n: places.length }) : t("search.nothing")) : "";
-    actions.list.highlight("found", places);
+    actions.list.highlight("found", places.length > MOST_MARKED ? [] : places);
     actions.list.highlight("hit", places.slice(at, at + 1));
     actions.hits(places);
     for (const id of ["replace-one", "replace-all", "find-next", "find-previous"]) byId(id).disabled = !places.length;

@@ -2,7 +2,7 @@
 
 import { byId, h, icon, openMenu, showDialog } from "./dom.js";
 import { about, clock, percent, t } from "./i18n.js";
-import { avatar } from "./list.js";
+import { initial } from "./list.js";
 import { addSpeaker, merge, nameOf, reassign, rename, talkTimes } from "./transcript.js";
 
 /** `actions`: work(), apply(work), hearOnly(id or null), showOnly(id or null). */
@@ -19,7 +19,7 @@ export function createSpeakers(actions) {
     const label = t("speakers.lines", { n: lines });
     return h("tr", { "data-colour": colour % 8 },
       h("th", { scope: "row" }, h("button", { type: "button", class: "who", title: t("speaker.rename", { name }), "aria-label": t("speaker.rename", { name }), onclick: ({ currentTarget }) => renameHere(id, currentTarget) },
-        avatar(name), h("span", { class: "name" }, name))),
+        h("span", { class: "avatar", "data-initial": initial(name) }), h("span", { class: "name" }, name))),
       h("td", { class: "time", title: label }, clock(seconds), h("span", { class: "unseen" }, ` (${about(seconds)}, ${label})`)),
       h("td", { class: "share" }, percent(share)),
       h("td", {}, h("button", { type: "button", class: "quiet", "aria-haspopup": "menu", "aria-label": t("speaker.menu", { name }), onclick: ({ currentTarget }) => menuOf(id, currentTarget) }, icon("more"))));
