@@ -30,7 +30,8 @@ KEYS = "abandon"
 NOTE_FIRST_FRAME = """
 (() => {
   window.frame = 0;
-  document.getElementById('file').addEventListener('change', () => { window.chosen = performance.now(); }, {capture: true, once: true});
+  document.getElementById('file').addEventListener(
+    'change', () => { window.chosen = performance.now(); }, {capture: true, once: true});
   new MutationObserver((_, observer) => {
     observer.disconnect();
     requestAnimationFrame(() => setTimeout(() => { window.frame = performance.now() - window.chosen; }));
@@ -82,15 +83,22 @@ def _first_paint(browser: Chromium, url: str) -> Figure:
         with browser.page() as page:
             Person(page).visit(url)
             page.wait_for("performance.getEntriesByName('first-contentful-paint').length > 0")
-            paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    return Figure("page, first paint", statistics.median(paints), "ms", "median of 7, empty cache", goal="<= 200 ms")
+            paints.append(
+                page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+            )
+    return Figure(
+        "page, first paint", statistics.median(paints), "ms", "median of 7, empty cache", goal="<= 200 ms"
+    )
 
 
 def _long(browser: Chromium, url: str, document: Path, words: int) -> list[Figure]:
     with browser.page() as page:
         frame = _first_frame(page, url, document)
         memory = _megabytes(browser)
-        keys = {name: _slowest_key(page, selector) for name, selector in (("search", "#find"), ("edit", "textarea"))}
+        keys = {
+            name: _slowest_key(page, selector)
+            for name, selector in (("search", "#find"), ("edit", "textarea"))
+        }
     named = f"page, {words:,} words"
     return [
         Figure(f"{named}: from choosing the file to the first frame", frame, "ms", goal="<= 500 ms"),
@@ -104,7 +112,9 @@ def _long_on_a_slow_machine(browser: Chromium, url: str, document: Path, words: 
     with browser.page() as page:
         page.call("Emulation.setCPUThrottlingRate", rate=SLOWER)
         frame = _first_frame(page, url, document)
-    return Figure(f"page, {words:,} words, CPU x {SLOWER}: to the first frame", frame, "ms", goal="<= 2500 ms")
+    return Figure(
+        f"page, {words:,} words, CPU x {SLOWER}: to the first frame", frame, "ms", goal="<= 2500 ms"
+    )
 
 
 def _first_frame(page: Page, url: str, document: Path) -> float:
@@ -145,7 +155,9 @@ def _upload(browser: Chromium, url: str, directory: Path, size: int) -> Figure:
             most = max(most, _megabytes(browser))
             time.sleep(0.05)
         added = max(most, _megabytes(browser)) - before
-    return Figure(f"page, upload of {size / 1e9:g} GB: added memory", added, "MB", "renderer, resident", goal="<= 20 MB")
+    return Figure(
+        f"page, upload of {size / 1e9:g} GB: added memory", added, "MB", "renderer, resident", goal="<= 20 MB"
+    )
 
 
 def _megabytes(browser: Chromium) -> float:

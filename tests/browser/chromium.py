@@ -68,7 +68,7 @@ class Connection:
                 return result
 
     def _keep(self, event: dict[str, Any]) -> None:
-        """Keep an event; a question such as "leave this page?" is answered with yes, else all would stand still."""
+        """Keep an event; "leave this page?" is answered with yes, else all would stand still."""
         self.events.append(event)
         session = event.get("sessionId")
         if event.get("method") == "Page.javascriptDialogOpening":
@@ -183,7 +183,11 @@ class Page:
         *held, name = key.split("+")
         code, number, text = KEYS.get(name) or (f"Key{name.upper()}", ord(name.upper()), name)
         modifiers = sum(MODIFIERS[each] for each in held)
-        common = {"key": text if text.isprintable() and text else name, "code": code, "windowsVirtualKeyCode": number}
+        common = {
+            "key": text if text.isprintable() and text else name,
+            "code": code,
+            "windowsVirtualKeyCode": number,
+        }
         if modifiers in (0, MODIFIERS["Shift"]) and text:
             common["text"] = text
         for kind in ("keyDown", "keyUp"):

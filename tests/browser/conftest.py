@@ -38,7 +38,9 @@ def running_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[firefo
         pytest.skip(firefox.MISSING)
     with firefox_tab(binary, tmp_path_factory.mktemp("firefox")) as tab:
         if tab.version < firefox.OLDEST:
-            pytest.skip(f"Firefox {tab.version} is older than {firefox.OLDEST}: it has no Custom Highlight API")
+            pytest.skip(
+                f"Firefox {tab.version} is older than {firefox.OLDEST}: it has no Custom Highlight API"
+            )
         yield tab
 
 
@@ -76,7 +78,9 @@ def answer(live_service: Service, meeting: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reader(person: Person, live_service: Service, answer: dict[str, Any], meeting: Path, tmp_path: Path) -> Person:
+def reader(
+    person: Person, live_service: Service, answer: dict[str, Any], meeting: Path, tmp_path: Path
+) -> Person:
     """Somebody who has the transcript of the sample meeting in front of them, and the recording."""
     person.visit(live_service.url)
     person.reads(answer, meeting, tmp_path)

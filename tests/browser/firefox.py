@@ -1,4 +1,4 @@
-"""Drives a headless Firefox by Marionette, the protocol it speaks itself: no driver program and no package is needed."""
+"""Drives a headless Firefox by Marionette, the protocol it speaks itself: no driver program is needed."""
 
 import json
 import os
@@ -37,6 +37,8 @@ PREFERENCES: dict[str, str | int | bool] = {
     "intl.accept_languages": "en",
     "app.update.disabledForTesting": True,
 }
+
+ARGUMENTS = ("--headless", "--marionette", "--remote-allow-system-access", "--no-remote")
 
 KEYS = {
     "Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c", "Space": " ", "Ctrl": "\ue009", "Shift": "\ue008",
@@ -93,7 +95,7 @@ class Tab:
         return block
 
     def run_before_pages(self, script: str) -> None:
-        """Run `script` in every page that is opened; here once it is there, since Marionette knows no sooner."""
+        """Run `script` in every page that is opened; here once it is there: Marionette knows no sooner."""
         self._before = script
 
     def open(self, url: str) -> None:
@@ -167,7 +169,8 @@ class Tab:
         host = urlsplit(str(self.evaluate("location.href"))).netloc
         listed = (
             "return Services.console.getMessageArray().filter(each => each.sourceName?.includes("
-            f"{json.dumps(host)}) && !(each.flags & 1)).map(each => each.errorMessage + ' ' + each.sourceName)"
+            f"{json.dumps(host)}) && !(each.flags & 1)).map(each => each.errorMessage + ' ' + "
+            f"each.sourceName)"
         )
         errors: list[str] = self._in_browser(listed)
         return errors
@@ -180,7 +183,7 @@ def firefox_tab(binary: str, directory: Path) -> Iterator[Tab]:
     written = {**PREFERENCES, "marionette.port": port, "browser.download.dir": str(directory)}
     lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in written.items()]
     (directory / "user.js").write_text("\n".join(lines), encoding="utf-8")
-    command = [binary, "--headless", "--marionette", "--remote-allow-system-access", "--no-remote", "--profile", str(directory)]
+    command = [binary, *ARGUMENTS, "--profile", str(directory)]
     with (directory / "firefox.log").open("wb") as log:
         environment = {**os.environ, "HOME": str(directory), "MOZ_CRASHREPORTER_DISABLE": "1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

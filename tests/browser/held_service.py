@@ -24,8 +24,9 @@ class HeldService:
 
     def send(self, recording: Path) -> http.client.HTTPConnection:
         """Send a recording and do not wait for the answer; who closes the connection has left."""
+        disposition = 'form-data; name="audio_file"; filename="x.wav"'
         body = (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="audio_file"; filename="x.wav"\r\n\r\n'.encode()
+            f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
             + recording.read_bytes()
             + f"\r\n--{BOUNDARY}--\r\n".encode()
         )

@@ -10,7 +10,8 @@ READY = "document.body?.classList.contains('ready')"
 RESULT = "!document.getElementById('result').hidden"
 NOTED = """
 window.violations = [];
-addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI));
+addEventListener('securitypolicyviolation', (event) =>
+  violations.push(event.violatedDirective + ' ' + event.blockedURI));
 window.clockShift = 0;
 const now = performance.now.bind(performance);
 performance.now = () => now() + window.clockShift;
@@ -107,7 +108,8 @@ class Person:
             f"(() => {{ const text = document.querySelectorAll('#transcript p')[{line}].firstChild; "
             "text.parentElement.scrollIntoView({block: 'nearest'}); const range = new Range(); "
             f"const at = text.data.indexOf({json.dumps(word)}); range.setStart(text, at); "
-            f"range.setEnd(text, at + {len(word)}); const {{x, y, width, height}} = range.getBoundingClientRect(); "
+            f"range.setEnd(text, at + {len(word)}); const {{x, y, width, height}} = "
+            f"range.getBoundingClientRect(); "
             "return {x: x + width / 2, y: y + height / 2}; })()"
         )
         self.tab.click(place["x"], place["y"], times)
@@ -118,9 +120,9 @@ class Person:
 
     def writes(self, selector: str, text: str) -> None:
         """Replace what a field holds."""
-        self.tab.wait_for(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e?.focus(); e?.select(); return Boolean(e); }})()"
-        )
+        field = f"document.querySelector({json.dumps(selector)})"
+        self.tab.wait_for(f"{field} !== null")
+        self.tab.evaluate(f"{field}.focus(), {field}.select()")
         self.tab.write(text)
 
     def lines(self) -> list[str]:
@@ -137,7 +139,10 @@ class Person:
 
     def legend(self) -> list[list[str]]:
         """Return the rows of the table of talk times: name, time, share."""
-        cells = "[...row.cells].slice(0, 3).map(cell => cell.querySelector('.name')?.textContent ?? cell.firstChild.textContent)"
+        cells = (
+            "[...row.cells].slice(0, 3).map(cell => cell.querySelector('.name')?.textContent ?? "
+            "cell.firstChild.textContent)"
+        )
         rows: list[list[str]] = self.tab.evaluate(
             f"[...document.querySelectorAll('#legend tbody tr')].map(row => {cells})"
         )

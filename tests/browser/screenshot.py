@@ -1,4 +1,4 @@
-"""`python -m tests.browser.screenshot URL DIRECTORY`: pictures of the service's pages with the sample meeting, for README and docs."""
+"""`python -m tests.browser.screenshot URL DIRECTORY`: pictures of both pages with the sample meeting."""
 
 import json
 import sys
@@ -57,7 +57,9 @@ def pictures_of_page(browser: Chromium, url: str, directory: Path) -> dict[str, 
         line = next(number for number, text in enumerate(person.lines()) if WORD in text)
         person.clicks_word(line, WORD)
         page.wait_for(f"[...CSS.highlights.get('playing')].map(String).includes({json.dumps(WORD)})")
-        page.evaluate("document.getElementById('audio').pause(), document.getElementById('transcript').scrollTop = 0")
+        page.evaluate(
+            "document.getElementById('audio').pause(), document.getElementById('transcript').scrollTop = 0"
+        )
         pictures = {"page.png": page.screenshot(1280, 860, 1.5)}
         page.prefer(prefers_color_scheme="dark")
         pictures["page-dark.png"] = page.screenshot(1280, 860, 1.5)

@@ -1,4 +1,4 @@
-"""A service whose page is real and whose answers to POST /asr are written by a test: what no real one does on demand."""
+"""A service with a real page whose answers to POST /asr a test writes: what no real one does on demand."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ END = b""
 
 @dataclass
 class ScriptedService:
-    """What it says: `refusal` if there is one, (status, media type, body); else the blocks of `says`, as they come."""
+    """What it says: `refusal`, (status, media type, body), if there is one; else the blocks of `says`."""
 
     url: str
     refusal: tuple[int, str, bytes] | None = None

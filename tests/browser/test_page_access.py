@@ -1,8 +1,7 @@
-"""The page for everybody: rules that a program can check, small windows, large text, long words, colours of the system."""
+"""The page for everybody: rules that a program can check, small windows, long words, the system's colours."""
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +35,17 @@ def faults(tab: Page, axe: str) -> list[str]:
         tab.evaluate(axe + "; 0")
     wanted = json.dumps({"runOnly": RULES, "resultTypes": ["violations"]})
     found = tab.evaluate(
-        f"axe.run(document, {wanted}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160) "
+        f"axe.run(document, {wanted}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => "
+        f"n.html.slice(0, 160) "
         "+ ' ' + n.any.concat(n.all, n.none).map(c => c.message)[0]).slice(0, 3).join(' | ')))"
     )
     return [str(each) for each in found]
 
 
 @pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest, tab: Page) -> Iterator[str]:
+def scheme(request: pytest.FixtureRequest, tab: Page) -> str:
     tab.prefer(prefers_color_scheme=request.param, prefers_reduced_motion="reduce")
-    yield request.param
+    return str(request.param)
 
 
 @pytest.mark.usefixtures("scheme")
@@ -102,8 +102,10 @@ def test_28_a_fault_would_be_found(reader: Person, tab: Page, axe: str) -> None:
 
 def test_28_the_colours_of_the_system_reach_the_canvas(reader: Person, tab: Page) -> None:
     colours = (
-        "(() => { const c = document.getElementById('lanes'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; "
-        "const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3] === 255) seen.add([d[i], d[i+1], d[i+2]].join()); "
+        "(() => { const c = document.getElementById('lanes'), d = c.getContext('2d').getImageData(0, "
+        "0, c.width, c.height).data; "
+        "const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3] === 255) "
+        "seen.add([d[i], d[i+1], d[i+2]].join()); "
         "return [...seen]; })()"
     )
     assert len(tab.evaluate(colours)) >= 3
@@ -119,10 +121,11 @@ OVERFLOWING = """
   const wide = document.documentElement.scrollWidth - innerWidth;
   const clipped = [...document.querySelectorAll('button, label, h1, h2, p, th, td, select')].filter((e) =>
     e.checkVisibility() && !e.closest('.unseen, [hidden]') && getComputedStyle(e).textOverflow !== 'ellipsis'
-    && e.tagName !== 'SELECT' && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1 && getComputedStyle(e).overflowX !== 'visible');
+    && e.tagName !== 'SELECT' && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1
+    && getComputedStyle(e).overflowX !== 'visible');
   const small = [...document.querySelectorAll('button, select, input, a')].filter((e) => {
     const b = e.getBoundingClientRect();
-    if (!e.checkVisibility() || e.closest('.unseen') || e.classList.contains('skip') || e.type === 'file') return false;
+    if (!e.checkVisibility() || e.closest('.unseen, .skip') || e.type === 'file') return false;
     const box = e.type === 'checkbox' ? e.closest('label').getBoundingClientRect() : b;
     return box.width < 24 || box.height < 24;
   });
@@ -173,9 +176,12 @@ def test_29_what_has_the_focus_is_not_covered(width: int, height: int, reader: P
     tab.resize(width, height)
     tab.evaluate("document.getElementById('title').focus()")
     covered = (
-        "(() => { const e = document.activeElement, b = e.getBoundingClientRect(); if (e === document.body) return null; "
-        "const x = Math.min(innerWidth - 1, Math.max(0, b.left + b.width / 2)), y = b.top + Math.min(b.height / 2, 20); "
-        "const top = document.elementFromPoint(x, y); return top && (e.contains(top) || top.contains(e)) ? null : e.outerHTML.slice(0, 120); })()"
+        "(() => { const e = document.activeElement, b = e.getBoundingClientRect(); if (e === "
+        "document.body) return null; "
+        "const x = Math.min(innerWidth - 1, Math.max(0, b.left + b.width / 2)), y = b.top + "
+        "Math.min(b.height / 2, 20); "
+        "const top = document.elementFromPoint(x, y); return top && (e.contains(top) || "
+        "top.contains(e)) ? null : e.outerHTML.slice(0, 120); })()"
     )
     for _ in range(30):
         reader.presses("Tab")
@@ -189,7 +195,8 @@ def test_29_what_has_the_focus_is_not_covered(width: int, height: int, reader: P
 def test_the_transcript_is_printed_alone(reader: Person, tab: Page) -> None:
     tab.call("Emulation.setEmulatedMedia", media="print")
     shown = tab.evaluate(
-        "[...document.querySelectorAll('#player, #timeline, .bar, #start, #search, .actions, #transcript, #title')]"
+        "[...document.querySelectorAll('#player, #timeline, .bar, #start, #search, .actions, "
+        "#transcript, #title')]"
         ".filter(e => e.checkVisibility()).map(e => e.id)"
     )
     assert shown == ["title", "transcript"]

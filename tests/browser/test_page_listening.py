@@ -1,4 +1,4 @@
-"""Hearing what is read: a click plays there, the mark follows, and everything can be done by keys and by ear."""
+"""Hearing what is read: a click plays there, the mark follows, and all can be done by keys and by ear."""
 
 import re
 import time
@@ -29,14 +29,19 @@ def words_of(answer: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 def a_word(answer: dict[str, Any], line: int) -> dict[str, Any]:
     """Return the last word of a line that stands there once."""
     segment = answer["segments"][line]
-    return next(w for w in reversed(segment["words"]) if segment["text"].count(w["word"]) == 1 and "start" in w)
+    return next(
+        w for w in reversed(segment["words"]) if segment["text"].count(w["word"]) == 1 and "start" in w
+    )
 
 
 @BOTH
 @pytest.mark.usefixtures("at_reading")
 def test_14_a_click_on_a_word_plays_there(someone: Person, answer: dict[str, Any]) -> None:
     word = a_word(answer, 2)
-    someone.tab.evaluate("document.getElementById('audio').addEventListener('play', e => { window.began = e.target.currentTime; }), 0")
+    someone.tab.evaluate(
+        "document.getElementById('audio').addEventListener('play', e => { window.began = "
+        "e.target.currentTime; }), 0"
+    )
     someone.clicks_word(2, word["word"])
     someone.tab.wait_for(PLAYING)
     began = someone.tab.wait_for("window.began")
@@ -60,7 +65,8 @@ def test_15_the_mark_is_on_the_word_that_is_said(reader: Person, tab: Page, answ
     tab.evaluate("document.getElementById('audio').currentTime = 0")
     tab.wait_for("CSS.highlights.get('playing').size === 0")
     tab.evaluate(
-        "(() => { window.heard = []; (function look() { const said = String([...CSS.highlights.get('playing')][0] ?? ''); "
+        "(() => { window.heard = []; (function look() { const said = "
+        "String([...CSS.highlights.get('playing')][0] ?? ''); "
         "if (said && heard.at(-1) !== said) heard.push(said); requestAnimationFrame(look); })(); })()"
     )
     reader.clicks("#play")
@@ -77,7 +83,14 @@ def test_16_the_list_follows_until_it_is_scrolled(reader: Person, tab: Page, ans
     tab.evaluate(f"document.getElementById('audio').currentTime = {last}")
     tab.wait_for(f"{scrolled} > 0")
     box = reader.box("#transcript")
-    tab.call("Input.dispatchMouseEvent", type="mouseWheel", x=box["x"] + 300, y=box["y"] + 60, deltaX=0, deltaY=-5000)
+    tab.call(
+        "Input.dispatchMouseEvent",
+        type="mouseWheel",
+        x=box["x"] + 300,
+        y=box["y"] + 60,
+        deltaX=0,
+        deltaY=-5000,
+    )
     tab.wait_for(f"{scrolled} === 0")
     tab.evaluate(f"document.getElementById('audio').currentTime = {answer['segments'][-2]['start']}")
     time.sleep(0.4)
@@ -105,8 +118,14 @@ def test_17_the_shares_of_the_legend_are_the_talk_times(reader: Person, answer: 
     assert shares[0] == pytest.approx(100 * max(spoken.values()) / sum(spoken.values()), abs=1)
 
 
-def test_17_the_time_line_zooms_by_buttons_and_keys(reader: Person, tab: Page, answer: dict[str, Any]) -> None:
-    pixels = "(() => { const c = document.getElementById('lanes'); return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v, i) => i % 4 === 3 && v === 255).length; })()"
+def test_17_the_time_line_zooms_by_buttons_and_keys(
+    reader: Person, tab: Page, answer: dict[str, Any]
+) -> None:
+    pixels = (
+        "(() => { const c = document.getElementById('lanes'); return "
+        "[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v, i) => i % 4 "
+        "=== 3 && v === 255).length; })()"
+    )
     whole = tab.evaluate(pixels)
     reader.clicks("#zoom-in")
     near = tab.evaluate(pixels)
@@ -141,9 +160,12 @@ def test_18_the_range_seeks_and_says_where_and_who(reader: Person, tab: Page, an
 
 def test_the_speed_is_kept_and_the_voice_as_well(reader: Person, tab: Page) -> None:
     tab.evaluate(
-        "(() => { const e = document.getElementById('speed'); e.value = '1.5'; e.dispatchEvent(new Event('change')); })()"
+        "(() => { const e = document.getElementById('speed'); e.value = '1.5'; e.dispatchEvent(new "
+        "Event('change')); })()"
     )
-    assert tab.evaluate("[audio.playbackRate, audio.preservesPitch]".replace("audio", "document.getElementById('audio')")) == [1.5, True]
+    assert tab.evaluate(
+        "[audio.playbackRate, audio.preservesPitch]".replace("audio", "document.getElementById('audio')")
+    ) == [1.5, True]
     assert tab.evaluate("localStorage.getItem('page.speed')") == "1.5"
 
 

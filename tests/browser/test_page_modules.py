@@ -21,7 +21,9 @@ class Modules:
     def call(self, module: str, function: str, *arguments: Any) -> Any:
         """Return what a function returns; a Map as a list of pairs."""
         given = ", ".join(json.dumps(argument) for argument in arguments)
-        return self.run(module, f"const found = m.{function}({given}); return found instanceof Map ? [...found] : found")
+        return self.run(
+            module, f"const found = m.{function}({given}); return found instanceof Map ? [...found] : found"
+        )
 
     def run(self, module: str, body: str) -> Any:
         """Return what a function with this body returns; m is the module."""
@@ -48,7 +50,8 @@ def modules(running_browser: Chromium, live_service: Service) -> Iterator[Module
 def test_a_stream_is_read_however_it_is_cut(pieces: list[str], modules: Modules) -> None:
     heard = modules.run(
         "upload",
-        "const heard = []; const read = m.eventReader((name, data) => heard.push([name, data]), () => heard.push('sign')); "
+        "const heard = []; const read = m.eventReader((name, data) => heard.push([name, data]), () "
+        "=> heard.push('sign')); "
         f"for (const piece of {json.dumps(pieces)}) read(piece); return heard;",
     )
     assert heard == [["queue", "{}"], "sign", ["message", "last"]]
@@ -104,7 +107,11 @@ def test_a_language_without_blanks_is_edited_by_characters(modules: Modules) -> 
 
 
 def test_a_line_without_words_only_changes_its_text(modules: Modules) -> None:
-    assert modules.call("edit", "retimed", {"start": 0, "end": 1, "text": "a"}, "b") == {"start": 0, "end": 1, "text": "b"}
+    assert modules.call("edit", "retimed", {"start": 0, "end": 1, "text": "a"}, "b") == {
+        "start": 0,
+        "end": 1,
+        "text": "b",
+    }
 
 
 def work(*segments: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +149,8 @@ def test_a_document_comes_out_as_it_came_in(modules: Modules, answer: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("time", "length", "expected"), [(0, 10, [0, 10]), (50, 10, [45, 55]), (99, 10, [90, 100]), (50, 200, [0, 100])]
+    ("time", "length", "expected"),
+    [(0, 10, [0, 10]), (50, 10, [45, 55]), (99, 10, [90, 100]), (50, 200, [0, 100])],
 )
 def test_a_window_of_the_time_line_stays_inside_the_recording(
     time: float, length: float, expected: list[float], modules: Modules
@@ -151,13 +159,20 @@ def test_a_window_of_the_time_line_stays_inside_the_recording(
 
 
 def test_stretches_that_touch_are_drawn_as_one(modules: Modules) -> None:
-    said = [{"speaker": "A", "start": 0, "end": 1}, {"speaker": "A", "start": 1, "end": 2}, {"speaker": "B", "start": 2, "end": 9}]
+    said = [
+        {"speaker": "A", "start": 0, "end": 1},
+        {"speaker": "A", "start": 1, "end": 2},
+        {"speaker": "B", "start": 2, "end": 9},
+    ]
     assert modules.call("lanes", "blocks", said, "A", [0, 10], 100) == [[0, 20]]
 
 
 def test_search_takes_what_is_written_literally(modules: Modules) -> None:
     said = [{"text": "a.b (c) A.B"}, {"text": "axb"}]
-    assert modules.call("search", "findAll", said, "a.b") == [{"index": 0, "from": 0, "to": 3}, {"index": 0, "from": 8, "to": 11}]
+    assert modules.call("search", "findAll", said, "a.b") == [
+        {"index": 0, "from": 0, "to": 3},
+        {"index": 0, "from": 8, "to": 11},
+    ]
     assert modules.call("search", "findAll", said, " ") == []
 
 
@@ -191,16 +206,30 @@ def test_progress_never_falls_and_what_ended_stays_as_it_is(modules: Modules) ->
     ]
     body = (
         "let job = m.newJob(1, {name: 'a', size: 1}, {}); const seen = []; "
-        f"for (const event of {json.dumps(events)}) {{ job = m.reduce(job, event, 5); seen.push([job.state, job.all]); }} "
+        f"for (const event of {json.dumps(events)}) "
+        f"{{ job = m.reduce(job, event, 5); seen.push([job.state, job.all]); }} "
         "return {seen, stages: job.stages};"
     )
     found = modules.run("state", body)
-    assert found["seen"] == [["uploading", 0], ["running", 0.6], ["running", 0.6], ["cancelled", 0.6], ["cancelled", 0.6]]
+    assert found["seen"] == [
+        ["uploading", 0],
+        ["running", 0.6],
+        ["running", 0.6],
+        ["cancelled", 0.6],
+        ["cancelled", 0.6],
+    ]
     assert found["stages"] == {"decode": 1, "transcribe": 1, "align": 0.1}
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "1 second"), (12, "15 seconds"), (59, "1 minute"), (240, "4 minutes"), (3900, "1 hour, 5 minutes")]
+    ("seconds", "said"),
+    [
+        (0.4, "1 second"),
+        (12, "15 seconds"),
+        (59, "1 minute"),
+        (240, "4 minutes"),
+        (3900, "1 hour, 5 minutes"),
+    ],
 )
 def test_estimates_are_rounded_to_what_is_worth_knowing(seconds: float, said: str, modules: Modules) -> None:
     assert modules.call("i18n", "about", seconds) == said

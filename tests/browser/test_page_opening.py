@@ -33,7 +33,7 @@ def test_01_the_page_opens_without_another_host_and_without_a_complaint(
 def test_02_the_policy_of_the_page_has_nothing_to_block(
     someone: Person, live_service: Service, answer: dict[str, object], meeting: Path, tmp_path: Path
 ) -> None:
-    """Each test in Chromium looks at its end; here for Firefox too, with a result, a menu and a dialog open."""
+    """Each test in Chromium looks at its end; here Firefox does, with a result, a menu, a dialog."""
     someone.visit(live_service.url)
     someone.reads(answer, meeting, tmp_path)
     someone.clicks("#legend tbody td:last-child button")
@@ -48,7 +48,9 @@ def test_02_the_policy_of_the_page_has_nothing_to_block(
 def test_the_policy_would_have_blocked_something(person: Person, live_service: Service) -> None:
     """Without this, the tests above would only show that nothing is counted."""
     person.visit(live_service.url)
-    person.tab.evaluate("document.body.append(Object.assign(document.createElement('img'), {src: 'http://192.0.2.1/'}))")
+    person.tab.evaluate(
+        "document.body.append(Object.assign(document.createElement('img'), {src: 'http://192.0.2.1/'}))"
+    )
     person.tab.wait_for("window.violations.length === 1")
     person.tab.evaluate("window.violations.length = 0")
 
@@ -93,7 +95,8 @@ def test_04_a_recording_is_pasted(person: Person, live_service: Service) -> None
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(0, "empty.wav is empty."), (1_100_000_000, "empty.wav has 1.1 GB; this server takes 1 GB at most")]
+    ("size", "said"),
+    [(0, "empty.wav is empty."), (1_100_000_000, "empty.wav has 1.1 GB; this server takes 1 GB at most")],
 )
 def test_what_would_be_refused_is_not_sent(
     size: int, said: str, person: Person, live_service: Service, tmp_path: Path
@@ -107,13 +110,13 @@ def test_what_would_be_refused_is_not_sent(
     assert [url for url in person.tab.requested_urls if "/asr" in url] == []
 
 
-def test_what_is_chosen_is_sent_and_chosen_again_next_time(
-    person: Person, live_service: Service
-) -> None:
+def test_what_is_chosen_is_sent_and_chosen_again_next_time(person: Person, live_service: Service) -> None:
     person.visit(live_service.url)
     person.clicks("#more")
     person.tab.wait_for("document.getElementById('o-hotwords') !== null")
-    names = person.tab.evaluate("[...document.querySelectorAll('#more-options [name]')].map(each => each.name)")
+    names = person.tab.evaluate(
+        "[...document.querySelectorAll('#more-options [name]')].map(each => each.name)"
+    )
     assert {"task", "word_timestamps", "min_speakers", "initial_prompt", "temperature"} <= set(names)
     assert not {"output_format", "stream", "encode"} & set(names)
     person.writes("#o-hotwords", "Speakr, Helsinki")
@@ -122,7 +125,10 @@ def test_what_is_chosen_is_sent_and_chosen_again_next_time(
         "e.dispatchEvent(new Event('change', {bubbles: true})); })()"
     )
     kept = json.loads(person.tab.evaluate("localStorage.getItem('page.options')"))
-    assert {name: value for name, value in kept.items() if value} == {"speakers": "3", "hotwords": "Speakr, Helsinki"}
+    assert {name: value for name, value in kept.items() if value} == {
+        "speakers": "3",
+        "hotwords": "Speakr, Helsinki",
+    }
     person.visit(live_service.url)
     assert person.tab.evaluate("document.getElementById('o-speakers').value") == "3"
 
@@ -143,9 +149,7 @@ def test_27_without_a_secure_context_copying_and_recording_fall_back(
     assert tab.evaluate("document.getElementById('find').value").startswith("[SPEAKER_00]: Hello Julia")
 
 
-def test_a_recording_is_made_with_the_microphone(
-    person: Person, scripted: ScriptedService
-) -> None:
+def test_a_recording_is_made_with_the_microphone(person: Person, scripted: ScriptedService) -> None:
     """The browser's own test device beeps; what is sent is a file of the browser's own making."""
     person.visit(scripted.url)
     person.clicks("#record")
@@ -174,7 +178,8 @@ def test_every_module_is_asked_for_at_once(person: Person, live_service: Service
     person.visit(live_service.url)
     loaded = {urlsplit(url).path for url in person.tab.requested_urls if url.endswith(".js")}
     named = person.tab.evaluate(
-        "[...document.querySelectorAll('link[rel=modulepreload], script[src]')].map(e => new URL(e.href ?? e.src).pathname)"
+        "[...document.querySelectorAll('link[rel=modulepreload], script[src]')].map(e => new "
+        "URL(e.href ?? e.src).pathname)"
     )
     assert loaded - set(named) == {"/page/strings/en.js"}
     assert set(named) <= loaded
@@ -196,7 +201,8 @@ def test_the_page_speaks_a_second_language(person: Person, live_service: Service
 def test_both_languages_have_the_same_keys_and_blanks(person: Person, live_service: Service) -> None:
     person.visit(live_service.url)
     read = (
-        "Promise.all(['en', 'de'].map(code => import(`/page/strings/${code}.js`))).then(modules => modules.map(({default: all}) => "
+        "Promise.all(['en', 'de'].map(code => import(`/page/strings/${code}.js`))).then(modules => "
+        "modules.map(({default: all}) => "
         "Object.fromEntries(Object.entries(all).map(([key, text]) => "
         "[key, [...JSON.stringify(text).matchAll(/\\{(\\w+)\\}/g)].map(m => m[1]).sort().join()]))))"
     )

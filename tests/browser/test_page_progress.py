@@ -58,7 +58,9 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldService]:
         yield service
 
 
-def test_06_the_place_in_the_queue_is_shown_and_falls(person: Person, tab: Page, held: HeldService, short: Path) -> None:
+def test_06_the_place_in_the_queue_is_shown_and_falls(
+    person: Person, tab: Page, held: HeldService, short: Path
+) -> None:
     person.visit(held.url)
     first, second = held.send(short), held.send(short)
     person.take(short)
@@ -72,7 +74,9 @@ def test_06_the_place_in_the_queue_is_shown_and_falls(person: Person, tab: Page,
     person.waits_for_state("cancelled")
 
 
-def test_13_a_server_that_dies_is_named_and_the_file_is_kept(person: Person, held: HeldService, short: Path) -> None:
+def test_13_a_server_that_dies_is_named_and_the_file_is_kept(
+    person: Person, held: HeldService, short: Path
+) -> None:
     person.visit(held.url)
     person.take(short)
     person.waits_for_state("running")
@@ -84,20 +88,30 @@ def test_13_a_server_that_dies_is_named_and_the_file_is_kept(person: Person, hel
     assert person.texts(".job .name") == [short.name]
 
 
-def test_07_stages_come_in_order_and_progress_never_falls(person: Person, tab: Page, live_service: Service, short: Path) -> None:
-    """Every text of the card is noted as it changes: a browser may show the last of them for milliseconds only."""
+def test_07_stages_come_in_order_and_progress_never_falls(
+    person: Person, tab: Page, live_service: Service, short: Path
+) -> None:
+    """Every text of the card is noted as it changes: a browser may show some for milliseconds only."""
     person.visit(live_service.url)
     tab.evaluate(
-        "window.seen = [], new MutationObserver(() => { const job = document.querySelector('.job'); if (!job) return; "
-        "seen.push([job.dataset.state, job.querySelector('progress').value, job.querySelector('.say').textContent, "
+        "window.seen = [], new MutationObserver(() => { const job = document.querySelector('.job'); "
+        "if (!job) return; "
+        "seen.push([job.dataset.state, job.querySelector('progress').value, "
+        "job.querySelector('.say').textContent, "
         "job.querySelector('.stages .current')?.textContent ?? '']); })"
-        ".observe(document.getElementById('files'), {subtree: true, childList: true, attributes: true, characterData: true}), 0"
+        ".observe(document.getElementById('files'), {subtree: true, childList: true, attributes: "
+        "true, characterData: true}), 0"
     )
     person.take(short)
     person.waits_for_state("done", seconds=120)
     seen: list[tuple[str, float, str, str]] = tab.evaluate("window.seen")
     states = list(dict.fromkeys(state for state, *_ in seen))
-    assert [state for state in states if state not in ("waiting", "queued")] == ["uploading", "checking", "running", "done"]
+    assert [state for state in states if state not in ("waiting", "queued")] == [
+        "uploading",
+        "checking",
+        "running",
+        "done",
+    ]
     fractions = [value for state, value, *_ in seen if state == "running"]
     assert fractions == sorted(fractions)
     stages = list(dict.fromkeys(re.sub(r" \d+%$", "", stage) for *_, stage in seen if stage))
@@ -122,7 +136,9 @@ def test_08_a_comment_is_a_sign_of_life_and_long_silence_is_named(
     time.sleep(1.2)
     assert "No sign of life" not in person.sees(".job .say")
     person.tab.evaluate("window.clockShift += 30_000")
-    person.tab.wait_for("document.querySelector('.job .say').innerText.startsWith('No sign of life from the server for 6')", 5)
+    person.tab.wait_for(
+        "document.querySelector('.job .say').innerText.startsWith('No sign of life from the server for 6')", 5
+    )
     scripted.comment()
     person.tab.wait_for("!document.querySelector('.job .say').innerText.includes('No sign of life')", 5)
 
@@ -144,7 +160,9 @@ def test_09_the_result_is_what_the_service_answered(
 def test_10_warnings_stand_above_the_list(person: Person, live_service: Service, short: Path) -> None:
     """An option that the service does not know is ignored, and named."""
     person.visit(live_service.url)
-    person.tab.evaluate("localStorage.setItem('page.options', JSON.stringify({frobnicate: '1', diarize: 'false'}))")
+    person.tab.evaluate(
+        "localStorage.setItem('page.options', JSON.stringify({frobnicate: '1', diarize: 'false'}))"
+    )
     person.visit(live_service.url)
     person.take(short)
     person.waits_for_state("done", seconds=120)
@@ -164,10 +182,14 @@ def test_11_a_failure_is_told_in_the_services_words_and_retried_without_choosing
     assert "invalid_audio" in told
     (first,) = person.texts(".problem code")
     person.clicks_button("Try again")
-    person.tab.wait_for(f"![null, undefined, '{first}'].includes(document.querySelector('.problem code')?.textContent)")
+    person.tab.wait_for(
+        f"![null, undefined, '{first}'].includes(document.querySelector('.problem code')?.textContent)"
+    )
 
 
-@pytest.mark.parametrize(("status", "remedy"), [(413, "client_max_body_size"), (504, "proxy_read_timeout"), (524, "Cloudflare")])
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(413, "client_max_body_size"), (504, "proxy_read_timeout"), (524, "Cloudflare")]
+)
 def test_12_the_error_of_a_proxy_is_named_as_one(
     status: int, remedy: str, person: Person, scripted: ScriptedService, short: Path
 ) -> None:
@@ -180,7 +202,9 @@ def test_12_the_error_of_a_proxy_is_named_as_one(
     assert remedy in told
 
 
-def test_an_answer_that_breaks_off_is_a_failure(person: Person, scripted: ScriptedService, short: Path) -> None:
+def test_an_answer_that_breaks_off_is_a_failure(
+    person: Person, scripted: ScriptedService, short: Path
+) -> None:
     person.visit(scripted.url)
     person.take(short)
     scripted.event("queue", position=0, seconds=None)
@@ -189,10 +213,17 @@ def test_an_answer_that_breaks_off_is_a_failure(person: Person, scripted: Script
     assert "before it was complete" in person.sees(".problem")
 
 
-def test_a_retry_waits_as_long_as_the_service_asks(person: Person, scripted: ScriptedService, short: Path) -> None:
+def test_a_retry_waits_as_long_as_the_service_asks(
+    person: Person, scripted: ScriptedService, short: Path
+) -> None:
     person.visit(scripted.url)
     person.take(short)
-    told = {"code": "draining", "detail": "the service is shutting down", "request_id": "7", "retry_after": 30}
+    told = {
+        "code": "draining",
+        "detail": "the service is shutting down",
+        "request_id": "7",
+        "retry_after": 30,
+    }
     scripted.event("error", status=503, **told)
     scripted.ends()
     person.waits_for_state("failed")
@@ -207,8 +238,17 @@ def test_a_retry_waits_as_long_as_the_service_asks(person: Person, scripted: Scr
     assert len(scripted.received) == 2
 
 
-def test_nothing_said_is_a_sentence_and_advice(person: Person, scripted: ScriptedService, short: Path) -> None:
-    nothing = {"text": "", "segments": [], "word_segments": [], "language": "und", "duration": 2.0, "model": "demo"}
+def test_nothing_said_is_a_sentence_and_advice(
+    person: Person, scripted: ScriptedService, short: Path
+) -> None:
+    nothing = {
+        "text": "",
+        "segments": [],
+        "word_segments": [],
+        "language": "und",
+        "duration": 2.0,
+        "model": "demo",
+    }
     person.visit(scripted.url)
     person.take(short)
     scripted.event("result", format="json", document=nothing, timing={}, request_id="7")

@@ -1,4 +1,4 @@
-"""What leaves the page, and what comes back to it: documents as the service writes them, and the work itself."""
+"""What leaves the page and comes back to it: documents as the service writes them, and the work itself."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,9 @@ def test_24_subtitles_are_as_wide_as_chosen_and_speakers_can_be_left_out(
     reader.clicks("#download")
     reader.clicks("#downloads input[type=checkbox]")
     reader.writes("#downloads input[type=number]", "20")
-    label = tab.evaluate("JSON.parse(document.getElementById('service').textContent).outputs.find(e => e.name === 'srt').label")
+    label = tab.evaluate(
+        "JSON.parse(document.getElementById('service').textContent).outputs.find(e => e.name === 'srt').label"
+    )
     reader.clicks_button(f"{label}.srt", "#downloads")
     lines = reader.downloaded(tmp_path, "meeting.srt").decode().splitlines()
     assert "SPEAKER" not in "".join(lines)
@@ -92,8 +94,12 @@ def test_a_file_that_is_no_work_is_named(person: Person, live_service: Service, 
 def test_nothing_of_a_recording_is_kept_in_the_browser(reader: Person, tab: Page) -> None:
     edit(reader, 0, "Something private.", "Ctrl+Enter")
     reader.waits_for_line(0, "Something private.")
-    kept = tab.evaluate("JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie])")
+    kept = tab.evaluate(
+        "JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie])"
+    )
     assert "private" not in kept
     assert "Julia" not in kept
-    databases = tab.evaluate("Promise.all([indexedDB.databases(), caches.keys()]).then(all => all.flat().length)")
+    databases = tab.evaluate(
+        "Promise.all([indexedDB.databases(), caches.keys()]).then(all => all.flat().length)"
+    )
     assert databases == 0

@@ -44,7 +44,7 @@ def test_a_package_is_unpacked_if_it_is_the_locked_one(tmp_path: Path) -> None:
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:
     package = locked(packed(b"good"), b"good")
-    with pytest.raises(NotToBeHad, match="archive of a 1.0.0"):
+    with pytest.raises(NotToBeHad, match="archive of a 1"):
         unpack(package, packed(b"evil"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,7 +1,7 @@
 """Files of npm packages that are used as they are: which, of which version, and how to get exactly these.
 
-`lock.json` names each package with the hash of its archive and of the files that are taken out of it. What is served
-lies in the repository; what only tests need is fetched into `build/` when they run.
+`lock.json` names each package with the hash of its archive and of the files that are taken out of it. What is
+served lies in the repository; what only tests need is fetched into `build/` when they run.
 """
 
 import base64
@@ -82,7 +82,7 @@ def archive(package: Package) -> bytes:
 
 
 def unpack(package: Package, content: bytes, directory: Path) -> None:
-    """Write the files of the lock, and no others, if archive and files are those of the lock. Raises NotToBeHad."""
+    """Write the files that the lock names, if archive and files are the locked ones. Raises NotToBeHad."""
     algorithm, _, expected = package.integrity.partition("-")
     if base64.b64encode(hashlib.new(algorithm, content).digest()).decode() != expected:
         raise NotToBeHad(f"the archive of {package.name} {package.version} is not the one that was locked")
