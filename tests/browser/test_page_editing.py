@@ -28,6 +28,10 @@ def rename(person: Person, old: str, new: str) -> None:
     person.clicks(f"#legend tbody tr:nth-child({row}) .who")
     person.writes("#legend th input", new)
     person.presses("Enter")
+    gone = f"!document.getElementById('legend').textContent.includes({json.dumps(old)})"
+    person.tab.wait_for(
+        f"({gone} && !document.querySelector('#legend input')) || document.getElementById('dialog').open"
+    )
 
 
 @BOTH

@@ -36,7 +36,7 @@ export function announce(text) {
 export function toast(text, action) {
   const note = byId("toast");
   clearTimeout(toast.timer);
-  note.replaceChildren(text, ...(action ? [h("button", { type: "button", onclick: () => { note.hidden = true; action.run(); } }, action.label)] : []));
+  note.replaceChildren(text, ...(action ? [h("button", { onclick: () => { note.hidden = true; action.run(); } }, action.label)] : []));
   note.hidden = false;
   toast.timer = setTimeout(() => { note.hidden = true; }, 8000);
 }
@@ -47,7 +47,6 @@ export function openMenu(anchor, label, items) {
   const radio = items.some((item) => "checked" in item);
   menu.setAttribute("aria-label", label);
   menu.replaceChildren(...items.map((item) => h("button", {
-    type: "button",
     role: radio && "checked" in item ? "menuitemradio" : "menuitem",
     "aria-checked": "checked" in item ? String(item.checked) : undefined,
     onclick: () => {
@@ -90,7 +89,7 @@ export function showDialog(title, content, buttons) {
   byId("dialog-title").textContent = title;
   byId("dialog-body").replaceChildren(...[content].flat());
   byId("dialog-buttons").replaceChildren(...buttons.map(([value, label], index) => h("button", {
-    type: "button", class: index === 0 ? "primary" : "", onclick: () => dialog.close(value),
+    class: index === 0 ? "primary" : "", onclick: () => dialog.close(value),
   }, label)));
   dialog.returnValue = "";
   dialog.showModal();

@@ -17,7 +17,7 @@ export function openDownloads(anchor, service, entry) {
   const options = () => ({ named: named.checked, width: width.value });
   host.replaceChildren(
     h("ul", { class: "formats" }, service.outputs.map((output) => h("li", {}, h("button", {
-      type: "button", onclick: () => download(entry, output, options()).then(() => host.hidePopover(), (error) => failed(host, error)),
+      onclick: () => download(entry, output, options()).then(() => host.hidePopover(), (error) => failed(host, error)),
     }, h("strong", {}, output.label), h("span", { class: "hint" }, `.${output.ending}`))))),
     entry.history.work.speakers.length ? h("label", { class: "check" }, named, t("download.speakers")) : "",
     h("label", {}, h("span", {}, t("download.width")), width),

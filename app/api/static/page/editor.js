@@ -21,7 +21,7 @@ export function openEditor({ item, paragraph, segment }, index, caret, actions, 
   }
 
   const save = () => leave(() => actions.edit(index, field.value));
-  const tool = (key, run) => h("button", { type: "button", onmousedown: (event) => event.preventDefault(), onclick: run }, t(key));
+  const tool = (key, run) => h("button", { onmousedown: (event) => event.preventDefault(), onclick: run }, t(key));
   const box = h("div", { class: "editor" }, field, h("div", { class: "row" },
     tool("edit.save", save), tool("edit.cancel", () => leave()), tool("edit.split", () => leave(() => actions.split(index, field.selectionStart))),
     index > 0 ? tool("edit.join", () => leave(() => actions.join(index))) : null));

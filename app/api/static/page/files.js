@@ -173,12 +173,12 @@ function problem({ error }, copy) {
   const said = error.detail ? h("p", { lang: "en" }, error.detail) : h("p", {}, t(has(own) ? own : "error.other", { status: String(error.status ?? "") }));
   const remedy = error.code === "proxy" && has(`error.proxy.${error.status}`) ? h("p", {}, t(`error.proxy.${error.status}`)) : null;
   const id = error.request_id && h("p", { class: "hint" }, `${error.code} · ${t("error.id")} `, h("code", {}, error.request_id), " ",
-    h("button", { type: "button", class: "quiet", onclick: () => copy(error.request_id) }, t("error.copy")));
+    h("button", { class: "quiet", onclick: () => copy(error.request_id) }, t("error.copy")));
   return [said, remedy, id].filter(Boolean);
 }
 
 function buttons(job, { cancel, remove, retry, onShow, shown }, wait) {
-  const button = (label, run) => h("button", { type: "button", "aria-label": `${label}: ${job.name}`, onclick: () => run(job.id) }, label);
+  const button = (label, run) => h("button", { "aria-label": `${label}: ${job.name}`, onclick: () => run(job.id) }, label);
   if (isActive(job) || job.state === "waiting") return [button(t("job.cancel"), cancel)];
   if (job.state === "done") return [...(shown ? [] : [button(t("job.show"), () => onShow(job))]), button(t("job.remove"), remove)];
   return [button(wait > 0 ? t("job.retry.wait", { n: wait }) : t("job.retry"), retry), button(t("job.remove"), remove)];

@@ -32,9 +32,9 @@ export function createList(actions) {
   }
 
   /** Rows are copies of one, which is the fastest way to thousands of them. */
-  const createModel = () => h("li", {}, h("button", { type: "button", class: "time", tabIndex: -1 }),
-    h("button", { type: "button", class: "who", tabIndex: -1, "aria-haspopup": "menu" }, h("span", { class: "avatar" }), h("span", { class: "name" })),
-    h("p", { dir: "auto" }), h("button", { type: "button", class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
+  const createModel = () => h("li", {}, h("button", { class: "time", tabIndex: -1 }),
+    h("button", { class: "who", tabIndex: -1, "aria-haspopup": "menu" }, h("span", { class: "avatar" }), h("span", { class: "name" })),
+    h("p", { dir: "auto" }), h("button", { class: "edit", tabIndex: -1, "aria-label": t("line.edit"), title: t("line.edit") }, "✎"));
 
   function createRow(segment, model, width) {
     const item = model.cloneNode(true);

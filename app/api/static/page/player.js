@@ -27,7 +27,7 @@ export function createPlayer({ onTime, nameAt, chooseFile }) {
     setPlayable(Boolean(file));
     if (url) audio.src = url;
     else audio.removeAttribute("src");
-    note(file ? [] : [t("player.none"), " ", h("button", { type: "button", onclick: chooseFile }, t("player.choose"))]);
+    note(file ? [] : [t("player.none"), " ", h("button", { onclick: chooseFile }, t("player.choose"))]);
     tell();
   }
 

@@ -117,7 +117,7 @@ export function createResult({ chooseFile }) {
   /** What is left out stays named, with the way back beside it. */
   function chip(id, key, back) {
     byId("only").hidden = id === null;
-    if (id !== null) byId("only").replaceChildren(t(key, { name: nameOf(work(), id) }), h("button", { type: "button", class: "quiet", "aria-label": t("speaker.everybody"), onclick: back }, icon("close")));
+    if (id !== null) byId("only").replaceChildren(t(key, { name: nameOf(work(), id) }), h("button", { class: "quiet", "aria-label": t("speaker.everybody"), onclick: back }, icon("close")));
   }
 
   function markDoubts() {
