@@ -218,7 +218,7 @@ def test_progress_never_falls_and_what_ended_stays_as_it_is(modules: Modules) ->
         ["cancelled", 0.6],
         ["cancelled", 0.6],
     ]
-    assert found["stages"] == {"decode": 1, "transcribe": 1, "align": 0.1}
+    assert found["stages"] == {"decode": 1, "transcribe": 1, "diarize": 1, "align": 0.1}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // A job is one recording on its way to a transcript. Here is what it can be and what makes it something else: no DOM, no clock.
 
 /** The stages a person waits for, in their order; loading a model happens on the way to one of them. */
-export const STAGES = ["decode", "transcribe", "align", "diarize"];
+export const STAGES = ["decode", "transcribe", "diarize", "align"];
 export const SILENCE_MS = 45_000;
 const AT_SERVER = new Set(["checking", "queued", "running"]);
 const ENDED = new Set(["done", "failed", "cancelled"]);
@@ -20,12 +20,10 @@ export const isActive = (job) => job.state === "uploading" || AT_SERVER.has(job.
 export const isEnded = (job) => ENDED.has(job.state);
 export const isStalled = (job, now) => AT_SERVER.has(job.state) && now - job.seenAt > SILENCE_MS;
 
-/** Return the stages that this job goes through. */
+/** Return the stages that this job goes through: speakers are given to words, which need their times for that. */
 export function stagesOf({ word_timestamps: words, diarize, task }) {
-  const skipped = new Set();
-  if (words === "false" || task === "translate") skipped.add("align");
-  if (diarize === "false") skipped.add("diarize");
-  return STAGES.filter((stage) => !skipped.has(stage));
+  const skipped = { align: task === "translate" || (words === "false" && diarize === "false"), diarize: diarize === "false" };
+  return STAGES.filter((stage) => !skipped[stage]);
 }
 
 const CHANGES = {
@@ -60,15 +58,12 @@ export function reduce(job, event, now) {
   return change ? { ...job, seenAt: now, ...change(job, event, now) } : { ...job, seenAt: now };
 }
 
-/** A stage that begins ends those before it; speakers may be told apart beside any other. */
+/** Of stages at the same time the first is told, so that those before it have ended. */
 function reached(stages, { stage, done }) {
-  const next = { ...stages };
-  const place = STAGES.indexOf(stage === "speakers" ? "diarize" : stage);
-  if (place < 0) return next;
-  const name = STAGES[place];
-  for (const earlier of STAGES.slice(0, Math.min(place, 3))) if (name !== "diarize" || earlier in next) next[earlier] = 1;
-  next[name] = Math.max(next[name] ?? 0, stage === "speakers" ? 1 : done);
-  return next;
+  const place = STAGES.indexOf(stage);
+  if (place < 0) return stages;
+  const ended = Object.fromEntries(STAGES.slice(0, place).map((earlier) => [earlier, 1]));
+  return { ...stages, ...ended, [stage]: Math.max(stages[stage] ?? 0, done) };
 }
 
 /** Return the job that may start now: one is sent while one is worked on, never more. */

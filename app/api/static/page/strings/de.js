@@ -77,7 +77,6 @@ export default {
   "stage.transcribe": "Text wird geschrieben",
   "stage.align": "Wörter bekommen Zeiten",
   "stage.diarize": "Sprecher werden unterschieden",
-  "stage.speakers": "Sprecher werden zugeordnet",
 
   "error.id": "Anfrage",
   "error.copy": "Kopieren",

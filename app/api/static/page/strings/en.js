@@ -77,7 +77,6 @@ export default {
   "stage.transcribe": "Writing the text",
   "stage.align": "Timing the words",
   "stage.diarize": "Telling speakers apart",
-  "stage.speakers": "Naming the speakers",
 
   "error.id": "request",
   "error.copy": "Copy",
