@@ -11,6 +11,7 @@ import pytest
 from app.options.asr_options import AsrOptions
 from tests.browser.chromium import Page, chromium_page, find_chromium
 from tests.browser.docs_page import ANSWER, OPERATION, open_docs, shown, transcribe_on_page
+from tests.browser.person import READY
 from tests.browser.prefix_proxy import PREFIX, behind_prefix
 from tests.service import Service, running_service
 
@@ -130,4 +131,7 @@ def test_a_browser_opens_the_page_with_the_key(tmp_path: Path) -> None:
     settings = {"API_KEY": "s3cret", "PRELOAD_MODEL": "none", "DEFAULT_MODEL": "demo"}
     with running_service(tmp_path, settings) as service, chromium_page(binary, tmp_path, "127.0.0.1") as page:
         open_docs(page, service.url.replace("//", "//anybody:s3cret@"))
+        assert page.evaluate("fetch('v1/models').then(answer => answer.status)") == 200
+        page.open(service.url.replace("//", "//anybody:s3cret@"))
+        page.wait_for(f"{READY} && !document.URL.includes('s3cret')")
         assert page.evaluate("fetch('v1/models').then(answer => answer.status)") == 200

@@ -9,6 +9,7 @@ import pytest
 from tests.browser.chromium import Page
 from tests.browser.conftest import BOTH
 from tests.browser.person import Person
+from tests.browser.prefix_proxy import PREFIX, behind_prefix
 from tests.browser.scripted_service import ScriptedService
 from tests.service import ROOT, Service
 
@@ -183,6 +184,21 @@ def test_every_module_is_asked_for_at_once(person: Person, live_service: Service
     )
     assert loaded - set(named) == {"/page/strings/en.js"}
     assert set(named) <= loaded
+
+
+def test_the_page_stays_below_the_path_of_a_proxy(
+    person: Person, live_service: Service, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "notes.mp3"
+    wrong.write_text("these are notes, and no recording")
+    with behind_prefix(live_service.url) as url:
+        person.visit(f"{url}/")
+        person.take(wrong)
+        person.waits_for_state("failed")
+        asked = [urlsplit(each).path for each in person.tab.requested_urls]
+        person.tab.open("about:blank")
+    assert f"{PREFIX}/asr" in asked
+    assert all(path.startswith(f"{PREFIX}/") for path in asked)
 
 
 def test_the_page_speaks_a_second_language(person: Person, live_service: Service) -> None:
