@@ -16,7 +16,7 @@ from tests.service import ROOT, Service
 pytestmark = pytest.mark.browser
 
 PAGE = ROOT / "app" / "api" / "static" / "page"
-MOST_FILES, MOST_BYTES, MOST_BYTES_LATER = 20, 120_000, 30_000
+MOST_FILES, MOST_BYTES, MOST_BYTES_LATER = 20, 120_000, 35_000
 
 
 @BOTH

@@ -16,7 +16,9 @@ export function eventReader(onEvent, onComment = () => {}) {
     }
   };
   return (text) => {
-    const lines = (rest + text).split(/\r?\n/);
+    rest += text;
+    if (!text.includes("\n")) return;
+    const lines = rest.split(/\r?\n/);
     rest = lines.pop();
     lines.forEach(line);
   };
