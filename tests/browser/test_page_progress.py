@@ -267,6 +267,7 @@ def test_26_of_three_recordings_one_is_cancelled_and_the_others_finish(
         path.write_bytes(short.read_bytes())
     person.visit(live_service.url)
     person.take(*paths)
+    tab.wait_for("document.querySelectorAll('.job').length === 3")
     assert person.texts(".job .name") == names
     assert person.state(2) == "waiting"
     tab.evaluate("[...document.querySelectorAll('.job')][1].querySelector('button').click()")
