@@ -2,32 +2,41 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+from app.audio.channels import Mixing, downmixed
 from app.audio.decoder import Decoder
+from app.audio.excerpt import Excerpt
+from app.audio.file_decoding import Wanted
 from app.audio.waveform import SAMPLE_RATE, Waveform
+from app.channels import Heard, Sound, hear_channels, joined
 from app.checkpoint import Checkpoint
+from app.chinese_script import in_script, telling_in_script
 from app.concurrency import run_concurrently
 from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
-from app.events import advance_of
+from app.events import Listener, advance_of, nobody_listens
 from app.known_speakers import name_known
 from app.options.asr_options import AsrOptions
 from app.options.languages import UNDETERMINED
+from app.options.verbatim import verbatim_prompt
 from app.pace import Pace
 from app.request_context import RequestContext
+from app.retelling import telling_later, telling_of_a_part
 from app.speakers import assign_speakers
 from app.stage import Stage
+from app.time_shift import later
 from app.transcript import Diarization, LanguageGuess, Segment, Transcript
 from app.voice_samples import decode_samples, voices_of
 from app.work.upload_store import StoredUpload
 
 logger = logging.getLogger(__name__)
 
+LANGUAGES_DIFFER = "the channels are in several languages"
 NO_SPEECH = "no speech was found"
 MIXED_TRANSLATION = (
     "a translation has no word times: each segment, up to half a minute long, "
@@ -56,29 +65,40 @@ class Pipeline:
         checkpoint. Alignment and diarization that fail after that are recorded as warnings.
         """
         options = context.options
-        with self._decoded(upload, context, checkpoint) as waveform:
-            transcription, diarization = self._transcribe_and_diarize(waveform, context, checkpoint)
-            context.warnings += _limits(transcription, diarization, options)
-            segments = self._align(waveform, transcription, context, checkpoint)
-            if diarization is not None:
-                segments = assign_speakers(
-                    segments,
-                    diarization.turns,
-                    split=options.split_speakers,
-                    fill_nearest=options.fill_nearest,
-                )
-            if not options.word_timestamps:
-                segments = tuple(replace(segment, words=None) for segment in segments)
-            duration = len(waveform) / SAMPLE_RATE
-            self._pace.learn(context.model.name, context.stage_seconds, duration)
-            return Transcript(
-                segments=segments,
-                language=transcription.language,
-                duration=duration,
-                model=context.model.name,
-                speaker_embeddings=_embeddings(diarization, options),
-                warnings=tuple(context.warnings),
-            )
+        hear = partial(self._hear, context=context, checkpoint=checkpoint)
+        try:
+            decode = partial(self._decode, upload, context, checkpoint)
+            with closing(upload):
+                parts = hear_channels(decode, upload.close, hear, options, context.warnings.append)
+        finally:
+            return_freed_memory()
+        heard = joined(parts)
+        duration = context.audio_seconds or 0.0
+        self._pace.learn(context.model.name, context.stage_seconds, duration)
+        context.warnings += _limits(parts, options)
+        return Transcript(
+            segments=_finished(heard.segments, options),
+            language=heard.language,
+            duration=duration,
+            model=context.model.name,
+            speaker_embeddings=heard.embeddings if options.return_speaker_embeddings else None,
+            tracks=context.tracks,
+            warnings=tuple(dict.fromkeys(context.warnings)),
+        )
+
+    def _hear(self, sound: Sound, context: RequestContext, checkpoint: Checkpoint) -> Heard:
+        """Return what is said in `sound`, when and by whom."""
+        options = context.options
+        context = replace(context, tell=_retold(sound, context))
+        transcription, diarization = self._transcribe_and_diarize(sound, context, checkpoint)
+        segments = self._align(sound.samples, transcription, context, checkpoint)
+        if diarization is None:
+            return Heard(segments, transcription.language)
+        segments = assign_speakers(
+            segments, diarization.turns, split=options.split_speakers, fill_nearest=options.fill_nearest
+        )
+        speakers = frozenset(turn.speaker for turn in diarization.turns)
+        return Heard(segments, transcription.language, dict(diarization.embeddings), speakers)
 
     def detect_language(
         self, upload: StoredUpload, context: RequestContext, checkpoint: Checkpoint
@@ -87,43 +107,49 @@ class Pipeline:
 
         UNDETERMINED where nobody speaks.
         """
-        with self._decoded(upload, context, checkpoint) as waveform:
-            lending = self._engines.transcriber(context.model, checkpoint)
-            with context.using(Stage.TRANSCRIBE, lending) as lease:
-                guess = lease.run(lambda engine: engine.detect_language(waveform, checkpoint))
+        with closing(upload):
+            waveform = self._decode(upload, context, checkpoint)
+        lending = self._engines.transcriber(context.model, checkpoint)
+        with context.using(Stage.TRANSCRIBE, lending) as lease:
+            guess = lease.run(lambda engine: engine.detect_language(waveform, checkpoint))
+        return_freed_memory()
         context.warnings += _passed_over(guess.passed_over, guess.code)
         if guess.code == UNDETERMINED:
             context.warnings.append(NO_SPEECH)
         return guess
 
-    @contextmanager
-    def _decoded(
-        self, upload: StoredUpload, context: RequestContext, checkpoint: Checkpoint
-    ) -> Iterator[Waveform]:
-        """Yield the samples of `upload`; when they are done with, freed memory goes back to the system."""
-        with context.stage(Stage.DECODE), closing(upload), upload.open() as path:
-            waveform = self._decoder.decode(
+    def _decode(
+        self,
+        upload: StoredUpload,
+        context: RequestContext,
+        checkpoint: Checkpoint,
+        mixing: Mixing = downmixed,
+    ) -> Waveform:
+        """Return the samples of `upload` that are asked for, its channels mixed as told."""
+        options = context.options
+        wanted = Wanted(Excerpt(options.start or 0.0, options.duration), options.audio_track, mixing)
+        with context.stage(Stage.DECODE), upload.open() as path:
+            decoded = self._decoder.read(
                 path,
                 checkpoint,
-                raw_pcm=not context.options.encode,
-                warn=context.warnings.append,
+                wanted,
+                raw_pcm=not options.encode,
                 advance=advance_of(Stage.DECODE, context.tell),
             )
-        context.audio_seconds = len(waveform) / SAMPLE_RATE
-        try:
-            yield waveform
-        finally:
-            return_freed_memory()
+        context.warnings += decoded.warnings
+        context.tracks = decoded.tracks
+        context.audio_seconds = len(decoded.samples) / SAMPLE_RATE
+        return decoded.samples
 
     def _transcribe_and_diarize(
-        self, waveform: Waveform, context: RequestContext, checkpoint: Checkpoint
+        self, sound: Sound, context: RequestContext, checkpoint: Checkpoint
     ) -> tuple[Transcription, Diarization | None]:
         """Run both, at the same time if told to: each needs the audio alone."""
-        if not context.options.diarize:
-            return self._transcribe(waveform, context, checkpoint), None
+        if not _tells_apart(sound, context.options):
+            return self._transcribe(sound.samples, context, checkpoint), None
         samples = self._samples_of_the_known(context, checkpoint)
-        transcribe = partial(self._transcribe, waveform, context)
-        diarize = partial(self._diarize, waveform, samples, context)
+        transcribe = partial(self._transcribe, sound.samples, context)
+        diarize = partial(self._diarize, sound.samples, samples, context)
         if self._diarize_concurrently:
             return run_concurrently(transcribe, diarize, checkpoint)
         return transcribe(checkpoint), diarize(checkpoint)
@@ -134,11 +160,13 @@ class Pipeline:
         options = context.options
         request = TranscriptionRequest(
             task=options.task,
-            language=options.language,
-            initial_prompt=options.initial_prompt,
+            language=options.spoken_language,
+            initial_prompt=_prompt(options),
             hotwords=options.hotwords,
             temperature=options.temperature,
             soon=context.extras.soon,
+            beam_size=options.beam_size,
+            suppress_numerals=options.suppress_numerals,
             languages=context.extras.languages,
             token_logprobs=context.extras.token_logprobs,
         )
@@ -207,10 +235,33 @@ class Pipeline:
         return transcription.segments
 
 
+def _retold(sound: Sound, context: RequestContext) -> Listener:
+    """Return who hears what the work on `sound` tells, with times and characters as the client wants them."""
+    tell, options = context.tell, context.options
+    if tell is nobody_listens:
+        return tell
+    if sound.channel is not None:
+        tell = telling_of_a_part(tell, sound.number, sound.of)
+    if options.chinese_script is not None:
+        tell = telling_in_script(tell, options.chinese_script)
+    return telling_later(tell, options.start) if options.start and options.offset_times else tell
+
+
 def _degrade(context: RequestContext, missing: str, remedy: str) -> None:
     """Tell client and operator what the answer lacks and what to do about it."""
     context.warnings.append(f"{missing}: {remedy}")
     logger.warning("answer degraded: %s: %s", missing, remedy)
+
+
+def _tells_apart(sound: Sound, options: AsrOptions) -> bool:
+    """Return whether people are to be told apart; on a channel, which has its one, only on demand."""
+    return options.diarize and (sound.channel is None or "diarize" in options.model_fields_set)
+
+
+def _prompt(options: AsrOptions) -> str | None:
+    if not options.verbatim:
+        return options.initial_prompt
+    return verbatim_prompt(options.initial_prompt, options.spoken_language)
 
 
 def _speaker_count(options: AsrOptions) -> SpeakerCountRange:
@@ -220,24 +271,30 @@ def _speaker_count(options: AsrOptions) -> SpeakerCountRange:
     )
 
 
-def _limits(transcription: Transcription, diarization: Diarization | None, options: AsrOptions) -> list[str]:
+def _finished(segments: tuple[Segment, ...], options: AsrOptions) -> tuple[Segment, ...]:
+    """Return the segments with what was asked for, in the script and at the times that were."""
+    if options.chinese_script is not None:
+        segments = in_script(segments, options.chinese_script)
+    if not options.word_timestamps:
+        segments = tuple(replace(segment, words=None) for segment in segments)
+    return later(segments, options.start) if options.start and options.offset_times else segments
+
+
+def _limits(parts: Sequence[Heard], options: AsrOptions) -> list[str]:
     """Return what the caller must know of an answer that is whole and yet less than was hoped for."""
-    if not transcription.segments:
+    spoken = [part for part in parts if part.segments]
+    if not spoken:
         return [NO_SPEECH]
-    several = diarization is not None and len({turn.speaker for turn in diarization.turns}) > 1
-    return [MIXED_TRANSLATION] if several and options.task == "translate" else []
+    languages = dict.fromkeys(part.language for part in spoken)
+    remarks = [f"{LANGUAGES_DIFFER}: {', '.join(languages)}"] if len(languages) > 1 else []
+    mixed = options.task == "translate" and any(len(part.speakers) > 1 for part in spoken)
+    return [*remarks, MIXED_TRANSLATION] if mixed else remarks
 
 
 def _passed_over(likelier: str | None, taken: str) -> list[str]:
     if likelier is None:
         return []
     return [f"the language may be {likelier}, which ALLOWED_LANGUAGES leaves out; it was taken for {taken}"]
-
-
-def _embeddings(diarization: Diarization | None, options: AsrOptions) -> dict[str, tuple[float, ...]] | None:
-    if diarization is None or not options.return_speaker_embeddings:
-        return None
-    return dict(diarization.embeddings)
 
 
 def _no_aligner(language: str) -> str:

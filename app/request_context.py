@@ -11,7 +11,7 @@ from app.events import Listener, StageBegan, StageEnded, nobody_listens
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.stage import Stage
-from app.transcript import Seconds
+from app.transcript import AudioTrack, Seconds
 
 T = TypeVar("T")
 
@@ -58,7 +58,9 @@ class RequestContext:
     stage_seconds: dict[Stage, float] = field(default_factory=dict)
     """Wall time of each stage that ran, in the order in which they ended."""
     audio_seconds: Seconds | None = None
-    """Length of the recording, once it is decoded."""
+    """Length of what is worked on, once it is decoded."""
+    tracks: tuple[AudioTrack, ...] = ()
+    """All sound tracks of the file, once it is decoded."""
     extras: Extras = Extras()
     tell: Listener = nobody_listens
     """Called with what happens on the way, in the thread where it happens."""

@@ -106,6 +106,19 @@ class Diarization:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """One of the sound tracks of a file."""
+
+    number: int
+    """From 1 on."""
+    codec: str
+    channels: int | None = None
+    language: str | None = None
+    """As the file names it, mostly a code of three letters."""
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The finished answer, before it is written in a format."""
 
@@ -115,6 +128,8 @@ class Transcript:
     duration: Seconds
     model: str
     speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
+    tracks: tuple[AudioTrack, ...] = ()
+    """All sound tracks of the file."""
     warnings: tuple[str, ...] = ()
 
 

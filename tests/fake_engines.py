@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from app.audio.file_decoding import Decoded, Wanted
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
@@ -138,6 +139,9 @@ class GivenSound:
 
     def decode(self, path: Path, checkpoint: Checkpoint, **_: object) -> Waveform:
         return self.samples
+
+    def read(self, path: Path, checkpoint: Checkpoint, wanted: Wanted, **_: object) -> Decoded:
+        return Decoded(self.samples)
 
 
 def some_upload() -> StoredUpload:

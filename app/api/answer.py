@@ -8,6 +8,7 @@ from fastapi import Response
 
 from app.formats import FORMATS, CueLayout, Format, content_disposition
 from app.formats.json_format import render_with_plain_text
+from app.options.asr_options import AsrOptions
 from app.options.parsing import ParsedOptions
 from app.transcript import Transcript
 
@@ -59,8 +60,21 @@ def _content(transcript: Transcript, asked: ParsedOptions[Any]) -> str | bytes:
     if options.output_format == "json" and "output" in asked.spellings:
         asked_for_speakers = options.diarize and "diarize" in asked.written
         return render_with_plain_text(transcript, name_speakers=asked_for_speakers)
-    layout = CueLayout(options.max_line_width, options.max_line_count, options.highlight_words)
-    return FORMATS[options.output_format].render(transcript, layout)
+    return FORMATS[options.output_format].render(transcript, cue_layout(options))
+
+
+def cue_layout(options: AsrOptions) -> CueLayout:
+    """Return how the options want subtitles to be laid out."""
+    usual = CueLayout()
+    longest = usual.max_seconds if options.max_cue_seconds is None else options.max_cue_seconds
+    shortest = usual.min_seconds if options.min_cue_seconds is None else options.min_cue_seconds
+    return CueLayout(
+        max_line_width=options.max_line_width,
+        max_line_count=options.max_line_count,
+        highlight_words=options.highlight_words,
+        max_seconds=longest,
+        min_seconds=min(shortest, longest),
+    )
 
 
 def warnings_line(warnings: Sequence[str]) -> str:

@@ -43,6 +43,18 @@ class SegmentAnswer(TypedDict):
 
 
 @with_config(CLOSED)
+class TrackAnswer(TypedDict):
+    """A sound track of the file, as audio_track may name it."""
+
+    number: Annotated[int, Field(ge=1)]
+    language: NotRequired[str]
+    """As the file writes it, mostly a code of three letters."""
+    title: NotRequired[str]
+    channels: NotRequired[int]
+    codec: str
+
+
+@with_config(CLOSED)
 class TranscriptAnswer(TypedDict):
     """What was said, when and by whom."""
 
@@ -54,10 +66,12 @@ class TranscriptAnswer(TypedDict):
     """The words of all segments in order."""
     speaker_embeddings: NotRequired[dict[str, list[float]]]
     """One voice vector per speaker, with return_speaker_embeddings=true."""
+    tracks: NotRequired[list[TrackAnswer]]
+    """All sound tracks of the file, where there is more than one."""
     warnings: NotRequired[list[str]]
     """What was ignored, what is missing and what to do about it."""
     duration: Annotated[float, Field(ge=0)]
-    """Length of the recording in seconds."""
+    """Length of the recording, or of the part of it that was asked for, in seconds."""
     model: str
     """Name of the Whisper model."""
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from app.errors import BadDocument
 from app.options.languages import UNDETERMINED
-from app.transcript import Segment, Transcript, Word
+from app.transcript import AudioTrack, Segment, Transcript, Word
 
 Time = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=200)]
@@ -53,6 +53,20 @@ class SegmentBody(_Part):
         return Segment(self.start, self.end, self.text, words, self.speaker)
 
 
+class TrackBody(_Part):
+    """One of the sound tracks of the file."""
+
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    codec: Name
+    channels: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    language: Name | None = None
+    title: Name | None = None
+
+    def track_of(self) -> AudioTrack:
+        """Return it as the formats know it."""
+        return AudioTrack(self.number, self.codec, self.channels, self.language, self.title)
+
+
 class TranscriptBody(_Part):
     """A transcript as POST /asr answers it; the segments hold all that is rendered."""
 
@@ -62,6 +76,7 @@ class TranscriptBody(_Part):
     """Seconds; without it the end of the last segment."""
     model: Name = ""
     speaker_embeddings: dict[str, list[Annotated[float, Field(allow_inf_nan=False)]]] | None = None
+    tracks: list[TrackBody] = []
     warnings: list[str] = []
 
     def transcript_of(self) -> Transcript:
@@ -74,6 +89,7 @@ class TranscriptBody(_Part):
             duration=last if self.duration is None else self.duration,
             model=self.model,
             speaker_embeddings=None if voices is None else {name: tuple(voices[name]) for name in voices},
+            tracks=tuple(track.track_of() for track in self.tracks),
             warnings=tuple(self.warnings),
         )
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.audio.downmix import Downmix
+from app.audio.channels import Mixer, Mixing
+from app.audio.excerpt import ExcerptBuffer
 from app.audio.ffmpeg_command import DecodeTask
 from app.audio.ffmpeg_messages import FfmpegMessages, Verdict
 from app.audio.ffmpeg_timeline import TimelineReport
-from app.audio.sample_buffer import SampleBuffer
 from app.audio.wave_header import ChannelLayout
 from app.audio.waveform import SAMPLE_RATE
+from app.transcript import AudioTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,23 @@ class TrackOutcome:
     task: DecodeTask
     verdict: Verdict
     start: int
-    """Sample of the waveform with which the track begins."""
+    """Sample of the recording with which the track begins."""
     samples: int
+    """How many it gave, kept or not."""
     timeline: TimelineReport
+    tracks: tuple[AudioTrack, ...]
+    """All that the file has."""
     damaged: bool
 
 
 class TrackReader:
     """Takes the samples of a track as they come, and puts them into the buffer, mono."""
 
-    def __init__(self, messages: FfmpegMessages, buffer: SampleBuffer) -> None:
+    def __init__(self, messages: FfmpegMessages, buffer: ExcerptBuffer, mixing: Mixing) -> None:
         self._messages = messages
         self._buffer = buffer
-        self._mix: Downmix | None = None
+        self._mixing = mixing
+        self._mix: Mixer | None = None
         self._begun = False
 
     def take(self, block: bytes, layout: ChannelLayout) -> bool:
@@ -41,8 +46,7 @@ class TrackReader:
             late = self._messages.timeline.start_seconds or 0.0
             if not self._buffer.append_silence(max(0, round(late * SAMPLE_RATE))):
                 return False
-            if layout.channels > 1:
-                self._mix = Downmix(layout.channels, layout.centre)
+            self._mix = self._mixing(layout, self._buffer.position)
         return self._buffer.append_s16(self._mix.feed(block) if self._mix else block)
 
     def finish(self) -> bool:
@@ -50,8 +54,8 @@ class TrackReader:
         return self._mix is None or self._buffer.append_s16(self._mix.finish())
 
 
-def decode_warnings(outcomes: Sequence[TrackOutcome]) -> list[str]:
-    """Return what a client should know about a recording of these parts."""
+def decode_warnings(outcomes: Sequence[TrackOutcome], *, chosen: bool) -> list[str]:
+    """Return what a client should know about these parts, whether it has `chosen` their track or not."""
     gaps = _gaps(outcomes)
     said = [gaps] if gaps else []
     if any(outcome.damaged for outcome in outcomes if outcome.samples):
@@ -64,7 +68,7 @@ def decode_warnings(outcomes: Sequence[TrackOutcome]) -> list[str]:
             f"no sound could be read from number {', '.join(mute)}"
         )
     tracks = sorted({outcome.task.track for outcome in outcomes if outcome.samples and outcome.task.track})
-    if tracks:
+    if tracks and not chosen:
         said.append(
             f"the first sound track cannot be decoded; number {tracks[0] + 1} is transcribed in its place"
         )

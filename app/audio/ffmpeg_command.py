@@ -19,10 +19,23 @@ class DecodeTask:
     """Do not believe the length that a WAV announces."""
     max_gap_seconds: float = 3600.0
     """Longer gaps in the time stamps are left out, not filled."""
+    seek_seconds: float = 0.0
+    """What lies before is not decoded."""
 
 
 def pcm_command(ffmpeg: str, task: DecodeTask, *, through_fd: bool, max_seconds: float) -> list[str]:
-    """Return the command that turns the file on its standard input into a WAV of all channels on its output.
+    """Return the command that turns the file on its standard input into a WAV, with all channels."""
+    return [
+        *listing_command(ffmpeg, task, through_fd=through_fd),
+        *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
+        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05"),
+        *("-ar", str(SAMPLE_RATE), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
+        *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
+    ]
+
+
+def listing_command(ffmpeg: str, task: DecodeTask, *, through_fd: bool) -> list[str]:
+    """Return the command that opens the file on its standard input and says what is in it.
 
     The file has no name: with the `fd` protocol as the only one allowed, no reference inside an upload can
     be followed. An ffmpeg too old for it opens /dev/stdin, which can seek too.
@@ -34,17 +47,14 @@ def pcm_command(ffmpeg: str, task: DecodeTask, *, through_fd: bool, max_seconds:
             f"subfile,,start,{task.span[0]},end,{task.span[1]},,:{source}",
         )
     return [
-        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "repeat+level+warning", "-filter_threads", "1"),
-        *("-threads", "1"),
+        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "repeat+level+info", "-nostats"),
+        *("-filter_threads", "1", "-threads", "1"),
         *("-protocol_whitelist", protocol),
         *("-format_whitelist", ",".join(DEMUXERS)),
         *("-codec_whitelist", ",".join(DECODERS)),
         # Jumps of the time stamps are judged by TIMELINE alone, which reports them.
         *("-dts_delta_threshold", "1000000000", "-guess_layout_max", "0"),
         *(("-ignore_length", "1") if task.ignore_length else ()),
+        *(("-ss", f"{task.seek_seconds:.3f}") if task.seek_seconds else ()),
         *("-i", source),
-        *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
-        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05"),
-        *("-ar", str(SAMPLE_RATE), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
-        *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
     ]

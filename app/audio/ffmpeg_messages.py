@@ -4,10 +4,13 @@ import re
 import signal
 from dataclasses import dataclass
 
+from app.audio.audio_track import TrackListing
 from app.audio.ffmpeg_timeline import TimelineReport
 
 _KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU)
 _KEPT_BYTES = 1 << 14
+_INFORMATION = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[info\] (?P<text>.*)|\s")
+"""What is no complaint: a line of the description of the file, or the second line of a title in it."""
 _ERRORS_OF_PADDING = 4
 """Lines about the one packet that is made of padding."""
 _UNOPENED = re.compile(r"Error opening input|\[error\] \S*(?:fd:|/dev/stdin): ")
@@ -37,10 +40,11 @@ class Verdict:
 
 
 class FfmpegMessages:
-    """Collects ffmpeg's messages; only the first 16 KiB of them are kept."""
+    """Collects ffmpeg's messages; of complaints only the first 16 KiB are kept."""
 
     def __init__(self) -> None:
         self.timeline = TimelineReport()
+        self.listing = TrackListing()
         self._line = b""
         self._kept = ""
         self._errors = 0
@@ -56,6 +60,10 @@ class FfmpegMessages:
 
     def _take(self, line: str) -> None:
         if self.timeline.take(line):
+            return
+        information = _INFORMATION.match(line)
+        if information is not None:
+            self.listing.take(information["text"] or "")
             return
         self._errors += _tells_of_damage(line)
         if len(self._kept) < _KEPT_BYTES:

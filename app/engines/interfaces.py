@@ -31,6 +31,10 @@ class TranscriptionRequest:
     initial_prompt: str | None = None
     hotwords: str | None = None
     temperature: float = 0.0
+    beam_size: int = 5
+    """How many texts are followed at once at temperature 0."""
+    suppress_numerals: bool = False
+    """Numbers are to be written as words."""
     soon: bool = False
     """The first text is awaited: speech is looked for and decoded by turns, in small batches first."""
     languages: tuple[str, ...] = ()

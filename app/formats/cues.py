@@ -12,8 +12,6 @@ from app.formats.text_units import TextUnit, split_into_units
 from app.formats.timestamps import milliseconds
 from app.transcript import Seconds, Segment, Transcript
 
-_MIN_CUE_MS = 800
-"""A cue lasts at least so long where the next one leaves room."""
 _MIN_CROWDED_CUE_MS = 500
 """A cue lasts at least so long even if the next segment begins at almost the same moment."""
 _MAX_DELAY_MS = 2000
@@ -32,6 +30,8 @@ class CueLayout:
     highlight_words: bool = False
     """Underline each word while it is spoken, in one cue per word."""
     max_seconds: Seconds = 7.0
+    min_seconds: Seconds = 0.8
+    """A cue lasts at least so long where the next one leaves room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def make_cues(transcript: Transcript, layout: CueLayout) -> tuple[Cue, ...]:
             highlighted = _highlighted(plain, lines, style) if layout.highlight_words else ()
             blocks.append(_Block(number, tuple(highlighted) or (plain,)))
     blocks.sort(key=lambda block: block.cues[0].start)
-    return _remove_overlaps(blocks, milliseconds(layout.max_seconds))
+    return _remove_overlaps(blocks, milliseconds(layout.min_seconds), milliseconds(layout.max_seconds))
 
 
 def _default_width(text: str) -> int:
@@ -139,13 +139,13 @@ def _styled(
     return tuple(written)
 
 
-def _remove_overlaps(blocks: Sequence[_Block], longest: int) -> tuple[Cue, ...]:
+def _remove_overlaps(blocks: Sequence[_Block], shortest: int, longest: int) -> tuple[Cue, ...]:
     """Return the cues with each ending before the next begins, lasting from 1 to `longest` milliseconds."""
     laid_out = [cue for block in blocks for cue in block.cues]
     starts = _cue_starts(blocks)
     arranged = []
     for cue, start, following in zip_longest(laid_out, starts, starts[1:]):
-        end = max(cue.end, start + _MIN_CUE_MS)
+        end = max(cue.end, start + shortest)
         if following is not None and following - end < _MIN_GAP_MS:
             end = following
         arranged.append(replace(cue, start=start, end=min(end, start + longest)))

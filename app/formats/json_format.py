@@ -7,7 +7,7 @@ from typing import Any
 from app.formats import txt
 from app.formats.cues import CueLayout
 from app.formats.sanitize import replace_surrogates
-from app.transcript import Segment, Transcript, Word
+from app.transcript import AudioTrack, Segment, Transcript, Word
 
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
@@ -43,6 +43,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "duration": _rounded(transcript.duration),
         "model": transcript.model,
         "speaker_embeddings": None if embeddings is None else dict(embeddings),
+        "tracks": [_track(track) for track in transcript.tracks] if len(transcript.tracks) > 1 else None,
         "warnings": [replace_surrogates(warning) for warning in transcript.warnings] or None,
     }
     return _without_none(answer)
@@ -68,6 +69,18 @@ def _word(word: Word) -> dict[str, Any]:
             "end": _rounded(word.end),
             "score": _rounded(word.score),
             "speaker": word.speaker,
+        }
+    )
+
+
+def _track(track: AudioTrack) -> dict[str, Any]:
+    return _without_none(
+        {
+            "number": track.number,
+            "language": track.language,
+            "title": None if track.title is None else replace_surrogates(track.title),
+            "channels": track.channels,
+            "codec": track.codec,
         }
     )
 

@@ -6,14 +6,22 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.options.fields import (
+    BeamSize,
+    ChannelChoice,
     Language,
+    Length,
     LineCount,
     LineWidth,
+    LongestCue,
+    Moment,
+    Names,
     OutputFormat,
     Phrase,
+    ShortestCue,
     SpeakerCount,
     Task,
     Temperature,
+    TrackName,
 )
 
 
@@ -32,8 +40,9 @@ class AsrOptions(BaseModel):
     )
     language: Language = Field(
         None,
-        description="Spoken language as ISO 639 code, tag such as pt-BR or English name; auto detects it.",
-        examples=["en", "german", "auto"],
+        description="Spoken language as ISO 639 code, tag such as pt-BR or English name; auto detects it. "
+        "zh-Hans and zh-Hant say in which characters Chinese is written.",
+        examples=["en", "german", "zh-Hans", "auto"],
     )
     model: str | None = Field(
         None,
@@ -53,7 +62,8 @@ class AsrOptions(BaseModel):
     )
     diarize: bool = Field(
         True,
-        description="Tell speakers apart. Alias: enable_diarization. With encode=false the default is false.",
+        description="Tell speakers apart. Alias: enable_diarization. With encode=false or channels=split the "
+        "default is false.",
         examples=[True],
     )
     num_speakers: SpeakerCount | None = Field(
@@ -79,6 +89,21 @@ class AsrOptions(BaseModel):
         "longer the same each time.",
         examples=[0.0],
     )
+    beam_size: BeamSize = Field(
+        5,
+        description="How many texts are followed at once at temperature 0; 1 is the fastest.",
+        examples=[5],
+    )
+    suppress_numerals: bool = Field(
+        False,
+        description="Write numbers as words, which align better: no figures, no signs such as %.",
+        examples=[True],
+    )
+    verbatim: bool = Field(
+        False,
+        description="Keep um, uh and repeated words, by a prompt that has some; Whisper follows it mostly.",
+        examples=[True],
+    )
     return_speaker_embeddings: bool = Field(
         False,
         description="Add one voice vector per speaker to the JSON answer, to know people again later.",
@@ -88,6 +113,37 @@ class AsrOptions(BaseModel):
         True,
         description="false: the upload is raw 16-bit little-endian PCM, 16 kHz, mono, and is not decoded.",
         examples=[True],
+    )
+    start: Moment | None = Field(
+        None,
+        description="Where to begin: what lies before is not decoded. Times in the answer stay those of the "
+        "whole recording, see offset_times.",
+        examples=["90", "01:02:03.500"],
+    )
+    duration: Length | None = Field(
+        None, description="How much to work on, from start on; unset: all that follows.", examples=["60"]
+    )
+    offset_times: bool = Field(
+        True,
+        description="Times count from the beginning of the recording; false counts them from start.",
+        examples=[True],
+    )
+    audio_track: TrackName | None = Field(
+        None,
+        description="Sound track of a film, by its number from 1 on or by its language; unset: the first "
+        "that can be decoded.",
+        examples=["2", "ger"],
+    )
+    channels: ChannelChoice = Field(
+        "mix",
+        description="split hears every channel on its own, for one person per channel, and makes the channel "
+        "the speaker; auto does so where it is sure; mix puts all into one.",
+        examples=["split"],
+    )
+    channel_names: Names | None = Field(
+        None,
+        description="What the people on the channels are called, with commas between; unset: CHANNEL_0, ...",
+        examples=["Agent,Customer"],
     )
     split_speakers: bool = Field(
         True,
@@ -117,6 +173,30 @@ class AsrOptions(BaseModel):
         description="Answer at once with events: place in the queue, progress, text, at the end the result.",
         examples=[True],
     )
+
+    max_cue_seconds: LongestCue | None = Field(
+        None, description="Longest time that a cue of srt and vtt stays; unset: 7.", examples=[7]
+    )
+    min_cue_seconds: ShortestCue | None = Field(
+        None,
+        description="Shortest time of a cue of srt and vtt, where the next one leaves room; unset: 0.8.",
+        examples=[1.2],
+    )
+
+    @property
+    def names_of_channels(self) -> tuple[str, ...]:
+        """Return the names that were given to the first channels."""
+        return () if self.channel_names is None else tuple(self.channel_names.split(","))
+
+    @property
+    def spoken_language(self) -> str | None:
+        """Return Whisper's code of the language; None: detect."""
+        return None if self.language is None else self.language.partition("-")[0]
+
+    @property
+    def chinese_script(self) -> str | None:
+        """Return hans or hant where Chinese is wanted in it."""
+        return (self.language or "").partition("-")[2] or None
 
 
 OPTION_ALIASES: Mapping[str, str] = MappingProxyType(

@@ -5,12 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from app.options.languages import (
     LANGUAGES,
     UNKNOWN_LANGUAGE_WORDS,
     UNSET_WORDS,
+    chinese_script,
     is_unknown_language,
     language_code,
 )
@@ -42,6 +43,16 @@ def read_choice(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _read_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(TIME, value.strip(), re.ASCII)
+    if not found:
+        raise ValueError("not a time")
+    units = value.strip().split(":")
+    return sum(float(unit) * 60**power for power, unit in enumerate(reversed(units)))
+
+
 def _read_format(value: object) -> object:
     choice = read_choice(value)
     return "text" if choice == "txt" else choice
@@ -55,7 +66,15 @@ def _read_language(value: object) -> object:
     code = language_code(value)
     if code is None:
         raise ValueError("unknown language")
-    return code
+    script = chinese_script(value) if code == "zh" else None
+    return f"{code}-{script}" if script else code
+
+
+def _different_names(text: str) -> str:
+    names = [_one_line(name) for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError("empty names, or one twice")
+    return ",".join(names)
 
 
 def _one_line(text: str) -> str:
@@ -65,16 +84,46 @@ def _one_line(text: str) -> str:
     return line
 
 
+TIME = r"(([0-9]{1,3}:)?[0-5]?[0-9]:[0-5]?[0-9]|[0-9]{1,6})(\.[0-9]{1,6})?"
+"""Hours, minutes and seconds with colons, or seconds alone."""
+TRACK = r"[1-9][0-9]{0,2}|[A-Za-z][A-Za-z0-9_ -]{1,39}"
+_PATTERNS = {
+    f"^({TIME})$": "seconds, or a time written as HH:MM:SS.mmm",
+    f"^({TRACK})$": "the number or the language of a sound track",
+}
+"""What a text of this form is, in words."""
+
+Moment = Annotated[
+    float,
+    Field(ge=0),
+    BeforeValidator(_read_time),
+    WithJsonSchema({"type": "string", "pattern": f"^({TIME})$"}),
+]
+"""Seconds."""
+Length = Annotated[
+    float,
+    Field(gt=0),
+    BeforeValidator(_read_time),
+    WithJsonSchema({"type": "string", "pattern": f"^({TIME})$"}),
+]
+"""Seconds, more than none."""
+TrackName = Annotated[str, Field(pattern=f"^({TRACK})$")]
+ChannelChoice = Annotated[Literal["mix", "split", "auto"], BeforeValidator(read_choice)]
+Names = Annotated[str, Field(max_length=400), AfterValidator(_different_names)]
+"""Separated by commas, with nothing else around them."""
 SpeakerCount = Annotated[int, Field(ge=1, le=32), BeforeValidator(_read_whole_number)]
 LineWidth = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_read_whole_number)]
 LineCount = Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_whole_number)]
+BeamSize = Annotated[int, Field(ge=1, le=10), BeforeValidator(_read_whole_number)]
+LongestCue = Annotated[float, Field(ge=1, le=60), BeforeValidator(_read_number)]
+ShortestCue = Annotated[float, Field(ge=0, le=10), BeforeValidator(_read_number)]
 Temperature = Annotated[float, Field(ge=0, le=1), BeforeValidator(_read_number)]
 Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
 OutputFormat = Annotated[
     Literal["json", "text", "srt", "vtt", "tsv", "md", "docx"], BeforeValidator(_read_format)
 ]
 Language = Annotated[str | None, BeforeValidator(_read_language)]
-"""Whisper's code; None: detect."""
+"""Whisper's code, zh perhaps with -hans or -hant behind it; None: detect."""
 Phrase = Annotated[str, Field(max_length=4000), AfterValidator(_one_line)]
 """Line breaks and tabs become spaces; other control characters are refused."""
 
@@ -103,6 +152,8 @@ def choice_in_words(schema: dict[str, Any]) -> str:
     'a whole number from 1 to 32'
     """
     schema = _written_schema(schema)
+    if "pattern" in schema:
+        return _PATTERNS[schema["pattern"]]
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     if schema["type"] == "boolean":

@@ -102,6 +102,14 @@ def language_code(written: str) -> str | None:
     return _CODES.get(primary) if dash and len(primary) in (2, 3) else None
 
 
+def chinese_script(written: str) -> str | None:
+    """Return hans or hant where a tag or name of Chinese says which characters are wanted, else None."""
+    parts = _normalised(written).replace(" ", "-").split("-")
+    if "hans" in parts or "simplified" in parts:
+        return "hans"
+    return "hant" if "hant" in parts or "traditional" in parts else None
+
+
 def is_unknown_language(written: str) -> bool:
     """Return whether `written` says that nobody knows the language: empty, auto, und, null or the like."""
     name = _normalised(written)

@@ -104,7 +104,7 @@ class OptionReader(Generic[M]):
         options = AsrOptions.model_validate(self._values)
         refuse_contradictions(options)
         if self._model is not None:
-            self._model.check(language=options.language, task=options.task)
+            self._model.check(language=options.spoken_language, task=options.task)
 
     def read_form(self, pairs: Iterable[tuple[str, str]]) -> ParsedOptions[M]:
         """Take the options of the form, and return all of them, judged together.
@@ -114,7 +114,7 @@ class OptionReader(Generic[M]):
         self._read(pairs)
         model = self._resolve_model(None) if self._model is None else self._model
         options, warnings = apply_rules(AsrOptions.model_validate({**self._values, "model": model.name}))
-        model.check(language=options.language, task=options.task)
+        model.check(language=options.spoken_language, task=options.task)
         unknown = [name for name in self._unknown if name not in TOLERATED_NAMES]
         return ParsedOptions(
             options,
@@ -154,7 +154,7 @@ def _value(option: str, name: str, text: str, languages: Sequence[str]) -> objec
         value: object = _READERS[option].validate_python(text.strip())
     except ValidationError:
         raise BadParameter(name, text, allowed) from None
-    if option == "language" and value is not None and value not in languages:
+    if option == "language" and value is not None and str(value).partition("-")[0] not in languages:
         raise BadParameter(name, text, allowed)
     return value
 

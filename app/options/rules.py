@@ -10,7 +10,13 @@ from app.errors import ParameterConflict
 from app.options.asr_options import AsrOptions
 
 _SUBTITLES = ("srt", "vtt")
-_ONLY_FOR_SUBTITLES = ("max_line_width", "max_line_count", "highlight_words")
+_ONLY_FOR_SUBTITLES = (
+    "max_line_width",
+    "max_line_count",
+    "highlight_words",
+    "max_cue_seconds",
+    "min_cue_seconds",
+)
 _ONLY_FOR_SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "split_speakers", "fill_nearest")
 
 
@@ -19,7 +25,8 @@ def apply_rules(options: AsrOptions) -> tuple[AsrOptions, list[str]]:
 
     Raises: ParameterConflict.
     """
-    if not options.encode and "diarize" not in options.model_fields_set:
+    without_speakers = not options.encode or options.channels == "split"
+    if without_speakers and "diarize" not in options.model_fields_set:
         options = options.model_copy(update={"diarize": False})
     refuse_contradictions(options)
     overridden = _overridden_counts(options)
@@ -47,6 +54,9 @@ def refuse_contradictions(options: AsrOptions) -> None:
         raise ParameterConflict("highlight_words", "needs word_timestamps=true")
     if options.highlight_words and options.task == "translate":
         raise ParameterConflict("highlight_words", "needs task=transcribe; a translation has no word times")
+    shortest, longest = options.min_cue_seconds, options.max_cue_seconds
+    if shortest is not None and longest is not None and shortest > longest:
+        raise ParameterConflict("min_cue_seconds", f"{shortest:g} is more than max_cue_seconds {longest:g}")
     fewest, most = options.min_speakers, options.max_speakers
     if fewest is not None and most is not None and fewest > most:
         raise ParameterConflict("min_speakers", f"{fewest} is more than max_speakers {most}")
@@ -69,5 +79,13 @@ def _limits(options: AsrOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield output_format, _ONLY_FOR_SUBTITLES
     if options.output_format != "json" and options.return_speaker_embeddings:
         yield output_format, ("return_speaker_embeddings",)
+    if options.start is None:
+        yield "the whole recording; it takes start", ("offset_times",)
+    if options.temperature:
+        yield f"temperature={options.temperature:g}", ("beam_size",)
+    if not options.encode:
+        yield "encode=false", ("audio_track", "channels", "channel_names")
+    elif options.channels == "mix":
+        yield "channels=mix", ("channel_names",)
     if options.task == "translate" and options.word_timestamps:
         yield "task=translate, which has no word times", ("word_timestamps",)

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from app.options.asr_options import AsrOptions
+from tests.audio.sounds import ffmpeg
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 from tests.service import Service
@@ -78,7 +79,39 @@ def test_temperature(ask: Ask, live_service: Service, meeting: Path) -> None:
         assert {segment["temperature"] for segment in answer.json()["segments"]} == {temperature}
 
 
-def test_language(ask: Ask) -> None:
+def asked(directory: Path, **options: str) -> tuple[FakeEngines, httpx.Response]:
+    """Return engines that answer at once, with what they were asked for, and the answer."""
+    engines = FakeEngines()
+    with in_process(engines, directory) as client:
+        answer = client.post("/asr", data=options, files={"audio_file": ("a.wav", tone(3))})
+    return engines, answer
+
+
+def test_beam_size(tmp_path: Path) -> None:
+    """With engines that answer at once: on speech as clear as the bundle's every beam finds the same."""
+    for written, size in ({}, 5), ({"beam_size": "1"}, 1):
+        engines, _ = asked(tmp_path, **written)
+        assert engines.requests[0].beam_size == size
+
+
+def test_suppress_numerals(tmp_path: Path) -> None:
+    """With engines that answer at once; what the real one does stands in tests/engines/test_numerals.py."""
+    for written, suppressed in ({}, False), ({"suppress_numerals": "true"}, True):
+        engines, _ = asked(tmp_path, **written)
+        assert engines.requests[0].suppress_numerals is suppressed
+
+
+def test_verbatim(tmp_path: Path) -> None:
+    """With engines that say what they are prompted with: the manner stands behind the client's own prompt."""
+    _, answer = asked(tmp_path, verbatim="true", language="de", initial_prompt="Budget.")
+    assert text_of(answer).startswith("Budget. Ähm, also, ich, ich")
+    assert text_of(asked(tmp_path, verbatim="true")[1]).startswith("Um, uh...")
+
+
+def test_language(ask: Ask, tmp_path: Path) -> None:
+    for script, text in ("zh-Hant", "頭髮發展"), ("zh-Hans", "头发发展"):
+        answer = asked(tmp_path, language=script, initial_prompt="头发发展")[1].json()
+        assert (answer["language"], answer["segments"][0]["text"]) == ("zh", text)
     assert ask().json()["language"] == "en"
     assert ask(language="German", diarize=False).json()["language"] == "de"
 
@@ -150,6 +183,69 @@ def test_encode(live_service: Service, meeting: Path) -> None:
     assert httpx.post(address, files=upload, timeout=300).status_code == 400
 
 
+def test_start(ask: Ask) -> None:
+    """Times stay those of the whole recording: the words are where they are without it."""
+    whole = {(word["word"], round(word["start"], 1)) for word in ask(diarize=False).json()["word_segments"]}
+    part = ask(diarize=False, start="00:00:09.200").json()
+    words = [(word["word"], round(word["start"], 1)) for word in part["word_segments"]]
+    assert part["duration"] == pytest.approx(OPENING_SECONDS - 9.2, abs=0.01)
+    assert min(start for _, start in words) >= 9.2
+    assert len(whole.intersection(words)) > 0.6 * len(words) > 10
+
+
+def test_duration(ask: Ask) -> None:
+    part = ask(diarize=False, duration=5).json()
+    assert part["duration"] == 5.0
+    assert part["word_segments"][-1]["end"] <= 5.0
+    assert len(part["word_segments"]) < len(ask(diarize=False).json()["word_segments"]) / 2
+
+
+def test_offset_times(ask: Ask) -> None:
+    part = ask(diarize=False, start="00:00:09.200").json()["word_segments"]
+    relative = ask(diarize=False, start="00:00:09.200", offset_times=False).json()["word_segments"]
+    assert [word["word"] for word in relative] == [word["word"] for word in part]
+    assert {round(one["start"] - other["start"], 3) for one, other in zip(part, relative, strict=True)} == {
+        9.2
+    }
+
+
+def test_audio_track(live_service: Service, meeting: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    german = meeting.parent / "besprechung.flac"
+    languages = "-metadata:s:a:0 language=eng -metadata:s:a:1 language=ger -t 6 -c:a flac"
+    ffmpeg("-i", str(meeting), "-i", str(german), "-map", "0", "-map", "1", *languages.split(), str(film))
+
+    def heard(**options: str) -> httpx.Response:
+        form = {"diarize": "false", **options}
+        files = {"audio_file": ("film.mkv", film.read_bytes())}
+        return httpx.post(f"{live_service.url}/asr", data=form, files=files, timeout=300)
+
+    first, second = heard().json(), heard(audio_track="deu").json()
+    assert (first["language"], second["language"]) == ("en", "de")
+    assert [track["language"] for track in second["tracks"]] == ["eng", "ger"]
+    assert "1 (eng, 1 channel, flac); 2 (ger, 1 channel, flac)" in heard(audio_track="3").json()["detail"]
+
+
+def speakers_on_channels(directory: Path, **options: str) -> list[str]:
+    """Return who speaks on two channels; engines answer at once, tests/e2e/test_calls.py has real ones."""
+    one = 0.2 * np.sin(np.arange(48000) / 5)
+    recording = io.BytesIO()
+    soundfile.write(recording, np.stack([one, one * np.linspace(0, 1, 48000)], 1), 16000, format="FLAC")
+    with in_process(FakeEngines(), directory) as client:
+        files = {"audio_file": ("a.flac", recording.getvalue())}
+        answer = client.post("/asr", data={"channels": "split", **options}, files=files)
+    return [segment["speaker"] for segment in answer.json()["segments"]]
+
+
+def test_channels(tmp_path: Path) -> None:
+    assert speakers_on_channels(tmp_path) == ["CHANNEL_0", "CHANNEL_1"]
+    assert speakers_on_channels(tmp_path, channels="mix", diarize="true") == ["SPEAKER_00", "SPEAKER_01"]
+
+
+def test_channel_names(tmp_path: Path) -> None:
+    assert speakers_on_channels(tmp_path, channel_names="Ann, Bob") == ["Ann", "Bob"]
+
+
 def test_split_speakers(live_service: Service, meeting: Path) -> None:
     """One person begins a sentence and another ends it: cut together from what both really say."""
     samples, rate = soundfile.read(meeting, dtype="int16")
@@ -194,6 +290,27 @@ def test_max_line_count(ask: Ask) -> None:
     narrow = {"output_format": "srt", "diarize": False, "max_line_width": 16}
     assert most_lines(ask(**narrow)) == 2
     assert most_lines(ask(**narrow, max_line_count=1)) == 1
+
+
+def cue_seconds(answer: httpx.Response) -> list[float]:
+    def seconds(written: str) -> float:
+        hours, minutes, rest = written.strip().replace(",", ".").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+    lines = [line.split("-->") for line in answer.text.splitlines() if "-->" in line]
+    return [seconds(end) - seconds(start) for start, end in lines]
+
+
+def test_max_cue_seconds(ask: Ask) -> None:
+    short = ask(output_format="srt", diarize=False, max_cue_seconds=1.5)
+    assert max(cue_seconds(short)) <= 1.501 < max(cue_seconds(ask(output_format="srt", diarize=False)))
+
+
+def test_min_cue_seconds(ask: Ask) -> None:
+    """A word that ends the recording has all the room it wants."""
+    options = {"output_format": "srt", "diarize": False, "start": 0, "duration": 0.9}
+    assert cue_seconds(ask(**options, min_cue_seconds=3))[-1] == pytest.approx(3, abs=0.002)
+    assert cue_seconds(ask(**options))[-1] < 2
 
 
 def test_highlight_words(ask: Ask) -> None:

@@ -10,10 +10,21 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("errors", "transcript", "checkpoint", "stage", "events", "logs", "concurrency"),
-    ("audio", "options", "formats", "speakers", "known_speakers", "pace", "progress"),
+    (
+        "audio",
+        "options",
+        "formats",
+        "speakers",
+        "known_speakers",
+        "time_shift",
+        "chinese_script",
+        "retelling",
+        "pace",
+        "progress",
+    ),
     ("models",),
     ("engines", "request_context"),
-    ("pipeline", "voice_samples", "work", "health"),
+    ("pipeline", "channels", "voice_samples", "work", "health"),
     ("api",),
     ("settings",),
     ("composition",),

@@ -48,13 +48,25 @@ def test_defaults_are_those_of_the_contract() -> None:
         "initial_prompt": None,
         "hotwords": None,
         "temperature": 0.0,
+        "beam_size": 5,
+        "suppress_numerals": False,
+        "verbatim": False,
         "return_speaker_embeddings": False,
         "encode": True,
+        "start": None,
+        "duration": None,
+        "offset_times": True,
+        "audio_track": None,
+        "channels": "mix",
+        "channel_names": None,
         "split_speakers": True,
         "fill_nearest": True,
         "max_line_width": None,
         "max_line_count": None,
         "highlight_words": False,
+        "max_cue_seconds": None,
+        "min_cue_seconds": None,
+        "stream": False,
     }
 
 
@@ -75,6 +87,15 @@ def test_defaults_are_those_of_the_contract() -> None:
         ("language=fil-PH", "language", "tl"),
         ("language=de_DE.UTF-8", "language", "de"),
         ("language=Chinese (Taiwan)", "language", "zh"),
+        ("language=zh-Hant-TW", "language", "zh-hant"),
+        ("language=Simplified Chinese", "language", "zh-hans"),
+        ("start=90", "start", 90.0),
+        ("start=1:30.5", "start", 90.5),
+        ("start=01:02:03.004", "start", 3723.004),
+        ("duration= 0:05 ", "duration", 5.0),
+        ("audio_track=2", "audio_track", "2"),
+        ("beam_size=10", "beam_size", 10),
+        ("max_cue_seconds=2.5", "max_cue_seconds", 2.5),
         ("language=haitian_creole", "language", "ht"),
         ("language=Norwegian Bokmål", "language", "no"),
         ("language=Haitian Creole", "language", "ht"),
@@ -212,7 +233,7 @@ def test_a_language_that_nobody_knows_is_detected(word: str) -> None:
 @pytest.mark.parametrize("word", ["auto", "und", "mul", "zxx", "null", "none", "undefined", " None "])
 def test_the_same_words_leave_every_number_unset(word: str) -> None:
     numbers = [name for name, choice in OPTION_CHOICES.items() if choice.startswith("a whole number")]
-    assert len(numbers) == 5
+    assert len(numbers) == 6
     assert parsed("diarize=false", "|".join(f"{name}={word}" for name in numbers)).warnings == ()
 
 

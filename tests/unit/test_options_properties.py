@@ -27,7 +27,7 @@ PHRASE = st.one_of(
 OPTIONS = st.builds(
     AsrOptions,
     task=st.just("transcribe"),
-    language=st.sampled_from([None, "en", "haw", "yue"]),
+    language=st.sampled_from([None, "en", "haw", "yue", "zh-hans", "zh-hant"]),
     model=st.sampled_from(["large-v3", "demo"]),
     output_format=st.sampled_from(["json", "text", "srt", "vtt", "tsv"]),
     word_timestamps=st.just(True),
@@ -42,6 +42,12 @@ OPTIONS = st.builds(
     max_line_width=st.one_of(st.none(), st.integers(1, 1000)),
     max_line_count=st.one_of(st.none(), st.integers(1, 100)),
     highlight_words=SWITCH,
+    beam_size=st.integers(1, 10),
+    suppress_numerals=SWITCH,
+    verbatim=SWITCH,
+    start=st.one_of(st.none(), st.integers(0, 999_999).map(lambda number: number / 8)),
+    duration=st.one_of(st.none(), st.integers(1, 999_999).map(lambda number: number / 8)),
+    audio_track=st.sampled_from([None, "2", "ger"]),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Response
 
-from app.api.answer import WARNINGS_HEADER, warnings_line
+from app.api.answer import WARNINGS_HEADER, cue_layout, warnings_line
 from app.api.event_stream import compact_json
 from app.api.openai.audio_request import AudioRequest
 from app.api.openai.documents import (
@@ -17,7 +17,7 @@ from app.api.openai.documents import (
     verbose_document,
 )
 from app.api.openai.tokens import logprobs
-from app.formats import FORMATS, CueLayout
+from app.formats import FORMATS
 from app.transcript import Transcript
 
 _MEDIA_TYPES = {"text": "text/plain", "srt": "text/plain", "vtt": "text/vtt"}
@@ -39,8 +39,7 @@ def text_document(transcript: Transcript, asked: AudioRequest) -> str:
     options = asked.options
     if asked.form == "text" and not options.diarize:
         return plain_text(transcript.segments, _written_language(transcript, asked)) + "\n"
-    layout = CueLayout(options.max_line_width, options.max_line_count, options.highlight_words)
-    document = FORMATS[asked.form].render(transcript, layout)
+    document = FORMATS[asked.form].render(transcript, cue_layout(options))
     assert isinstance(document, str)
     return f"{document}\n" if asked.form == "srt" and document else document
 
@@ -86,8 +85,8 @@ def done_event(transcript: Transcript, asked: AudioRequest, text: str) -> dict[s
 
 
 def names_given(asked: AudioRequest) -> tuple[str, ...]:
-    """Return the names of the known speakers."""
-    return tuple(sample.name for sample in asked.known)
+    """Return the names of known speakers and of channels."""
+    return (*(sample.name for sample in asked.known), *asked.options.names_of_channels)
 
 
 def _written_language(transcript: Transcript, asked: AudioRequest) -> str:

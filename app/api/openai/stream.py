@@ -68,9 +68,13 @@ async def transcription_events(
 
 
 def _ending(transcript: Transcript, asked: AudioRequest, text: str) -> Iterator[bytes]:
+    whole = plain_text(transcript.segments, transcript.language)
     if asked.form == "diarized_json":
-        text = plain_text(transcript.segments, transcript.language)
+        text = whole
         for segment in diarized_segments(transcript, names_given(asked)):
             yield encode_event("transcript.text.segment", segment)
+    elif not text and whole:  # of channels nothing is told before all of them are heard
+        text = whole
+        yield encode_event("transcript.text.delta", {"type": "transcript.text.delta", "delta": whole})
     yield encode_event("transcript.text.done", done_event(transcript, asked, text))
     yield END

@@ -15,7 +15,7 @@ from app.transcript import LanguageGuess
 router = APIRouter(tags=["speech to text"])
 
 PATH = "/detect-language"
-OPTIONS = ("model", "encode")
+OPTIONS = ("model", "encode", "start", "duration", "audio_track")
 """The only options that matter here."""
 
 

@@ -23,7 +23,14 @@ from app.work.upload_store import StoredUpload
 router = APIRouter(tags=["speech to text"])
 
 PATH = "/render"
-OPTIONS = ("output_format", "max_line_width", "max_line_count", "highlight_words")
+OPTIONS = (
+    "output_format",
+    "max_line_width",
+    "max_line_count",
+    "highlight_words",
+    "max_cue_seconds",
+    "min_cue_seconds",
+)
 FILE_NAME = "file_name"
 MAX_MEGABYTES = 64
 """Twice what /asr answers for the longest recordings."""

@@ -105,10 +105,12 @@ def _together(sounds: Sequence[Encoded]) -> ctranslate2.StorageView:
 
 def _search(row: Row) -> dict[str, Any]:
     search = row.search
+    suppressed = {"suppress_tokens": [-1, *search.suppressed]}
     if search.temperature == 0:
-        return {"beam_size": search.beam_size}
+        return {"beam_size": search.beam_size, **suppressed}
     return {
         "beam_size": 1,
+        **suppressed,
         "num_hypotheses": search.best_of,
         "sampling_topk": 0,
         "sampling_temperature": search.temperature,

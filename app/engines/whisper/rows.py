@@ -45,6 +45,8 @@ class Search:
     """0: the likeliest by beam search; above: the best of several drawn ones."""
     beam_size: int = 5
     best_of: int = 5
+    suppressed: tuple[int, ...] = ()
+    """Tokens that are never chosen, beside those that the model itself leaves out."""
 
 
 @dataclass(frozen=True, slots=True)

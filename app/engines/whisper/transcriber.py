@@ -16,6 +16,7 @@ from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecod
 from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
+from app.engines.whisper.numerals import numeral_tokens
 from app.engines.whisper.prompt import prompt_tokens
 from app.engines.whisper.rows import Detail, RowDecoder, Search
 from app.engines.whisper.voice_activity import Chunk, VoiceActivity
@@ -192,4 +193,6 @@ class WhisperTranscriber:
             self._model.hf_tokenizer, self._model.model.is_multilingual, task=request.task, language=language
         )
         prompt = prompt_tokens(tokenizer, request.initial_prompt, request.hotwords)
-        return Asked(tokenizer, prompt, Search(request.temperature), Detail(request.token_logprobs))
+        suppressed = numeral_tokens(tokenizer) if request.suppress_numerals else ()
+        search = Search(request.temperature, request.beam_size, suppressed=suppressed)
+        return Asked(tokenizer, prompt, search, Detail(request.token_logprobs))

@@ -1,0 +1,128 @@
+"""What one channel hears of the others, and the recording without it.
+
+Headsets and telephone lines let the other side through, quieter and perhaps later. How much and how late is
+the same all the time, so it can be measured: while the other side speaks, a channel hears mostly that.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio.channels import LEVEL_SAMPLES, Levels
+from app.audio.waveform import Waveform
+
+Flags = NDArray[np.bool_]
+
+_LATEST = 30
+"""Stretches, 0.6 s: cross-talk comes no later."""
+_FLOOR_PERCENTILE = 10
+_SILENCE_POWER = 1.0
+_ACTIVE = 10.0
+"""Power over the noise floor from which on somebody may be speaking."""
+_QUIETER = 0.25
+"""Cross-talk has at most this part of the power of its source, 6 dB less."""
+_MARGIN = 8.0
+"""Sound of this many times the power that cross-talk has on average, 9 dB more, is somebody's own."""
+_SMEAR = 5
+"""Stretches for which cross-talk may last longer than its source: rooms echo."""
+_LEAST_OWN = 3
+"""Stretches of own sound among five; fewer are a click."""
+_HOLD = 12
+"""Stretches, 0.24 s, around own sound that are kept: words begin and end softly."""
+_BLOCK_SAMPLES = 1 << 20
+_LEAST_MEASURED = 50
+"""Stretches, a second, of the other side's speech that are needed to measure anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """How one channel hears another."""
+
+    gain: float
+    """Of power."""
+    delay: int
+    """Stretches."""
+
+
+def noise_floors(levels: Levels) -> NDArray[np.float32]:
+    """Return the power of each channel when nothing is on it, shape (channels,)."""
+    floors: NDArray[np.float32] = np.percentile(levels, _FLOOR_PERCENTILE, axis=0).astype(np.float32)
+    return np.maximum(floors, np.float32(_SILENCE_POWER))
+
+
+def measure_leak(channel: NDArray[np.float32], other: NDArray[np.float32], floor: float) -> Leak | None:
+    """Return how `channel` hears `other`, both powers in time, `floor` that of the other's noise.
+
+    At the right delay the loudness of the two goes together best. None: too little is heard to tell.
+    """
+    speaking = np.flatnonzero(other > _ACTIVE * floor)
+    if len(speaking) < _LEAST_MEASURED:
+        return None
+    most = -1.0
+    found: Leak | None = None
+    for delay in range(_LATEST + 1):
+        at = speaking[speaking + delay < len(channel)]
+        heard = channel[at + delay] + _SILENCE_POWER
+        quiet = heard < _QUIETER * other[at]
+        loud = quiet & (other[at] >= np.median(other[speaking]))
+        heard, source = heard[loud], other[at][loud]
+        if len(heard) < _LEAST_MEASURED or np.ptp(heard) == 0:
+            continue
+        together = float(np.corrcoef(np.log(heard), np.log(source))[0, 1])
+        if together > most:
+            most, found = together, Leak(float(np.median(heard / source)), delay)
+    return found
+
+
+def own_sound(levels: Levels, channel: int) -> Flags:
+    """Return in which stretches `channel` is to be heard: all but those with cross-talk and nothing else."""
+    floors = noise_floors(levels)
+    expected = np.zeros(len(levels), np.float32)
+    for other in range(levels.shape[1]):
+        if other != channel:
+            expected = np.maximum(expected, _expected(levels, floors, channel, other))
+    heard = expected > floors[channel]
+    own = levels[:, channel] > np.maximum(_MARGIN * expected, _ACTIVE * floors[channel])
+    steady = moving_sum(own, 2) >= _LEAST_OWN
+    kept: Flags = _held(steady) | ~_held(heard)
+    return kept
+
+
+def _held(flags: Flags) -> Flags:
+    """Return the flags with some time around each."""
+    wider: Flags = moving_sum(flags, _HOLD) > 0
+    return wider
+
+
+def moving_sum(values: NDArray[Any], around: int) -> NDArray[np.float32]:
+    """Return the sum of each of `values` (values,) and of so many on either side of it."""
+    sums: NDArray[np.float32] = np.convolve(values, np.ones(2 * around + 1, np.float32))
+    return sums[around : around + len(values)]
+
+
+def _expected(levels: Levels, floors: NDArray[np.float32], channel: int, other: int) -> NDArray[np.float32]:
+    """Return the power that `channel` is expected to hear of the `other`."""
+    leak = measure_leak(levels[:, channel], levels[:, other], float(floors[other]))
+    expected = np.zeros(len(levels), np.float32)
+    if leak is None:
+        return expected
+    speech = np.where(levels[:, other] > _ACTIVE * floors[other], levels[:, other], 0)
+    for smear in range(-1, _SMEAR):
+        shift = leak.delay + smear
+        if shift >= 0:
+            shifted = speech[: len(speech) - shift]
+            expected[shift:] = np.maximum(expected[shift:], shifted)
+        else:
+            expected[:shift] = np.maximum(expected[:shift], speech[-shift:])
+    return expected * np.float32(leak.gain)
+
+
+def mute(samples: Waveform, kept: Flags) -> None:
+    """Silence, in place, the stretches of `samples` that are not kept, with soft edges."""
+    centers = (np.arange(len(kept)) + 0.5) * LEVEL_SAMPLES
+    for start in range(0, len(samples), _BLOCK_SAMPLES):
+        block = samples[start : start + _BLOCK_SAMPLES]
+        gains = np.interp(np.arange(start, start + len(block)), centers, kept.astype(np.float32))
+        block[:] = np.rint(block * gains)
