@@ -138,6 +138,13 @@ def _with_batch_size(plan: DevicePlan, settings: Settings, catalogue: Catalogue)
     return fit_batch_size(plan, model.name, shape, settings.gpu_concurrency, gpu_free)
 
 
+def _shares_batches(settings: Settings, plan: DevicePlan) -> bool:
+    """Return whether requests decode together: as the operator says, else on a GPU where several may run."""
+    if settings.share_batches is not None:
+        return settings.share_batches
+    return plan.whisper == "cuda" and settings.gpu_concurrency > 1
+
+
 def _stored_bytes(fetcher: ModelFetcher, source: str) -> int | None:
     """Return the size of a Whisper model's weights on disk; None where they are not there."""
     try:
@@ -161,6 +168,7 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
         fetcher,
         EngineSettings(
             plan=plan,
+            share_batches=_shares_batches(settings, plan),
             cpu_threads=settings.cpu_threads,
             align_batch_size=settings.align_batch_size,
             segmentation_batch_size=settings.segmentation_batch_size,

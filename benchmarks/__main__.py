@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import align, diarize, growth, http, libraries, machine, page, progress, whole_pipeline
+from benchmarks import align, batching, diarize, growth, http, libraries, machine, page, progress, whole_pipeline
 from benchmarks.pairs import Comparison, Figure
 from benchmarks.scale import Scale
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "libraries": libraries.run,
     "progress": progress.run,
     "page": page.run,
+    "batching": batching.run,
 }
 
 

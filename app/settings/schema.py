@@ -151,6 +151,8 @@ class Settings(BaseSettings):
 
     gpu_concurrency: int = Field(1, ge=1, le=64)
     """Requests worked on at the same time."""
+    share_batches: bool | None = None
+    """Chunks of requests that run at the same time are decoded in one batch; unset: on a GPU."""
     max_queue_size: int = Field(100, ge=0, le=10000)
     """Requests that may wait; beyond it the answer is 503, before the upload is received."""
     queue_timeout: Timeout = 3600

@@ -49,6 +49,7 @@ COSTS = {
     "max_uploads_per_client": "Lower turns away who sends much, or all those behind one proxy address.",
     "decode_timeout_seconds": "Higher lets a hostile file keep ffmpeg busy for longer.",
     "gpu_concurrency": "Each request at work takes its own working memory.",
+    "share_batches": "With several short recordings at once a GPU does many times more; a CPU gains nothing.",
     "max_queue_size": "Disk for waiting uploads; `0` lets nobody wait.",
     "queue_timeout": "Clients and proxies must wait at least as long.",
     "request_timeout": "Lower than the longest transcription ends it with 504.",

@@ -42,6 +42,8 @@ class EngineSettings:
     """What the operator chose for all engines."""
 
     plan: DevicePlan
+    share_batches: bool = False
+    """Chunks of several requests are decoded together, on the device that was planned for Whisper."""
     cpu_threads: int = 0
     align_batch_size: int = 8
     segmentation_batch_size: int | None = None
@@ -93,6 +95,13 @@ class EngineLoader:
                     model.name, model.abilities.restricted_by(read_abilities(source)), model.languages
                 ),
             )
+            if self.settings.share_batches and as_planned:
+                from app.engines.whisper.shared_batches import SharedBatches
+                from app.engines.whisper.sharing_transcriber import SharingTranscriber
+
+                shared = SharedBatches(engine.decoder, plan.batch_size)
+                sharing = SharingTranscriber(engine, shared)
+                return LoadedEngine(sharing, sharing.close, size, source)
         return LoadedEngine(engine, engine.close, size, source)
 
     def aligner(

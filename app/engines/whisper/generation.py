@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +33,13 @@ class DirectDecoder:
         """Return what is written for each row: those that may share a batch together."""
         groups: defaultdict[object, list[int]] = defaultdict(list)
         for place, row in enumerate(rows):
-            groups[self._what_must_be_equal(row)].append(place)
+            groups[self.group(row)].append(place)
         written: dict[int, Decoded] = {}
         for places in groups.values():
             written |= zip(places, self._decode_together([rows[place] for place in places]), strict=True)
         return [written[place] for place in range(len(rows))]
 
-    def _what_must_be_equal(self, row: Row) -> object:
+    def group(self, row: Row) -> Hashable:
         """Return what CTranslate2 takes one of for a batch; languages, tasks and earlier text may differ."""
         start = row.prompt.index(self.model.start_token)
         return row.search, start, len(row.prompt) - start

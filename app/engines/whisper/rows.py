@@ -4,7 +4,7 @@ Nothing that makes rows knows the weights. Rows of several chunks, languages, ta
 over together; the decoder sees to what may share a batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,4 +96,8 @@ class RowDecoder(Protocol):
 
     def decode(self, rows: Sequence[Row]) -> list[Decoded]:
         """Return what is written for each row, in their order, whatever they have in common."""
+        ...
+
+    def group(self, row: Row) -> Hashable:
+        """Return what rows must have in common to be decoded in one batch."""
         ...

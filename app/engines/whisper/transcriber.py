@@ -1,6 +1,7 @@
 """Speech to text with Whisper: chunks of speech, decoded in batches by CTranslate2."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -110,6 +111,17 @@ class WhisperTranscriber:
             scope=self._scope,
             decoder=self._decoder,
         )
+
+    @property
+    def decoder(self) -> RowDecoder:
+        """What decodes its chunks."""
+        return self._decoder
+
+    def with_decoder(self, decoder: RowDecoder) -> "WhisperTranscriber":
+        """Return a view that decodes by `decoder`, which works on the same weights."""
+        view = copy(self)
+        view._decoder = decoder
+        return view
 
     def close(self) -> None:
         """Free the weights; no view may be used afterwards."""

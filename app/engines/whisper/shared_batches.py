@@ -1,0 +1,229 @@
+"""Chunks of several requests in one batch: what stands before the weights that many requests share.
+
+There is no thread of its own. Requests hand over their chunks and wait; whichever of them finds the weights
+idle works on a batch for all. A batch takes from each request in turn, and only chunks that may share one.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.checkpoint import Checkpoint
+from app.engines.failures import is_out_of_memory
+from app.engines.whisper.rows import Decoded, Encoded, Features, Row, RowDecoder
+from app.transcript import Seconds
+
+LOOK_SECONDS = 0.1
+"""How often a request that waits calls its checkpoint."""
+PATIENCE = 0.25
+"""How long a batch waits for chunks that are expected: this share of the time that the last one took."""
+
+Work = Callable[[list[Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What may share a batch."""
+
+    step: int
+    """Of the steps of a chunk's way, from 0: what comes first is done first, so that later steps fill up."""
+    name: str
+    group: Hashable = None
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """One chunk that waits for its turn, and what became of it."""
+
+    owner: int
+    kind: Kind
+    work: Work
+    content: Any
+    result: Any = None
+    failure: Exception | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A batch that is done."""
+
+    owners: int = 1
+    """Number of requests in it."""
+    seconds: Seconds = 0.0
+
+
+class SharedBatches:
+    """Lets several requests decode together, each by a RowDecoder of its own."""
+
+    def __init__(self, decoder: RowDecoder, most: int) -> None:
+        """Work with `decoder`, on at most `most` chunks at a time."""
+        self._decoder = decoder
+        self._most = most
+        self._changed = threading.Condition()
+        self._waiting: list[Chunk] = []
+        """In the order in which they came."""
+        self._joined = 0
+        self._numbers = 0
+        self._working = False
+        self._last: dict[str, _Past] = {}
+        """The last batch of each kind, by its name."""
+
+    @contextmanager
+    def joined(self, checkpoint: Checkpoint) -> Iterator[RowDecoder]:
+        """Yield the decoder of one request, which calls `checkpoint` while it waits."""
+        with self._changed:
+            self._joined += 1
+            self._numbers += 1
+            member = _Member(self, self._decoder, self._numbers, checkpoint)
+        try:
+            yield member
+        finally:
+            with self._changed:
+                self._joined -= 1
+                self._changed.notify_all()
+
+    @property
+    def joined_now(self) -> int:
+        """Number of requests that may hand over chunks."""
+        return self._joined
+
+    def work_off(self, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> list[Any]:
+        """Return the result of each of `chunks`, once all are done; the caller may work on those of others.
+
+        What the checkpoint raises withdraws the chunks that are not begun.
+        """
+        with self._changed:
+            self._waiting += chunks
+            self._changed.notify_all()
+        try:
+            while not all(chunk.done for chunk in chunks):
+                checkpoint()
+                if batch := self._batch_to_do(chunks):
+                    self._do(batch)
+        finally:
+            self._withdraw(chunks)
+        for chunk in chunks:
+            if chunk.failure is not None:
+                raise chunk.failure
+        return [chunk.result for chunk in chunks]
+
+    def _withdraw(self, chunks: Sequence[Chunk]) -> None:
+        with self._changed:
+            self._waiting = [chunk for chunk in self._waiting if chunk not in chunks]
+
+    def _batch_to_do(self, own: Sequence[Chunk]) -> list[Chunk]:
+        """Return a batch that the caller has to work on, or none after a while or once `own` are done."""
+        with self._changed:
+            if self._working or not self._waiting:
+                if not all(chunk.done for chunk in own):
+                    self._changed.wait(LOOK_SECONDS)
+                return []
+            self._working = True
+            self._let_it_fill()
+            batch = next_batch(self._waiting, self._most)
+            self._waiting = [chunk for chunk in self._waiting if chunk not in batch]
+            return batch
+
+    def _let_it_fill(self) -> None:
+        """Wait a little for those who shared the last batch of this kind: they are likely to come again."""
+        batch = next_batch(self._waiting, self._most)
+        last = self._last.get(batch[0].kind.name, _Past())
+        until = time.monotonic() + PATIENCE * last.seconds
+        while len(batch) < self._most and _owners(batch) < last.owners:
+            if (left := until - time.monotonic()) <= 0:
+                return
+            self._changed.wait(left)
+            batch = next_batch(self._waiting, self._most)
+
+    def _do(self, batch: Sequence[Chunk]) -> None:
+        begun = time.monotonic()
+        try:
+            _work_together(batch)
+            if any(chunk.failure for chunk in batch) and _owners(batch) > 1:
+                self._do_apart(batch)
+        finally:
+            with self._changed:
+                self._last[batch[0].kind.name] = _Past(_owners(batch), time.monotonic() - begun)
+                self._working = False
+                for chunk in batch:
+                    chunk.done = True
+                self._changed.notify_all()
+
+    def _do_apart(self, batch: Sequence[Chunk]) -> None:
+        """Do what failed together request by request, so that a failure meets the one whose it is."""
+        if batch[0].failure is not None and is_out_of_memory(batch[0].failure):
+            self._most = max(1, len(batch) // 2)
+        for owner in dict.fromkeys(chunk.owner for chunk in batch):
+            _work_together([chunk for chunk in batch if chunk.owner == owner])
+
+
+def _owners(batch: Sequence[Chunk]) -> int:
+    return len({chunk.owner for chunk in batch})
+
+
+def _work_together(batch: Sequence[Chunk]) -> None:
+    """Give each chunk of `batch` its result, or all of them what was raised."""
+    try:
+        results = batch[0].work([chunk.content for chunk in batch])
+    except Exception as exc:
+        for chunk in batch:
+            chunk.failure = exc
+    else:
+        for chunk, result in zip(batch, results, strict=True):
+            chunk.result, chunk.failure = result, None
+
+
+def next_batch(waiting: Sequence[Chunk], most: int) -> list[Chunk]:
+    """Return the chunks of `waiting`, which are in the order in which they came, to work on next.
+
+    A batch that is full goes first, then the earliest step. Each request gives a chunk in turn.
+    """
+    kinds: dict[Kind, list[Chunk]] = {}
+    for chunk in waiting:
+        kinds.setdefault(chunk.kind, []).append(chunk)
+    full = [chunks for chunks in kinds.values() if len(chunks) >= most]
+    chosen = full[0] if full else min(kinds.values(), key=lambda chunks: chunks[0].kind.step)
+    given: Counter[int] = Counter()
+    turns = []
+    for chunk in chosen:
+        turns.append(given[chunk.owner])
+        given[chunk.owner] += 1
+    order = sorted(range(len(chosen)), key=turns.__getitem__)
+    return [chosen[place] for place in order[:most]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """The decoder of one request; implements `app.engines.whisper.rows.RowDecoder`."""
+
+    shared: SharedBatches
+    decoder: RowDecoder
+    number: int
+    checkpoint: Checkpoint
+
+    def encode(self, features: Sequence[Features]) -> list[Encoded]:
+        """Return what the encoder makes of each chunk."""
+        return self._together(self.decoder.encode, [(Kind(0, "encode"), each) for each in features])
+
+    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
+        """Return how probable each language is for each chunk."""
+        return self._together(self.decoder.languages, [(Kind(1, "languages"), each) for each in sounds])
+
+    def decode(self, rows: Sequence[Row]) -> list[Decoded]:
+        """Return what is written for each row."""
+        return self._together(
+            self.decoder.decode, [(Kind(2, "decode", self.decoder.group(row)), row) for row in rows]
+        )
+
+    def group(self, row: Row) -> Hashable:
+        """Return what rows must have in common to share a batch."""
+        return self.decoder.group(row)
+
+    def _together(self, work: Work, contents: Sequence[tuple[Kind, Any]]) -> list[Any]:
+        chunks = [Chunk(self.number, kind, work, content) for kind, content in contents]
+        return self.shared.work_off(chunks, self.checkpoint)

@@ -1,0 +1,43 @@
+"""Whisper for many requests at once: each is transcribed by itself, and their chunks are decoded together."""
+
+from app.audio.waveform import Waveform
+from app.checkpoint import Checkpoint
+from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.whisper.shared_batches import SharedBatches
+from app.engines.whisper.transcriber import WhisperTranscriber
+from app.events import Listener, nobody_listens
+from app.transcript import LanguageGuess
+
+
+class SharingTranscriber:
+    """A transcriber whose requests share batches; implements `app.engines.interfaces.Transcriber`."""
+
+    def __init__(self, transcriber: WhisperTranscriber, shared: SharedBatches) -> None:
+        """Work as `transcriber` does, on weights that `shared` alone uses."""
+        self._transcriber = transcriber
+        self._shared = shared
+
+    def with_batch_size(self, batch_size: int) -> "SharingTranscriber":
+        """Return a view over the same weights that hands over `batch_size` chunks at a time."""
+        return SharingTranscriber(self._transcriber.with_batch_size(batch_size), self._shared)
+
+    def close(self) -> None:
+        """Free the weights; no view may be used afterwards."""
+        self._transcriber.close()
+
+    def transcribe(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time."""
+        with self._shared.joined(checkpoint) as decoder:
+            transcriber = self._transcriber.with_decoder(decoder)
+            return transcriber.transcribe(waveform, request, checkpoint, tell)
+
+    def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
+        """Return the language spoken in `waveform` (samples,)."""
+        with self._shared.joined(checkpoint) as decoder:
+            return self._transcriber.with_decoder(decoder).detect_language(waveform, checkpoint)
