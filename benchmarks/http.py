@@ -23,7 +23,7 @@ def overhead(scale: Scale) -> list[Figure]:
     """Return wall time minus the stages' own time for a 10 s and a 10 min clip with the bundle."""
     figures = []
     lengths = {"10 s": (10.0, 9)} if scale.quick else {"10 s": (10.0, 9), "10 min": (600.0, 1)}
-    with service(scale) as url:
+    with _service(scale) as url:
         _ask(url, flac(10.0))
         for name, (seconds, times) in lengths.items():
             answers = [_ask(url, flac(seconds)) for _ in range(2 if scale.quick else times)]
@@ -47,7 +47,7 @@ def concurrency(scale: Scale) -> list[Figure]:
     """Return throughput and waiting of 1, 4 and 16 clients with 10 s clips and the bundle."""
     figures = []
     sound = flac(10.0)
-    with service(scale) as url:
+    with _service(scale) as url:
         _ask(url, sound)
         for clients in (1, 4) if scale.quick else (1, 4, 16):
             each = 1 if scale.quick else max(1, 16 // clients)
@@ -65,10 +65,9 @@ def concurrency(scale: Scale) -> list[Figure]:
 
 
 @contextmanager
-def service(scale: Scale) -> Iterator[str]:
-    """Yield the address of a service on the bundle."""
-    with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as running:
-        yield running.url
+def _service(scale: Scale) -> Iterator[str]:
+    with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as service:
+        yield service.url
 
 
 def _ask(url: str, sound: bytes) -> tuple[float, float, float]:
