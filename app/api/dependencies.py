@@ -34,7 +34,7 @@ class Services:
     """Where languages are detected, beside that."""
     uploads_per_client: UploadsPerClient
     renderings: asyncio.Semaphore
-    """Transcripts that are read and written at the same time: each may take some 500 MB."""
+    """Transcripts that are read and written at the same time: each may take some 600 MB."""
     ledger: Ledger
     loaded_engines: Callable[[], tuple[ModelStatus, ...]]
     device: str

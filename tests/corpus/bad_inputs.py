@@ -334,4 +334,4 @@ def _bad_documents() -> Iterator[BadInput]:
         "document_as_pdf", b'{"segments": []}', 400, "output", path="/render?output=pdf", headers=JSON
     )
     yield BadInput("document_in_a_form", part("file", b"{}") + END, 400, "the body", path="/render")
-    yield BadInput("document_too_large", b" " * 65_000_000, 413, "document too large", path="/render")
+    yield BadInput("document_too_large", b" " * 41_000_000, 413, "document too large", path="/render")

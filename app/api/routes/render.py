@@ -32,8 +32,8 @@ OPTIONS = (
     "min_cue_seconds",
 )
 FILE_NAME = "file_name"
-MAX_MEGABYTES = 64
-"""Twice what /asr answers for the longest recordings."""
+MAX_MEGABYTES = 40
+"""What /asr answers for twelve hours comes to 33."""
 
 
 @dataclass(frozen=True, slots=True)
