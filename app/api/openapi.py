@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 
 from app import errors
 from app.api.error_responses import status_of
 from app.api.schemas import ErrorAnswer
+from app.api.transcript_body import TranscriptBody
 from app.options.asr_options import AsrOptions
 
 API_INFO: Mapping[str, Any] = {
@@ -34,6 +36,10 @@ AUDIO_FILE = {
     "description": "The recording, or a video with an audio track, in any usual format; "
     "with encode=false raw 16-bit little-endian PCM, 16 kHz, mono.",
 }
+_REFERENCE = "#/components/schemas/{model}"
+_BODIES = models_json_schema([(TranscriptBody, "validation")], ref_template=_REFERENCE)[1]["$defs"]
+TRANSCRIPT_BODY = {"$ref": _REFERENCE.format(model=TranscriptBody.__name__)}
+"""What POST /render takes."""
 _MEDIA_TYPES = {
     "text/plain": "[SPEAKER_00]: Good morning.\n",
     "application/x-subrip": "1\n00:00:00,520 --> 00:00:01,480\n[SPEAKER_00]: Good morning.\n",
@@ -103,12 +109,13 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Add to the description what FastAPI cannot know: the keys, and the headers of every answer."""
+    """Add to the description what FastAPI cannot know: bodies, keys, and the headers of every answer."""
     generate = app.openapi
 
     def described() -> dict[str, Any]:
         schema = generate()
-        schema.setdefault("components", {})["securitySchemes"] = _SECURITY_SCHEMES
+        schema["components"]["schemas"] |= _BODIES
+        schema["components"]["securitySchemes"] = _SECURITY_SCHEMES
         for operations in schema["paths"].values():
             for operation in operations.values():
                 for answer in operation["responses"].values():

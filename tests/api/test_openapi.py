@@ -1,5 +1,7 @@
 """/openapi.json says what the code does: every bound it names is tried on the code that reads the options."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,3 +146,13 @@ def test_all_codes_are_distinct_words_for_programs() -> None:
     codes = [error.code for error in error_classes()]
     assert len(codes) == len(set(codes))
     assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    named = set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(schema)))
+    assert "components/schemas/TranscriptBody" in named
+    for path in named:
+        place: Any = schema
+        for step in path.split("/"):
+            place = place[step]
+        assert place, path

@@ -13,9 +13,9 @@ from app.api.dependencies import Services, ServicesDep
 from app.api.intake.body import read_body
 from app.api.intake.client_identity import client_of
 from app.api.intake.multipart import FieldLimits
-from app.api.openapi import error_answers, option_parameters, transcript_answer
+from app.api.openapi import TRANSCRIPT_BODY, error_answers, option_parameters, transcript_answer
 from app.api.schemas import TranscriptAnswer
-from app.api.transcript_body import TranscriptBody, read_transcript
+from app.api.transcript_body import read_transcript
 from app.errors import DocumentTooLarge, UploadTooLarge
 from app.options.parsing import OptionReader, ParsedOptions
 from app.work.upload_store import StoredUpload
@@ -66,7 +66,7 @@ class AnyModel:
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": TranscriptBody.model_json_schema()}},
+            "content": {"application/json": {"schema": TRANSCRIPT_BODY}},
         },
     },
 )
