@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import align, batching, diarize, growth, http, libraries, machine, page, progress, whole_pipeline
+from benchmarks import (
+    align,
+    batching,
+    diarize,
+    growth,
+    http,
+    libraries,
+    machine,
+    page,
+    progress,
+    whole_pipeline,
+)
 from benchmarks.pairs import Comparison, Figure
 from benchmarks.scale import Scale
 
