@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.engines.alignment.torchaudio_pipelines import pipeline_file
+from app.engines.interfaces import USUAL_BOUNDS
 from app.engines.lending.lender import PooledEngines
 from app.engines.lending.loader import EngineLoader, EngineSettings
 from app.engines.lending.pool import Pool
@@ -173,6 +174,7 @@ def build_loader(settings: Settings, plan: DevicePlan, *, show_progress: bool) -
             align_batch_size=settings.align_batch_size,
             segmentation_batch_size=settings.segmentation_batch_size,
             embedding_batch_size=settings.embedding_batch_size,
+            speech_bounds=USUAL_BOUNDS.changed(settings.vad_onset, settings.vad_offset, settings.vad_pad),
             align_precision=settings.align_precision,
             diarize_precision=settings.diarize_precision,
             clustering_threshold=settings.diarize_clustering_threshold,

@@ -16,7 +16,7 @@ from app.channels import Heard, Sound, hear_channels, joined
 from app.checkpoint import Checkpoint
 from app.chinese_script import in_script, telling_in_script
 from app.concurrency import run_concurrently
-from app.engines.interfaces import Engines, SpeakerCountRange, Transcription, TranscriptionRequest
+from app.engines.interfaces import Engines, Listening, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.events import Listener, advance_of, nobody_listens
@@ -144,18 +144,33 @@ class Pipeline:
     def _transcribe_and_diarize(
         self, sound: Sound, context: RequestContext, checkpoint: Checkpoint
     ) -> tuple[Transcription, Diarization | None]:
-        """Run both, at the same time if told to: each needs the audio alone."""
+        """Run both, at the same time if told to; what the diarizer hears first tells where speech is."""
         if not _tells_apart(sound, context.options):
-            return self._transcribe(sound.samples, context, checkpoint), None
+            return self._transcribe(sound.samples, None, context, checkpoint), None
         samples = self._samples_of_the_known(context, checkpoint)
-        transcribe = partial(self._transcribe, sound.samples, context)
-        diarize = partial(self._diarize, sound.samples, samples, context)
+        try:
+            heard = self._listen(sound.samples, context, checkpoint)
+        except DEGRADABLE as exc:
+            _leave_out_speakers(context, exc)
+            return self._transcribe(sound.samples, None, context, checkpoint), None
+        transcribe = partial(self._transcribe, sound.samples, heard, context)
+        diarize = partial(self._diarize, sound.samples, heard, samples, context)
         if self._diarize_concurrently:
             return run_concurrently(transcribe, diarize, checkpoint)
         return transcribe(checkpoint), diarize(checkpoint)
 
-    def _transcribe(
+    def _listen(
         self, waveform: Waveform, context: RequestContext, checkpoint: Checkpoint
+    ) -> Listening | None:
+        """Return what the diarizer hears in `waveform`; None where somebody waits for the first text."""
+        if context.extras.soon:
+            return None
+        lending = self._engines.diarizer(context.model, checkpoint)
+        with context.using(Stage.DIARIZE, lending) as lease:
+            return lease.run(lambda engine: engine.listen(waveform, checkpoint, context.tell))
+
+    def _transcribe(
+        self, waveform: Waveform, heard: Listening | None, context: RequestContext, checkpoint: Checkpoint
     ) -> Transcription:
         options = context.options
         request = TranscriptionRequest(
@@ -168,6 +183,10 @@ class Pipeline:
             beam_size=options.beam_size,
             suppress_numerals=options.suppress_numerals,
             languages=context.extras.languages,
+            vad_onset=options.vad_onset,
+            vad_offset=options.vad_offset,
+            vad_pad=options.vad_pad,
+            speech=heard.speech if heard else None,
             token_logprobs=context.extras.token_logprobs,
         )
         lending = self._engines.transcriber(context.model, checkpoint)
@@ -188,6 +207,7 @@ class Pipeline:
     def _diarize(
         self,
         waveform: Waveform,
+        listening: Listening | None,
         samples: Mapping[str, Waveform],
         context: RequestContext,
         checkpoint: Checkpoint,
@@ -197,13 +217,12 @@ class Pipeline:
             lending = self._engines.diarizer(context.model, checkpoint)
             speakers = _speaker_count(context.options)
             with context.using(Stage.DIARIZE, lending) as lease:
-                heard = lease.run(lambda engine: engine.diarize(waveform, speakers, checkpoint, context.tell))
+                asked = waveform, speakers, checkpoint, context.tell, listening
+                heard = lease.run(lambda engine: engine.diarize(*asked))
                 voices = lease.run(lambda engine: voices_of(engine, samples, checkpoint)) if samples else {}
                 return name_known(heard, voices)
         except DEGRADABLE as exc:
-            if context.extras.speakers_required:
-                raise
-            _degrade(context, "speakers are missing", _explain(exc))
+            _leave_out_speakers(context, exc)
             return None
 
     def _align(
@@ -245,6 +264,13 @@ def _retold(sound: Sound, context: RequestContext) -> Listener:
     if options.chinese_script is not None:
         tell = telling_in_script(tell, options.chinese_script)
     return telling_later(tell, options.start) if options.start and options.offset_times else tell
+
+
+def _leave_out_speakers(context: RequestContext, failure: Exception) -> None:
+    """Tell of it, or raise `failure` where the request is of no use without speakers."""
+    if context.extras.speakers_required:
+        raise failure
+    _degrade(context, "speakers are missing", _explain(failure))
 
 
 def _degrade(context: RequestContext, missing: str, remedy: str) -> None:

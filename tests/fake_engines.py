@@ -13,7 +13,7 @@ import numpy as np
 from app.audio.file_decoding import Decoded, Wanted
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import SpeakerCountRange, Transcription, TranscriptionRequest
+from app.engines.interfaces import Listening, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.lending.pool import Pool
 from app.events import ChunkDecoded, Listener, StageAdvanced, nobody_listens
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
@@ -115,12 +115,16 @@ class FakeEngines:
             raise self.align_failure
         return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
+    def listen(self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener = nobody_listens) -> None:
+        """Hear nothing before it tells people apart."""
+
     def diarize(
         self,
         waveform: Waveform,
         speakers: SpeakerCountRange,
         checkpoint: Checkpoint,
         tell: Listener = nobody_listens,
+        heard: Listening | None = None,
     ) -> Diarization:
         self.bounds.append(speakers)
         tell(StageAdvanced(Stage.DIARIZE, 0.5))

@@ -8,16 +8,63 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.events import Listener, nobody_listens
 from app.models.model_spec import ModelSpec
-from app.transcript import Diarization, LanguageGuess, Segment
+from app.transcript import Diarization, LanguageGuess, Seconds, Segment
 
 E_co = TypeVar("E_co", covariant=True)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBounds:
+    """Where speech begins and ends in scores from 0 to 1, how surely somebody speaks."""
+
+    onset: float = 0.5
+    """Speech begins above it,"""
+    offset: float = 0.35
+    """and ends below it."""
+    pad: Seconds = 0.2
+    """Sound that is heard before and after: first and last sounds are soft."""
+
+    def changed(
+        self, onset: float | None = None, offset: float | None = None, pad: Seconds | None = None
+    ) -> "SpeechBounds":
+        """Return them with what is given; the offset is at most the onset."""
+        onset = self.onset if onset is None else onset
+        offset = self.offset if offset is None else offset
+        return SpeechBounds(onset, min(offset, onset), self.pad if pad is None else pad)
+
+
+USUAL_BOUNDS = SpeechBounds()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechScores:
+    """How surely somebody speaks, 0 to 1, in frames that follow each other from the recording's start."""
+
+    scores: NDArray[np.float32]
+    """(frames,)."""
+    first: Seconds
+    """Middle of the first frame."""
+    step: Seconds
+    """From one frame to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What a diarizer has heard of a recording before it looks for the people in it."""
+
+    speech: SpeechScores
+    windows: Any = None
+    """Its own; only the diarizer that heard them can read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +86,12 @@ class TranscriptionRequest:
     """The first text is awaited: speech is looked for and decoded by turns, in small batches first."""
     languages: tuple[str, ...] = ()
     """Codes among which the language is detected; none: all that the transcriber may detect."""
+    vad_onset: float | None = None
+    vad_offset: float | None = None
+    vad_pad: Seconds | None = None
+    """Bounds of speech that the request chose."""
+    speech: SpeechScores | None = None
+    """Where somebody has already been heard to speak."""
     token_logprobs: bool = False
     """The probability of each token is to be known, which takes one more look of the decoder."""
 
@@ -115,14 +168,24 @@ class Aligner(Engine, Protocol):
 class Diarizer(Engine, Protocol):
     """Who spoke when."""
 
+    def listen(
+        self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener = nobody_listens
+    ) -> Listening | None:
+        """Return what it hears before it tells people apart; None where it does all at once.
+
+        `tell` hears of every StageAdvanced.
+        """
+        ...
+
     def diarize(
         self,
         waveform: Waveform,
         speakers: SpeakerCountRange,
         checkpoint: Checkpoint,
         tell: Listener = nobody_listens,
+        heard: Listening | None = None,
     ) -> Diarization:
-        """Return the turns and voice vectors of the people in `waveform`.
+        """Return the turns and voice vectors of the people in `waveform`, to which it may have listened.
 
         `tell` hears of every StageAdvanced.
         """

@@ -16,7 +16,9 @@ from app.options.fields import (
     Moment,
     Names,
     OutputFormat,
+    Padding,
     Phrase,
+    Score,
     ShortestCue,
     SpeakerCount,
     Task,
@@ -103,6 +105,23 @@ class AsrOptions(BaseModel):
         False,
         description="Keep um, uh and repeated words, by a prompt that has some; Whisper follows it mostly.",
         examples=[True],
+    )
+    vad_onset: Score | None = Field(
+        None,
+        description="How surely somebody must speak for speech to begin; lower hears quieter people, "
+        "and more that is no speech. Unset: VAD_ONSET.",
+        examples=[0.5],
+    )
+    vad_offset: Score | None = Field(
+        None,
+        description="Speech goes on while somebody speaks at least so surely; at most vad_onset. "
+        "Unset: VAD_OFFSET.",
+        examples=[0.35],
+    )
+    vad_pad: Padding | None = Field(
+        None,
+        description="Seconds of sound that are heard before and after what is speech. Unset: VAD_PAD.",
+        examples=[0.2],
     )
     return_speaker_embeddings: bool = Field(
         False,

@@ -118,6 +118,8 @@ BeamSize = Annotated[int, Field(ge=1, le=10), BeforeValidator(_read_whole_number
 LongestCue = Annotated[float, Field(ge=1, le=60), BeforeValidator(_read_number)]
 ShortestCue = Annotated[float, Field(ge=0, le=10), BeforeValidator(_read_number)]
 Temperature = Annotated[float, Field(ge=0, le=1), BeforeValidator(_read_number)]
+Score = Annotated[float, Field(ge=0.01, le=0.99), BeforeValidator(_read_number)]
+Padding = Annotated[float, Field(ge=0, le=2), BeforeValidator(_read_number)]
 Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
 OutputFormat = Annotated[
     Literal["json", "text", "srt", "vtt", "tsv", "md", "docx"], BeforeValidator(_read_format)

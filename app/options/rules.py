@@ -57,6 +57,9 @@ def refuse_contradictions(options: AsrOptions) -> None:
     shortest, longest = options.min_cue_seconds, options.max_cue_seconds
     if shortest is not None and longest is not None and shortest > longest:
         raise ParameterConflict("min_cue_seconds", f"{shortest:g} is more than max_cue_seconds {longest:g}")
+    onset, offset = options.vad_onset, options.vad_offset
+    if onset is not None and offset is not None and offset > onset:
+        raise ParameterConflict("vad_offset", f"{offset:g} is more than vad_onset {onset:g}")
     fewest, most = options.min_speakers, options.max_speakers
     if fewest is not None and most is not None and fewest > most:
         raise ParameterConflict("min_speakers", f"{fewest} is more than max_speakers {most}")

@@ -108,6 +108,12 @@ class Settings(BaseSettings):
     """Number format of the aligner; auto is the fastest that keeps the word times: float16 on a GPU."""
     segmentation_batch_size: int | None = Field(None, ge=1, le=1024)
     """Windows in which speech, and then speakers, are looked for together; unset: 32 on a GPU, 8 on a CPU."""
+    vad_onset: float = Field(0.5, ge=0.01, le=0.99)
+    """How surely somebody must speak for speech to begin, 0 to 1; a request may choose its own."""
+    vad_offset: float = Field(0.35, ge=0.01, le=0.99)
+    """Speech goes on while somebody speaks at least so surely; taken as VAD_ONSET where it is more."""
+    vad_pad: float = Field(0.2, ge=0, le=2)
+    """Seconds of sound that are heard before and after what is speech: first and last sounds are soft."""
     embedding_batch_size: int | None = Field(None, ge=1, le=1024)
     """Ten-second windows per step of the speaker embedding; unset: 32 on a GPU, 2 on a CPU."""
     diarize_precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Choice] = "auto"

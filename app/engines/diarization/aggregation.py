@@ -85,6 +85,20 @@ def speaker_counts(activity: SpeakerActivity, timeline: Timeline) -> NDArray[np.
     return counts
 
 
+def speech_shares(scores: NDArray[np.float32] | SpeakerActivity, timeline: Timeline) -> NDArray[np.float32]:
+    """Return how surely anybody speaks in each frame (frames,): the mean over the windows that cover it.
+
+    `scores` are activations in each window (windows, frames, window's speakers).
+    """
+    total = np.zeros(timeline.frames, dtype=np.float32)
+    windows = np.zeros(timeline.frames, dtype=np.float32)
+    for first, window in zip(timeline.first_frames, scores, strict=True):
+        seen = slice(first, first + timeline.window_frames)
+        total[seen] += np.nan_to_num(window.max(axis=1))
+        windows[seen] += 1
+    return (total / np.maximum(windows, 1.0)).astype(np.float32)
+
+
 def speaker_activations(
     scores: NDArray[np.float32] | SpeakerActivity, clusters: NDArray[Any], timeline: Timeline
 ) -> NDArray[np.float32]:

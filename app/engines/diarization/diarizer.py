@@ -17,7 +17,7 @@ from app.engines.diarization.stages import (
     Track,
 )
 from app.engines.failures import engine_errors
-from app.engines.interfaces import SpeakerCountRange
+from app.engines.interfaces import Listening, SpeakerCountRange
 from app.engines.platform.libraries import pyannote_audio
 from app.engines.platform.precision import number_format
 from app.events import Listener, advance_of, nobody_listens
@@ -77,14 +77,34 @@ class PyannoteDiarizer:
         """Let go of the weights."""
         self.pipeline = self.stages = None
 
+    def listen(
+        self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener = nobody_listens
+    ) -> Listening | None:
+        """Return what the segmentation network makes of `waveform` (samples,) at 16 kHz.
+
+        None where pyannote runs the pipeline as a whole.
+
+        Raises:
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        if len(waveform) == 0 or self.stages is None:
+            return None
+        with engine_errors(Stage.DIARIZE.noun):
+            advance = advance_of(Stage.DIARIZE, tell, *SEGMENTATION)
+            segmented = self.stages.segment(waveform, checkpoint, advance)
+            return Listening(self.stages.speech(segmented), segmented)
+
     def diarize(
         self,
         waveform: Waveform,
         speakers: SpeakerCountRange,
         checkpoint: Checkpoint,
         tell: Listener = nobody_listens,
+        heard: Listening | None = None,
     ) -> Diarization:
         """Return the turns and speaker embeddings of the people in `waveform` (samples,) at 16 kHz.
+
+        The segmentation network is not run again where it was `heard` before.
 
         Raises:
             EngineFailed: the engine broke in an unforeseen way.
@@ -94,7 +114,8 @@ class PyannoteDiarizer:
         with engine_errors(Stage.DIARIZE.noun):
             asked = waveform, speakers, checkpoint, tell
             if self.stages is not None:
-                return with_speaker_labels(self.stages.run(*asked))
+                segmented = heard.windows if heard else None
+                return with_speaker_labels(self.stages.run(*asked, segmented))
             return with_speaker_labels(run_pyannote_pipeline(self.pipeline, *asked))
 
 

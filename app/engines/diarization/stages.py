@@ -19,12 +19,13 @@ from app.engines.diarization.aggregation import (
     most_active_speakers,
     speaker_activations,
     speaker_counts,
+    speech_shares,
 )
 from app.engines.diarization.clustering import SpeakerClusters, cluster_speakers
 from app.engines.diarization.embedding_network import split_at_pooling
 from app.engines.diarization.embeddings import EmbeddingExtractor, Windows
 from app.engines.diarization.speaker_activity import SpeakerActivity
-from app.engines.interfaces import SpeakerCountRange
+from app.engines.interfaces import SpeakerCountRange, SpeechScores
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import pyannote_audio, pyannote_diarization, pyannote_verification
 from app.engines.sliding_windows import window_scores
@@ -121,9 +122,11 @@ class DiarizationStages:
         speakers: SpeakerCountRange,
         checkpoint: Checkpoint,
         tell: Listener = nobody_listens,
+        segmented: SegmentationOutput | None = None,
     ) -> SpeakerTracks:
-        """Return who speaks when in `waveform` (samples,) at 16 kHz."""
-        segmented = self.segment(waveform, checkpoint, advance_of(Stage.DIARIZE, tell, *SEGMENTATION))
+        """Return who speaks when in `waveform` (samples,) at 16 kHz, which may have been segmented before."""
+        if segmented is None:
+            segmented = self.segment(waveform, checkpoint, advance_of(Stage.DIARIZE, tell, *SEGMENTATION))
         timeline = self._timeline(segmented)
         counts = speaker_counts(segmented.activity, timeline)
         if not counts.any():
@@ -152,6 +155,12 @@ class DiarizationStages:
             return SegmentationOutput(decided.sliding_window, activity, activity)
         scores = window_scores(self.segmentation, waveform, checkpoint, advance=advance)
         return SegmentationOutput(scores.sliding_window, binarize(scores.data, self.threshold), scores.data)
+
+    def speech(self, segmented: SegmentationOutput) -> SpeechScores:
+        """Return how surely anybody speaks, as all windows together have it."""
+        timeline = self._timeline(segmented)
+        shares = speech_shares(segmented.scores, timeline)
+        return SpeechScores(shares, timeline.duration / 2, timeline.step)
 
     def _tracks(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.engines.failures import is_out_of_memory
-from app.engines.interfaces import Aligner, Diarizer, Transcriber
+from app.engines.interfaces import USUAL_BOUNDS, Aligner, Diarizer, SpeechBounds, Transcriber
 from app.engines.platform.device_plan import (
     CPU_BATCH_SIZE,
     CPU_COMPUTE_TYPE,
@@ -49,6 +49,7 @@ class EngineSettings:
     segmentation_batch_size: int | None = None
     """Windows; None: as many as suit the device."""
     embedding_batch_size: int | None = None
+    speech_bounds: SpeechBounds = USUAL_BOUNDS
     align_precision: str = "auto"
     diarize_precision: str = "auto"
     clustering_threshold: float | None = None
@@ -91,6 +92,7 @@ class EngineLoader:
                 cpu_threads=self.settings.cpu_threads,
                 chunk_seconds=model.chunk_seconds,
                 speech_batch_size=self.settings.segmentation_batch_size,
+                speech_bounds=self.settings.speech_bounds,
                 scope=Scope(
                     model.name, model.abilities.restricted_by(read_abilities(source)), model.languages
                 ),

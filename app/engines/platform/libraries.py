@@ -15,6 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import faster_whisper.tokenizer as whisper_tokenizer
     import faster_whisper.transcribe as whisper_transcribe
+    import faster_whisper.vad as whisper_vad
     import pyannote.audio as pyannote_audio
     import pyannote.audio.models.embedding.wespeaker as pyannote_wespeaker
     import pyannote.audio.models.embedding.xvector as pyannote_xvector
@@ -55,6 +56,7 @@ __all__ = [
     "pyannote_xvector",
     "whisper_tokenizer",
     "whisper_transcribe",
+    "whisper_vad",
     "whisperx_asr",
     "whisperx_vads",
 ]

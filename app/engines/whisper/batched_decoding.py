@@ -9,8 +9,8 @@ from app.checkpoint import Checkpoint
 from app.engines.platform.libraries import whisper_tokenizer
 from app.engines.whisper.features import ahead, features_of
 from app.engines.whisper.rows import Decoded, Detail, Features, Row, RowDecoder, Search
+from app.engines.whisper.speech_chunks import Chunk
 from app.engines.whisper.token_text import token_bytes
-from app.engines.whisper.voice_activity import Chunk
 from app.events import ChunkDecoded, Listener, advance_of, nobody_counts, nobody_listens
 from app.stage import Stage
 from app.transcript import Decoding, Segment, Token

@@ -9,7 +9,7 @@ from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.engines.whisper.levels import evened
 from app.engines.whisper.rows import Features
-from app.engines.whisper.voice_activity import Chunk
+from app.engines.whisper.speech_chunks import Chunk
 
 T = TypeVar("T")
 

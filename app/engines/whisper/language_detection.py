@@ -8,7 +8,7 @@ from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.whisper.features import features_of
 from app.engines.whisper.rows import RowDecoder
-from app.engines.whisper.voice_activity import Chunk
+from app.engines.whisper.speech_chunks import Chunk
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.transcript import LanguageGuess
 

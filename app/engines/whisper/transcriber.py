@@ -10,7 +10,7 @@ import torch
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.failures import engine_errors
-from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.interfaces import USUAL_BOUNDS, SpeechBounds, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import whisper_tokenizer
 from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecoding
@@ -20,7 +20,8 @@ from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.numerals import numeral_tokens
 from app.engines.whisper.prompt import prompt_tokens
 from app.engines.whisper.rows import Detail, RowDecoder, Search
-from app.engines.whisper.voice_activity import Chunk, VoiceActivity
+from app.engines.whisper.speech_chunks import Chunk
+from app.engines.whisper.voice_activity import VoiceActivity
 from app.events import Listener, advance_of, nobody_listens
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES, UNDETERMINED
@@ -51,6 +52,7 @@ class WhisperTranscriber:
         *,
         batch_size: int,
         chunk_seconds: float,
+        speech_bounds: SpeechBounds = USUAL_BOUNDS,
         scope: Scope = Scope(),
         decoder: RowDecoder | None = None,
     ) -> None:
@@ -60,6 +62,7 @@ class WhisperTranscriber:
         self._voice_activity = voice_activity
         self._batch_size = batch_size
         self._chunk_seconds = chunk_seconds
+        self._bounds = speech_bounds
         self._scope = scope
 
     @classmethod
@@ -73,6 +76,7 @@ class WhisperTranscriber:
         cpu_threads: int,
         chunk_seconds: float,
         speech_batch_size: int | None = None,
+        speech_bounds: SpeechBounds = USUAL_BOUNDS,
         scope: Scope = Scope(),
     ) -> "WhisperTranscriber":
         """Load the CTranslate2 model in directory `source`; nothing is downloaded.
@@ -83,6 +87,7 @@ class WhisperTranscriber:
             cpu_threads: threads on CPU; 0 takes every core.
             chunk_seconds: longest stretch of speech that is decoded at once.
             speech_batch_size: windows in which speech is looked for together; None: as many as suit `device`.
+            speech_bounds: where speech begins and ends, if a request does not say.
             scope: what may be asked of it.
         """
         model = WhisperModel(
@@ -95,7 +100,14 @@ class WhisperTranscriber:
         if not model.model.is_multilingual:
             scope = replace(scope, abilities=Abilities(english_only=True, translates=False))
         voice_activity = VoiceActivity.load(device, speech_batch_size)
-        return cls(model, voice_activity, batch_size=batch_size, chunk_seconds=chunk_seconds, scope=scope)
+        return cls(
+            model,
+            voice_activity,
+            batch_size=batch_size,
+            chunk_seconds=chunk_seconds,
+            speech_bounds=speech_bounds,
+            scope=scope,
+        )
 
     def with_batch_size(self, batch_size: int) -> "WhisperTranscriber":
         """Return a view over the same weights that decodes `batch_size` chunks at a time.
@@ -108,6 +120,7 @@ class WhisperTranscriber:
             self._voice_activity.with_smaller_batches(share),
             batch_size=batch_size,
             chunk_seconds=self._chunk_seconds,
+            speech_bounds=self._bounds,
             scope=self._scope,
             decoder=self._decoder,
         )
@@ -150,7 +163,7 @@ class WhisperTranscriber:
             sizes = self._model.mels, self._batch_size
             decoding = ChunkDecoding(self._decoder, *sizes, checkpoint, tell, request.soon)
             segments: list[Segment] = []
-            for chunks in self._speech(waveform, checkpoint, tell, soon=request.soon):
+            for chunks in self._speech(waveform, request, checkpoint, tell):
                 guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
                 asked = self._asked(request, guess.code)
                 segments += decoding.segments(waveform, chunks, asked, told=len(segments))
@@ -169,18 +182,20 @@ class WhisperTranscriber:
         with engine_errors("language detection"):
             for start in range(0, len(waveform), _DETECTION_WINDOW):
                 window = waveform[start : start + _DETECTION_WINDOW]
-                chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint)
+                chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint, self._bounds)
                 if chunks:
                     return self._guess(window, chunks, checkpoint)
             return LanguageGuess(UNDETERMINED, 0.0)
 
     def _speech(
-        self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener, *, soon: bool
+        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint, tell: Listener
     ) -> Iterator[list[Chunk]]:
         """Yield the chunks of speech, no list of them empty: all at once, or `soon`, as they are found."""
-        activity, asked = self._voice_activity, (waveform, self._chunk_seconds, checkpoint)
+        ears = self._voice_activity
+        bounds = self._bounds.changed(request.vad_onset, request.vad_offset, request.vad_pad)
+        asked = waveform, self._chunk_seconds, checkpoint, bounds, request.speech
         advance = advance_of(Stage.TRANSCRIBE, tell, end=SPEECH_SHARE)
-        for chunks in activity.chunks_as_found(*asked) if soon else activity.all_chunks(*asked, advance):
+        for chunks in ears.chunks_as_found(*asked) if request.soon else [ears.chunks(*asked, advance)]:
             return_freed_memory()
             checkpoint()
             if chunks:

@@ -1,172 +1,185 @@
-"""Where somebody speaks: whisperX's voice activity detection, with the checkpoint inside its wheel."""
+"""Where somebody speaks: two detectors, of which the second is asked where the first is not sure.
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypedDict
+Silero is quick and deaf to music, and misses people far from the microphone. The network of whisperX, or of
+the diarizer, hears them, and takes music for speech. So the second one is believed where Silero has heard a
+trace of speech nearby, in the sound as it is or with its levels evened.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.platform.device_plan import segmentation_windows
-from app.engines.platform.libraries import pyannote_audio, pyannote_core, whisperx_vads
-from app.engines.sliding_windows import window_scores
+from app.engines.interfaces import USUAL_BOUNDS, SpeechBounds, SpeechScores
+from app.engines.whisper.silero import FRAME, FRAME_SAMPLES, Silero
+from app.engines.whisper.speech_chunks import Chunk, active, chunks_of, spans
+from app.engines.whisper.speech_network import STEP, SpeechNetwork
 from app.events import Advance, nobody_counts
 from app.transcript import Seconds
 
-ONSET = 0.5
-OFFSET = 0.363
-PADDING: Seconds = 0.2
-"""Sound given to the decoder before and after what is called speech: first and last sounds are soft."""
-FIRST_STRETCH_WINDOWS = 60
-"""Half a minute: what is listened to before the first text."""
-
-
-class Chunk(TypedDict):
-    """A stretch of speech to decode at once, in whisperX's own form; times in seconds."""
-
-    start: float
-    end: float
-    segments: list[tuple[float, float]]
+TRACE = 0.2
+"""Share of the onset from which on a score of Silero's is a trace of speech."""
+NEARBY: Seconds = 2.0
+"""How far from a trace the second detector is believed."""
+SECOND_SCALE = 0.6
+"""Scores of the second detector count divided by this: it is right from 0.3 on where Silero is from 0.5."""
+UNSURE: Seconds = 0.5
+"""A shorter stretch without sure speech is a pause, whatever is in it."""
+_FIRST_MINUTES = 1
+"""What is listened to before the first text."""
 
 
 class VoiceActivity:
     """Finds the speech chunks of a recording; usable from several threads at once."""
 
-    def __init__(self, inference: "pyannote_audio.Inference", batch_size: int | None = None) -> None:
-        """Work on `batch_size` windows together; by default on as many as `inference` was made for."""
-        self._inference = inference
-        self._batch_size: int = batch_size or inference.batch_size
+    def __init__(self, silero: Silero, network: SpeechNetwork) -> None:
+        self.silero = silero
+        self.network = network
 
     @classmethod
     def load(cls, device: str, batch_size: int | None = None) -> "VoiceActivity":
-        """Load the segmentation checkpoint that the whisperX wheel carries; nothing is downloaded.
+        """Load both networks out of the wheels that carry them; nothing is downloaded.
 
-        It works on `batch_size` windows together, or as many as suit `device`.
+        The second one works on `batch_size` windows together, or as many as suit `device`.
         """
-        checkpoint = Path(whisperx_vads.__file__).parent.parent / "assets" / "pytorch_model.bin"
-        model = pyannote_audio.Model.from_pretrained(checkpoint)
-        inference = pyannote_audio.Inference(
-            model, device=torch.device(device), batch_size=segmentation_windows(batch_size, device)
-        )
-        return cls(inference)
+        return cls(Silero(), SpeechNetwork.load(device, batch_size))
 
     def with_smaller_batches(self, share: float) -> "VoiceActivity":
         """Return a view over the same weights that works on this share of the windows together."""
-        return VoiceActivity(self._inference, max(1, int(self._batch_size * share)))
+        return VoiceActivity(self.silero, self.network.with_smaller_batches(share))
 
     def chunks(
         self,
         waveform: Waveform,
         chunk_seconds: float,
         checkpoint: Checkpoint,
+        bounds: SpeechBounds = USUAL_BOUNDS,
+        heard: SpeechScores | None = None,
         advance: Advance = nobody_counts,
     ) -> list[Chunk]:
         """Return the speech of `waveform` (samples,) in chunks of at most `chunk_seconds`, if any.
 
-        A chunk begins and ends up to PADDING before and after the speech that was found, within the recording
-        and not in the speech of the next one. `advance` counts windows of the search.
+        Where the diarizer has `heard` the recording, its scores are those of the second detector. `advance`
+        counts frames of the first.
         """
-        if len(waveform) == 0:
-            return []
-        windows = self._windows(waveform, checkpoint, advance)
-        chunks = _merged(self._speech_scores(windows, waveform), chunk_seconds)
-        return padded(chunks, len(waveform) / SAMPLE_RATE, chunk_seconds)
-
-    def all_chunks(
-        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint, advance: Advance
-    ) -> Iterator[list[Chunk]]:
-        """Yield the same, once."""
-        yield self.chunks(waveform, chunk_seconds, checkpoint, advance)
+        hearing = _Hearing(self, waveform, bounds, heard, advance)
+        scores = hearing.scores(None, checkpoint)
+        return chunks_of(scores, bounds, len(waveform) / SAMPLE_RATE, chunk_seconds)
 
     def chunks_as_found(
-        self, waveform: Waveform, chunk_seconds: float, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        chunk_seconds: float,
+        checkpoint: Checkpoint,
+        bounds: SpeechBounds = USUAL_BOUNDS,
+        heard: SpeechScores | None = None,
     ) -> Iterator[list[Chunk]]:
         """Yield the chunks bit by bit, after ever longer stretches of the recording.
 
-        The scores of a frame are settled once every window over it is known, and what is made of them grows
-        in one direction: later ones can change the last chunk, and none before it.
+        What is made of the scores grows in one direction: later ones can change the last chunk, and none
+        before it.
         """
-        if len(waveform) == 0:
-            return
+        hearing = _Hearing(self, waveform, bounds, heard)
         found = 0
-        heard: list[NDArray[np.float32]] = []
-        step, size = (round(each * SAMPLE_RATE) for each in (self._inference.step, self._inference.duration))
-        for first, beyond in _stretches(complete=(len(waveform) - size) // step + 1):
-            end = None if beyond is None else (beyond - 1) * step + size
-            heard.append(self._windows(waveform[first * step : end], checkpoint).data)
-            windows = pyannote_core.SlidingWindowFeature(np.concatenate(heard), self._sliding_window)
-            scores = self._speech_scores(windows, waveform)
-            if beyond is not None:
-                scores.data = scores.data[: self._first_frame(beyond)]
-            chunks = padded(_merged(scores, chunk_seconds), len(waveform) / SAMPLE_RATE, chunk_seconds)
-            settled = chunks if beyond is None else chunks[:-1]
+        minutes: int | None = _FIRST_MINUTES
+        while minutes is not None:
+            minutes = minutes if minutes * 60 * SAMPLE_RATE < len(waveform) else None
+            scores = hearing.scores(minutes, checkpoint)
+            chunks = chunks_of(scores, bounds, len(waveform) / SAMPLE_RATE, chunk_seconds)
+            settled = chunks if minutes is None else chunks[:-1]
             yield settled[found:]
             found = max(found, len(settled))
-
-    def _windows(self, waveform: Waveform, checkpoint: Checkpoint, advance: Advance = nobody_counts) -> Any:
-        """Return the network's scores of every window, as pyannote's SlidingWindowFeature."""
-        return window_scores(self._inference, waveform, checkpoint, _most_active, self._batch_size, advance)
-
-    def _speech_scores(self, windows: Any, waveform: Waveform) -> Any:
-        """Return how surely somebody speaks in each frame, as pyannote's SlidingWindowFeature (frames, 1)."""
-        inference, model = self._inference, self._inference.model
-        scores = inference.aggregate(
-            windows, model.receptive_field, warm_up=inference.warm_up, hamming=True, missing=0.0
-        )
-        covered = (len(windows) - 1) * inference.step + inference.duration
-        if round(covered * SAMPLE_RATE) > len(waveform):  # the silence that filled the last window goes again
-            recording = pyannote_core.Segment(0.0, len(waveform) / SAMPLE_RATE)
-            scores.data = scores.crop(recording, mode="loose")
-        return scores
-
-    @property
-    def _sliding_window(self) -> Any:
-        inference = self._inference
-        return pyannote_core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
-
-    def _first_frame(self, window: int) -> int:
-        """Return the number of the first frame that the given window scores."""
-        frame = self._inference.model.receptive_field
-        frames = pyannote_core.SlidingWindow(start=0.0, duration=frame.duration, step=frame.step)
-        return int(frames.closest_frame(window * self._inference.step + 0.5 * frame.duration))
+            minutes = minutes and 2 * minutes
 
 
-def _stretches(complete: int) -> Iterator[tuple[int, int | None]]:
-    """Yield each stretch of `complete` windows as (first, beyond last); None: to the recording's end."""
-    first, beyond = 0, FIRST_STRETCH_WINDOWS
-    while beyond < complete:
-        yield first, beyond
-        first, beyond = beyond, 2 * beyond
-    yield first, None
+class _Hearing:
+    """What is known of one recording, ever more of it."""
 
+    def __init__(
+        self,
+        ears: VoiceActivity,
+        waveform: Waveform,
+        bounds: SpeechBounds,
+        heard: SpeechScores | None,
+        advance: Advance = nobody_counts,
+    ) -> None:
+        self._network = ears.network
+        self._waveform = waveform
+        self._bounds = bounds
+        self._heard = heard
+        self._advance = advance
+        self._blocks = ears.silero.blocks(waveform)
+        self._first = np.zeros((2, 0), dtype=np.float32)
+        """Silero's scores so far, (2, frames)."""
+        self._windows: dict[int, NDArray[np.float32]] = {}
+        """The second detector's, of the windows it was asked for."""
 
-def _merged(scores: Any, chunk_seconds: float) -> list[Chunk]:
-    if len(scores) < 2:
-        return []
-    chunks: list[Chunk] = whisperx_vads.Pyannote.merge_chunks(
-        scores, chunk_seconds, onset=ONSET, offset=OFFSET
-    )
-    return chunks
+    def scores(self, minutes: int | None, checkpoint: Checkpoint) -> NDArray[np.float32]:
+        """Return how surely somebody speaks, (frames,), in the first minutes; None: in the whole recording.
 
+        Frames at the end, which what follows may change, are left out.
+        """
+        self._listen(minutes, checkpoint)
+        plain = self._first[0]
+        traces = self._first.max(axis=0, initial=0.0) > TRACE * self._bounds.onset
+        believed = maximum_filter1d(traces, 2 * round(NEARBY / FRAME) + 1) if len(traces) else traces
+        second = self._second(believed & self._unsure(plain), minutes is None, checkpoint)
+        scores: NDArray[np.float32] = np.maximum(plain, np.minimum(1.0, second / SECOND_SCALE) * believed)
+        beyond = round((NEARBY + self._network.window + 2 * STEP) / FRAME)
+        return scores if minutes is None else scores[: max(0, len(scores) - beyond)]
 
-def padded(chunks: Sequence[Chunk], duration: Seconds, longest: Seconds) -> list[Chunk]:
-    """Return `chunks`, in order of time, with PADDING where it is free, none longer than `longest` by it."""
-    edges = [0.0, *(edge for chunk in chunks for edge in (chunk["start"], chunk["end"])), duration]
-    wider: list[Chunk] = []
-    for place, chunk in enumerate(chunks):
-        before, after = edges[2 * place], edges[2 * place + 3]
-        share = 1.0 if place == 0 else 0.5, 1.0 if place == len(chunks) - 1 else 0.5
-        room = max(0.0, (longest - (chunk["end"] - chunk["start"])) / 2)
-        start = chunk["start"] - max(0.0, min(PADDING, room, share[0] * (chunk["start"] - before)))
-        end = chunk["end"] + max(0.0, min(PADDING, room, share[1] * (after - chunk["end"])))
-        wider.append({"start": start, "end": min(end, duration), "segments": chunk["segments"]})
-    return wider
+    def _listen(self, minutes: int | None, checkpoint: Checkpoint) -> None:
+        """Let Silero hear what is missing of the first minutes."""
+        blocks = [self._first]
+        known = self._first.shape[1]
+        while minutes is None or known * FRAME < 60 * minutes:
+            checkpoint()
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            blocks.append(block)
+            known += block.shape[1]
+            self._advance(known, max(known, len(self._waveform) // FRAME_SAMPLES))
+        self._first = np.concatenate(blocks, axis=1)
 
+    def _unsure(self, plain: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return the frames of stretches in which Silero alone does not tell speech from silence."""
+        pad = round(self._bounds.pad / FRAME)
+        sure = active(plain, self._bounds)
+        sure = maximum_filter1d(sure, 2 * pad + 1) if len(sure) else sure
+        unsure = np.zeros_like(sure)
+        for start, end in spans(~sure):
+            unsure[start:end] = (end - start) * FRAME >= UNSURE
+        return unsure
 
-def _most_active(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (windows, frames, 1) of `scores` (windows, frames, speakers)."""
-    most: NDArray[np.float32] = np.max(scores, axis=-1, keepdims=True)
-    return most
+    def _second(self, asked: NDArray[np.bool_], whole: bool, checkpoint: Checkpoint) -> NDArray[np.float32]:
+        """Return the second detector's scores (frames,), 0 where it was not asked."""
+        if self._heard is not None:
+            return self._on_our_frames(self._heard, len(asked))
+        windows = self._windows_over(asked, whole)
+        missing = [window for window in windows if window not in self._windows]
+        self._windows |= self._network.hear(self._waveform, missing, checkpoint)
+        if not windows:
+            return np.zeros(len(asked), dtype=np.float32)
+        known = {window: self._windows[window] for window in windows}
+        return self._on_our_frames(self._network.joined(known), len(asked))
+
+    def _windows_over(self, asked: NDArray[np.bool_], whole: bool) -> list[int]:
+        """Return the numbers of the second detector's windows with a frame in them that is `asked` for."""
+        samples = len(self._waveform) if whole else len(asked) * FRAME_SAMPLES
+        counts = np.concatenate([[0], np.cumsum(asked)])
+        starts = np.arange(self._network.count(samples, whole=whole)) * STEP / FRAME
+        first = starts.astype(int)
+        beyond = np.minimum(np.ceil(starts + self._network.window / FRAME).astype(int), len(asked))
+        return [int(window) for window in np.flatnonzero(counts[beyond] > counts[first])]
+
+    @staticmethod
+    def _on_our_frames(scores: SpeechScores, frames: int) -> NDArray[np.float32]:
+        """Return `scores` in the middle of each of Silero's frames, 0 beyond their end."""
+        times = scores.first + np.arange(len(scores.scores)) * scores.step
+        ours = (np.arange(frames) + 0.5) * FRAME
+        sampled: NDArray[np.float32] = np.interp(ours, times, scores.scores, right=0.0).astype(np.float32)
+        return sampled

@@ -1,0 +1,95 @@
+"""From how surely somebody speaks to the chunks that are decoded."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.interfaces import SpeechBounds
+from app.engines.whisper.silero import FRAME
+from app.transcript import Seconds
+
+SHORT_PAUSE: Seconds = 0.5
+"""Speech goes on across a pause that is shorter."""
+
+Span = tuple[int, int]
+"""Half-open range of frames."""
+
+
+class Chunk(TypedDict):
+    """A stretch of speech to decode at once; times in seconds."""
+
+    start: float
+    end: float
+    segments: list[tuple[float, float]]
+    """The speech in it."""
+
+
+def chunks_of(
+    scores: NDArray[np.float32], bounds: SpeechBounds, duration: Seconds, longest: Seconds
+) -> list[Chunk]:
+    """Return the speech of a recording that lasts `duration` in chunks of at most `longest`, if any.
+
+    `scores` (frames,) tell how surely somebody speaks. A chunk and the speech in it begin and end
+    `bounds.pad` before and after the speech that was found, within the recording.
+    """
+    pad = round(bounds.pad / FRAME)
+    wider = [(max(0, start - pad), end + pad) for start, end in spans(active(scores, bounds))]
+    speech = [
+        piece
+        for span in _joined(wider, round(SHORT_PAUSE / FRAME))
+        for piece in _cut(scores, span, int(longest / FRAME))
+    ]
+    return _merged([(start * FRAME, min(end * FRAME, duration)) for start, end in speech], longest)
+
+
+def active(scores: NDArray[np.float32], bounds: SpeechBounds) -> NDArray[np.bool_]:
+    """Return where somebody speaks (frames,): from above the onset until below the offset."""
+    decided = (scores > bounds.onset) | (scores < bounds.offset)
+    latest = np.maximum.accumulate(np.where(decided, np.arange(len(scores)), -1))
+    speaking: NDArray[np.bool_] = (latest >= 0) & (scores[latest] > bounds.onset)
+    return speaking
+
+
+def spans(speaking: NDArray[np.bool_]) -> list[Span]:
+    """Return the ranges of frames in which `speaking` (frames,) holds."""
+    edges = np.flatnonzero(np.diff(speaking.astype(np.int8), prepend=0, append=0)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _joined(wider: Sequence[Span], pause: int) -> Iterator[Span]:
+    """Yield `wider`, those closer than `pause` frames as one."""
+    begun: Span | None = None
+    for start, end in wider:
+        if begun is not None and start - begun[1] < pause:
+            begun = begun[0], end
+            continue
+        if begun is not None:
+            yield begun
+        begun = start, end
+    if begun is not None:
+        yield begun
+
+
+def _cut(scores: NDArray[np.float32], span: Span, longest: int) -> Iterator[Span]:
+    """Yield `span` in pieces of at most `longest` frames, cut in the second half at the lowest score."""
+    start, end = span
+    while end - start > longest:
+        middle = start + longest // 2
+        lowest = middle + int(np.argmin(scores[middle : start + longest]))
+        yield start, lowest
+        start = lowest
+    yield start, end
+
+
+def _merged(speech: Sequence[tuple[Seconds, Seconds]], longest: Seconds) -> list[Chunk]:
+    """Return as much `speech` in each chunk as fits into `longest`."""
+    chunks: list[Chunk] = []
+    for start, end in speech:
+        if chunks and end - chunks[-1]["start"] <= longest:
+            chunks[-1]["end"] = end
+            chunks[-1]["segments"].append((start, end))
+        else:
+            chunks.append({"start": start, "end": end, "segments": [(start, end)]})
+    return chunks
