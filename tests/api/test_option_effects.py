@@ -108,6 +108,24 @@ def test_verbatim(tmp_path: Path) -> None:
     assert text_of(asked(tmp_path, verbatim="true")[1]).startswith("Um, uh...")
 
 
+def bound_asked_for(directory: Path, name: str, written: str) -> tuple[object, object]:
+    """Return a bound of speech as it reaches the engine, unset and written; tests/engines has what it does."""
+    requests = [asked(directory, **options)[0].requests[0] for options in ({}, {name: written})]
+    return getattr(requests[0], name), getattr(requests[1], name)
+
+
+def test_vad_onset(tmp_path: Path) -> None:
+    assert bound_asked_for(tmp_path, "vad_onset", "0.9") == (None, 0.9)
+
+
+def test_vad_offset(tmp_path: Path) -> None:
+    assert bound_asked_for(tmp_path, "vad_offset", "0.2") == (None, 0.2)
+
+
+def test_vad_pad(tmp_path: Path) -> None:
+    assert bound_asked_for(tmp_path, "vad_pad", "0") == (None, 0.0)
+
+
 def test_language(ask: Ask, tmp_path: Path) -> None:
     for script, text in ("zh-Hant", "頭髮發展"), ("zh-Hans", "头发发展"):
         answer = asked(tmp_path, language=script, initial_prompt="头发发展")[1].json()

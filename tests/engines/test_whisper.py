@@ -22,7 +22,7 @@ from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import prompt_tokens
 from app.engines.whisper.rows import Decoded, Encoded, Features, Row
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
-from app.engines.whisper.voice_activity import PADDING, Chunk, VoiceActivity, padded
+from app.engines.whisper.voice_activity import VoiceActivity
 from app.errors import BadParameter, ClientLeft
 from app.events import ChunkDecoded, Event, StageAdvanced
 from app.models.model_spec import Abilities, ModelSpec
@@ -409,74 +409,6 @@ def test_prompts_longer_than_the_context_are_cut_not_refused(transcriber: Whispe
     transcriber.transcribe(samples_of(recordings(SENTENCE)[0]), request, nothing)
 
 
-class CountingWindows:
-    """pyannote's Inference, which writes down how many windows it gets at a time."""
-
-    def __init__(self, inference: Any) -> None:
-        self._inference = inference
-        self.batches: list[int] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inference, name)
-
-    def infer(self, windows: Any) -> Any:
-        self.batches.append(len(windows))
-        return self._inference.infer(windows)
-
-
-@pytest.mark.parametrize(("batch_size", "windows"), [(16, 8), (8, 8), (4, 4), (1, 1)])
-def test_speech_is_looked_for_in_smaller_batches_where_memory_is_short(
-    batch_size: int, windows: int, model: WhisperModel
-) -> None:
-    inference = CountingWindows(VoiceActivity.load("cpu", 8)._inference)
-    whole = WhisperTranscriber(model, VoiceActivity(inference), batch_size=8, chunk_seconds=10.0)
-    sound = samples_of(recordings("conversation-en-*")[0])
-    less = whole.with_batch_size(batch_size).transcribe(
-        sound, TranscriptionRequest("transcribe", "en"), nothing
-    )
-    assert max(inference.batches) == windows
-    assert (
-        less.segments == whole.transcribe(sound, TranscriptionRequest("transcribe", "en"), nothing).segments
-    )
-
-
-@pytest.mark.parametrize(("asked", "windows"), [(None, 8), (3, 3)])
-def test_the_operators_number_of_windows_reaches_the_search_for_speech(
-    asked: int | None, windows: int
-) -> None:
-    loaded = WhisperTranscriber.load(
-        DEMO / "whisper",
-        device="cpu",
-        compute_type="int8",
-        batch_size=2,
-        cpu_threads=0,
-        chunk_seconds=10.0,
-        speech_batch_size=asked,
-    )
-    assert loaded._voice_activity._batch_size == windows
-
-
-def chunk(start: float, end: float) -> Chunk:
-    return {"start": start, "end": end, "segments": [(start, end)]}
-
-
-def test_chunks_get_a_little_of_the_sound_around_them() -> None:
-    (alone,) = padded([chunk(1.0, 2.0)], 10.0, 30.0)
-    assert (alone["start"], alone["end"]) == (1.0 - PADDING, 2.0 + PADDING)
-    (whole,) = padded([chunk(0.03, 1.98)], 2.0, 30.0)
-    assert (whole["start"], whole["end"]) == (0.0, 2.0)
-
-
-def test_chunks_never_overlap_nor_grow_beyond_what_is_decoded_at_once() -> None:
-    wider = padded([chunk(1.0, 2.0), chunk(2.1, 3.0), chunk(3.0, 12.95)], 13.0, 10.0)
-    edges = [edge for each in wider for edge in (each["start"], each["end"])]
-    assert edges == sorted(edges)
-    assert edges[1] == pytest.approx(edges[2])
-    assert wider[2]["start"] == 3.0 - 0.0
-    assert wider[2]["end"] - wider[2]["start"] <= 10.0
-    assert padded([], 5.0, 30.0) == []
-
-
 def meeting_samples() -> Any:
     return samples_of(DEMO / "meeting.flac")
 
@@ -512,19 +444,6 @@ def test_the_first_chunks_are_told_of_long_before_the_last_is_decoded(
     assert [event.segment for event in on_the_way if isinstance(event, ChunkDecoded)] == [
         event.segment for event in told
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "longest"), [(0.0, 10), (3, 10), (31, 10), (62, 5), (150, 30), (200, 10)]
-)
-def test_speech_found_bit_by_bit_is_the_speech_found_at_once(
-    transcriber: WhisperTranscriber, seconds: float, longest: float
-) -> None:
-    voice_activity = transcriber._voice_activity
-    samples = np.tile(meeting_samples(), 4)[: int(seconds * 16000)]
-    bits = list(voice_activity.chunks_as_found(samples, longest, nothing))
-    assert [chunk for bit in bits for chunk in bit] == voice_activity.chunks(samples, longest, nothing)
-    assert len(bits) >= (2 if seconds > 60 else 0)
 
 
 def test_how_a_segment_was_decoded_is_known_each_token_where_asked_for(

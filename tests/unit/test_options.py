@@ -110,6 +110,9 @@ def test_defaults_are_those_of_the_contract() -> None:
         ("enable_diarization=0", "diarize", False),
         ("num_speakers= 3 ", "num_speakers", 3),
         ("min_speakers=1", "min_speakers", 1),
+        ("vad_onset=0.3|vad_offset=0.3", "vad_onset", 0.3),
+        ("vad_offset=.01", "vad_offset", 0.01),
+        ("vad_pad=0", "vad_pad", 0.0),
         ("max_speakers=32", "max_speakers", 32),
         ("initial_prompt= Minutes\nof  Helsinki ", "initial_prompt", "Minutes of Helsinki"),
         ("hotwords=Speakr, pyannote", "hotwords", "Speakr, pyannote"),
@@ -275,6 +278,8 @@ def test_options_mean_the_same_however_they_are_split(whole: str) -> None:
         "min_speakers=3|max_speakers=2",
         "diarize=false|return_speaker_embeddings=true",
         "word_timestamps=false|highlight_words=true",
+        "vad_onset=0.3|vad_offset=0.4",
+        "vad_pad=3",
     ],
 )
 def test_what_one_part_alone_proves_wrong_is_refused_before_the_other_is_known(part: str) -> None:
@@ -297,6 +302,7 @@ def test_raw_pcm_is_not_diarized_unless_asked_for() -> None:
         ("encode=false|return_speaker_embeddings=true", "return_speaker_embeddings"),
         ("word_timestamps=false|highlight_words=true|output=srt", "highlight_words"),
         ("task=translate|highlight_words=true|output=srt", "highlight_words"),
+        ("vad_offset=0.4|vad_onset=0.3", "vad_offset"),
     ],
 )
 def test_contradictions_are_refused(written: str, name: str) -> None:

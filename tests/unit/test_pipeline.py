@@ -5,12 +5,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pytest
 
 from app.checkpoint import Checkpoint
 from app.engines.failures import is_engine_failure
-from app.engines.interfaces import Aligner, Diarizer, SpeakerCountRange, Transcription, TranscriptionRequest
+from app.engines.interfaces import (
+    Aligner,
+    Diarizer,
+    Listening,
+    SpeakerCountRange,
+    SpeechScores,
+    Transcription,
+    TranscriptionRequest,
+)
 from app.errors import (
     AsrError,
     ClientLeft,
@@ -194,6 +204,49 @@ def test_speaker_counts_reach_the_diarizer() -> None:
     transcribe(engines, min_speakers=2, max_speakers=4)
     transcribe(engines, num_speakers=3)
     assert engines.bounds == [SpeakerCountRange(2, 4), SpeakerCountRange(3, 3)]
+
+
+def test_bounds_of_speech_reach_the_transcriber() -> None:
+    engines = FakeEngines()
+    transcribe(engines, vad_onset=0.3, vad_offset=0.2, vad_pad=0.0)
+    transcribe(engines)
+    assert [(each.vad_onset, each.vad_offset, each.vad_pad) for each in engines.requests] == [
+        (0.3, 0.2, 0.0),
+        (None, None, None),
+    ]
+
+
+@dataclass
+class Attentive(FakeEngines):
+    """A diarizer that listens before it tells people apart."""
+
+    given: list[Listening | None] = field(default_factory=list)
+    ear: Listening = field(
+        default_factory=lambda: Listening(SpeechScores(np.zeros(50, np.float32), 0.0, 0.02))
+    )
+
+    def listen(self, *_: object) -> Listening:
+        return self.ear
+
+    def diarize(self, *arguments: Any) -> Diarization:
+        self.given.append(arguments[3])
+        return super().diarize(*arguments)
+
+
+@pytest.mark.parametrize("concurrently", [False, True])
+def test_what_the_diarizer_heard_serves_both(concurrently: bool) -> None:
+    engines = Attentive()
+    transcribe(engines, concurrently=concurrently)
+    assert engines.requests[0].speech is engines.ear.speech
+    assert engines.given == [engines.ear]
+
+
+def test_nobody_who_waits_for_the_first_text_waits_for_the_diarizer() -> None:
+    engines, context = Attentive(), asking()
+    context.tell = lambda _: None
+    pipeline(engines).transcribe(some_upload(), context, lambda: None)
+    assert engines.requests[0].speech is None
+    assert engines.given == [None]
 
 
 def test_voice_vectors_are_returned_only_where_they_were_asked_for() -> None:

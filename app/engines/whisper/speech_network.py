@@ -25,7 +25,7 @@ class SpeechNetwork:
         """Work on `batch_size` windows together; by default on as many as `inference` was made for."""
         self.inference = inference
         self.batch_size: int = batch_size or inference.batch_size
-        self.window: Seconds = inference.duration
+        self.window: Seconds = float(inference.duration)
         self._size = round(self.window * SAMPLE_RATE)
 
     @classmethod
