@@ -68,7 +68,7 @@ def telephone(_source: Source) -> SpeechSet:
     sample = Path(pyannote.audio.__file__).parent / "sample" / "sample.wav"
     passages = [_spoken(line) for line in sample.with_suffix(".stm").read_text(encoding="utf-8").splitlines()]
     recording = Recording("telephone", lambda: samples_of(sample), tuple(passages))
-    return SpeechSet("telephone", ("words", "time"), (recording,), language="en")
+    return SpeechSet("telephone", ("words",), (recording,), language="en")
 
 
 def nothing(source: Source) -> SpeechSet:
@@ -76,7 +76,7 @@ def nothing(source: Source) -> SpeechSet:
     pieces = list(music(source.material))[:: source.some(7, 1)]
     recordings = [Recording(f"music {file.stem}", _first_minute(file)) for file in pieces]
     recordings += [Recording(name, make) for name, make in list(NOISES.items())[:: source.some(3, 1)]]
-    return SpeechSet("nothing", ("invented", "time"), tuple(recordings))
+    return SpeechSet("nothing", ("invented",), tuple(recordings))
 
 
 def short_prompts(source: Source) -> SpeechSet:
@@ -112,6 +112,11 @@ def translation(source: Source) -> SpeechSet:
     return SpeechSet("translation", ("english",), _mixes(source, "nl", 3, 10), "nl", "translate")
 
 
+def speed(source: Source) -> SpeechSet:
+    """Return a mix of Dutch dialogue, to be timed while the machine does nothing else."""
+    return SpeechSet("speed", ("time",), _mixes(source, "nl", 6, 1), language="nl")
+
+
 def meetings(source: Source) -> SpeechSet:
     """Return the recordings of the directory that was named, with the times at which somebody speaks."""
     assert source.meetings is not None
@@ -138,6 +143,7 @@ SETS: Mapping[str, Callable[[Source], SpeechSet]] = {
     "mixed": mixed,
     "single": single,
     "translation": translation,
+    "speed": speed,
     "meetings": meetings,
 }
 
@@ -150,7 +156,7 @@ def build(source: Source, names: Sequence[str]) -> Iterator[SpeechSet]:
 
 
 def _dialogues(source: Source, code: str, name: str) -> SpeechSet:
-    return SpeechSet(name, ("words", "time"), _mixes(source, code, 0, 3), language=code)
+    return SpeechSet(name, ("words",), _mixes(source, code, 0, 3), language=code)
 
 
 def _mixes(source: Source, code: str, first: int, count: int) -> tuple[Recording, ...]:
