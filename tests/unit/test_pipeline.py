@@ -383,7 +383,7 @@ def test_loading_is_a_stage_of_its_own() -> None:
 def test_stage_seconds_name_the_stages_that_ran() -> None:
     context = asking()
     pipeline(FakeEngines()).transcribe(some_upload(), context, lambda: None)
-    assert list(context.stage_seconds) == ["decode", "load", "transcribe", "diarize", "align"]
+    assert list(context.stage_seconds) == ["decode", "load", "diarize", "transcribe", "align"]
     assert context.audio_seconds == 1.0
 
 
