@@ -115,7 +115,7 @@ def test_the_diarizer_does_not_hear_a_recording_twice(diarizer: PyannoteDiarizer
     watched = PyannoteDiarizer(diarizer.pipeline, replace(diarizer.stages, segmentation=counted), (32, 32))
     heard = watched.listen(sound, nothing)
     windows = sum(counted.batches)
-    assert watched.diarize(sound, people, nothing, heard) == diarizer.diarize(sound, people, nothing)
+    assert watched.diarize(sound, people, nothing, heard=heard) == diarizer.diarize(sound, people, nothing)
     assert sum(counted.batches) == windows > 0
 
 

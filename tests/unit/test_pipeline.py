@@ -34,7 +34,7 @@ from app.models.catalogue import Catalogue
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline
-from app.request_context import RequestContext
+from app.request_context import Extras, RequestContext
 from app.transcript import Diarization, Transcript, Turn
 from tests.fake_engines import FakeEngines, GivenSound, some_upload
 
@@ -229,7 +229,7 @@ class Attentive(FakeEngines):
         return self.ear
 
     def diarize(self, *arguments: Any) -> Diarization:
-        self.given.append(arguments[3])
+        self.given.append(arguments[4])
         return super().diarize(*arguments)
 
 
@@ -243,7 +243,7 @@ def test_what_the_diarizer_heard_serves_both(concurrently: bool) -> None:
 
 def test_nobody_who_waits_for_the_first_text_waits_for_the_diarizer() -> None:
     engines, context = Attentive(), asking()
-    context.tell = lambda _: None
+    context.extras = Extras(soon=True)
     pipeline(engines).transcribe(some_upload(), context, lambda: None)
     assert engines.requests[0].speech is None
     assert engines.given == [None]
