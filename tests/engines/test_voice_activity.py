@@ -79,14 +79,14 @@ def test_the_second_detector_is_asked_only_where_the_first_is_not_sure(
     asked.chunks(noise(0.0, 30), 30.0, nothing)
     assert counted.batches == []
     asked.chunks(meeting(60), 30.0, nothing)
-    assert sum(counted.batches) < 56, "every window was heard"
+    assert sum(counted.batches) < 10, "clear speech needs one detector alone"
 
 
 def test_the_second_detector_is_not_believed_where_the_first_hears_nothing_at_all(
     ears: VoiceActivity,
 ) -> None:
     """As with music, which the second one takes for speech."""
-    assert ears.chunks(noise(0.05), 30.0, nothing, heard=EVERYWHERE) == []
+    assert ears.chunks(noise(0.003), 30.0, nothing, heard=EVERYWHERE) == []
 
 
 def test_the_second_detector_is_believed_near_a_trace_of_speech(ears: VoiceActivity) -> None:
@@ -134,7 +134,7 @@ def test_an_offset_above_the_onset_means_the_onset() -> None:
     assert USUAL_BOUNDS.changed(offset=0.1, pad=0.0) == SpeechBounds(0.5, 0.1, 0.0)
 
 
-def scores(*spans: tuple[float, float], seconds: float = 60.0) -> Any:
+def scores_of(*spans: tuple[float, float], seconds: float = 60.0) -> Any:
     """Return scores of 0.9 in these spans of seconds, and of 0.1 elsewhere."""
     times = (np.arange(round(seconds / FRAME)) + 0.5) * FRAME
     speaking = np.any([(start <= times) & (times < end) for start, end in spans], axis=0)
@@ -146,19 +146,22 @@ def edges(chunks: list[Chunk]) -> list[tuple[float, float]]:
 
 
 def test_chunks_get_a_little_of_the_sound_around_them() -> None:
-    assert edges(chunks_of(scores((1, 2)), USUAL_BOUNDS, 60.0, 30.0)) == [(0.8, 2.2)]
-    assert edges(chunks_of(scores((0, 2), seconds=2), USUAL_BOUNDS, 1.98, 30.0)) == [(0.0, 2.0)]
-    assert chunks_of(scores((1, 2))[:0], USUAL_BOUNDS, 0.0, 30.0) == []
+    assert edges(chunks_of(scores_of((1, 2)), USUAL_BOUNDS, 60.0, 30.0)) == [(0.8, 2.2)]
+    assert edges(chunks_of(scores_of((0, 2), seconds=2), USUAL_BOUNDS, 1.98, 30.0)) == [(0.0, 2.0)]
+    assert chunks_of(scores_of((1, 2))[:0], USUAL_BOUNDS, 0.0, 30.0) == []
 
 
 def test_short_pauses_do_not_end_speech_and_chunks_are_filled() -> None:
-    (chunk,) = chunks_of(scores((1, 2), (2.3, 4), (8, 9)), USUAL_BOUNDS, 60.0, 30.0)
+    (chunk,) = chunks_of(scores_of((1, 2), (2.3, 4), (8, 9)), USUAL_BOUNDS, 60.0, 30.0)
     assert [(round(start, 1), round(end, 1)) for start, end in chunk["segments"]] == [(0.8, 4.2), (7.8, 9.2)]
-    assert edges(chunks_of(scores((1, 9), (12, 19)), USUAL_BOUNDS, 60.0, 10.0)) == [(0.8, 9.2), (11.8, 19.2)]
+    assert edges(chunks_of(scores_of((1, 9), (12, 19)), USUAL_BOUNDS, 60.0, 10.0)) == [
+        (0.8, 9.2),
+        (11.8, 19.2),
+    ]
 
 
 def test_speech_without_a_pause_is_cut_where_it_is_least_sure() -> None:
-    endless = scores((0, 60))
+    endless = scores_of((0, 60))
     endless[round(17 / FRAME)] = 0.6
     chunks = edges(chunks_of(endless, USUAL_BOUNDS, 60.0, 30.0))
     assert chunks[0] == (0.0, 17.0)
@@ -183,9 +186,10 @@ def test_speech_is_looked_for_in_smaller_batches_where_memory_is_short(
     share: float, windows: int, counted: CountingWindows, ears: VoiceActivity
 ) -> None:
     less = VoiceActivity(ears.silero, SpeechNetwork(counted, 8)).with_smaller_batches(share)
-    found = less.chunks(scaled(meeting(40), 0.002), 30.0, nothing)
+    found = less.network.hear(meeting(20), range(12), nothing)
     assert max(counted.batches) == windows
-    assert found == ears.chunks(scaled(meeting(40), 0.002), 30.0, nothing)
+    for window, scores in ears.network.hear(meeting(20), range(12), nothing).items():
+        np.testing.assert_allclose(found[window], scores, atol=1e-5)
 
 
 @pytest.mark.parametrize(("asked", "windows"), [(None, 8), (3, 3)])

@@ -10,8 +10,10 @@ from app.engines.interfaces import SpeechBounds
 from app.engines.whisper.silero import FRAME
 from app.transcript import Seconds
 
-SHORT_PAUSE: Seconds = 0.5
-"""Speech goes on across a pause that is shorter."""
+PAUSE: Seconds = 2.0
+"""A shorter one belongs to the speech around it."""
+CUT_PAUSE: Seconds = 0.5
+"""Chunks are cut in one that is no shorter."""
 
 Span = tuple[int, int]
 """Half-open range of frames."""
@@ -23,7 +25,7 @@ class Chunk(TypedDict):
     start: float
     end: float
     segments: list[tuple[float, float]]
-    """The speech in it."""
+    """The speech in it, pauses shorter than PAUSE included."""
 
 
 def chunks_of(
@@ -38,7 +40,7 @@ def chunks_of(
     wider = [(max(0, start - pad), end + pad) for start, end in spans(active(scores, bounds))]
     speech = [
         piece
-        for span in _joined(wider, round(SHORT_PAUSE / FRAME))
+        for span in _joined(wider, round(CUT_PAUSE / FRAME))
         for piece in _cut(scores, span, int(longest / FRAME))
     ]
     return _merged([(start * FRAME, min(end * FRAME, duration)) for start, end in speech], longest)
@@ -87,9 +89,11 @@ def _merged(speech: Sequence[tuple[Seconds, Seconds]], longest: Seconds) -> list
     """Return as much `speech` in each chunk as fits into `longest`."""
     chunks: list[Chunk] = []
     for start, end in speech:
-        if chunks and end - chunks[-1]["start"] <= longest:
-            chunks[-1]["end"] = end
-            chunks[-1]["segments"].append((start, end))
-        else:
+        if not chunks or end - chunks[-1]["start"] > longest:
             chunks.append({"start": start, "end": end, "segments": [(start, end)]})
+            continue
+        segments = chunks[-1]["segments"]
+        begun = segments.pop()[0] if start - segments[-1][1] < PAUSE else start
+        segments.append((begun, end))
+        chunks[-1]["end"] = end
     return chunks

@@ -15,19 +15,17 @@ from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import USUAL_BOUNDS, SpeechBounds, SpeechScores
 from app.engines.whisper.silero import FRAME, FRAME_SAMPLES, Silero
-from app.engines.whisper.speech_chunks import Chunk, active, chunks_of, spans
+from app.engines.whisper.speech_chunks import PAUSE, Chunk, active, chunks_of, spans
 from app.engines.whisper.speech_network import STEP, SpeechNetwork
 from app.events import Advance, nobody_counts
 from app.transcript import Seconds
 
-TRACE = 0.2
+TRACE = 0.3
 """Share of the onset from which on a score of Silero's is a trace of speech."""
 NEARBY: Seconds = 2.0
 """How far from a trace the second detector is believed."""
 SECOND_SCALE = 0.6
 """Scores of the second detector count divided by this: it is right from 0.3 on where Silero is from 0.5."""
-UNSURE: Seconds = 0.5
-"""A shorter stretch without sure speech is a pause, whatever is in it."""
 _FIRST_MINUTES = 1
 """What is listened to before the first text."""
 
@@ -146,13 +144,13 @@ class _Hearing:
         self._first = np.concatenate(blocks, axis=1)
 
     def _unsure(self, plain: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return the frames of stretches in which Silero alone does not tell speech from silence."""
+        """Return the frames of stretches longer than a pause in which Silero is not sure of speech."""
         pad = round(self._bounds.pad / FRAME)
         sure = active(plain, self._bounds)
         sure = maximum_filter1d(sure, 2 * pad + 1) if len(sure) else sure
         unsure = np.zeros_like(sure)
         for start, end in spans(~sure):
-            unsure[start:end] = (end - start) * FRAME >= UNSURE
+            unsure[start:end] = (end - start) * FRAME >= PAUSE
         return unsure
 
     def _second(self, asked: NDArray[np.bool_], whole: bool, checkpoint: Checkpoint) -> NDArray[np.float32]:
