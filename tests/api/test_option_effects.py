@@ -109,7 +109,7 @@ def test_verbatim(tmp_path: Path) -> None:
 
 
 def bound_asked_for(directory: Path, name: str, written: str) -> tuple[object, object]:
-    """Return a bound of speech as it reaches the engine, unset and written; tests/engines has what it does."""
+    """Return a bound of speech as it reaches the engine, unset and written; what it does: tests/engines."""
     requests = [asked(directory, **options)[0].requests[0] for options in ({}, {name: written})]
     return getattr(requests[0], name), getattr(requests[1], name)
 
