@@ -10,6 +10,7 @@ from benchmarks import (
     align,
     batching,
     diarize,
+    excerpts,
     growth,
     http,
     libraries,
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "concurrency": http.concurrency,
     "libraries": libraries.run,
     "progress": progress.run,
+    "excerpts": excerpts.run,
     "page": page.run,
     "batching": batching.run,
 }

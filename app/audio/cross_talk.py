@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from app.audio.channels import LEVEL_SAMPLES, Levels
@@ -25,6 +26,10 @@ _QUIETER = 0.25
 """Cross-talk has at most this part of the power of its source, 6 dB less."""
 _MARGIN = 8.0
 """Sound of this many times the power that cross-talk has on average, 9 dB more, is somebody's own."""
+_OWN = 0.5
+"""Sound of this part of the other side's power is somebody's own, however much leaks."""
+_OVER_NOISE = 4.0
+"""Own sound has at least this many times the power of the noise."""
 _SMEAR = 5
 """Stretches for which cross-talk may last longer than its source: rooms echo."""
 _LEAST_OWN = 3
@@ -79,12 +84,15 @@ def measure_leak(channel: NDArray[np.float32], other: NDArray[np.float32], floor
 def own_sound(levels: Levels, channel: int) -> Flags:
     """Return in which stretches `channel` is to be heard: all but those with cross-talk and nothing else."""
     floors = noise_floors(levels)
-    expected = np.zeros(len(levels), np.float32)
-    for other in range(levels.shape[1]):
-        if other != channel:
-            expected = np.maximum(expected, _expected(levels, floors, channel, other))
+    expected, most = np.zeros((2, len(levels)), np.float32)
+    for other in set(range(levels.shape[1])) - {channel}:
+        leak = measure_leak(levels[:, channel], levels[:, other], float(floors[other]))
+        if leak is not None:
+            source = _source(levels[:, other], float(floors[other]), leak.delay)
+            expected = np.maximum(expected, leak.gain * source)
+            most = np.maximum(most, min(_MARGIN * leak.gain, _OWN) * source)
     heard = expected > floors[channel]
-    own = levels[:, channel] > np.maximum(_MARGIN * expected, _ACTIVE * floors[channel])
+    own = levels[:, channel] > np.maximum(most, _OVER_NOISE * floors[channel])
     steady = moving_sum(own, 2) >= _LEAST_OWN
     kept: Flags = _held(steady) | ~_held(heard)
     return kept
@@ -102,21 +110,13 @@ def moving_sum(values: NDArray[Any], around: int) -> NDArray[np.float32]:
     return sums[around : around + len(values)]
 
 
-def _expected(levels: Levels, floors: NDArray[np.float32], channel: int, other: int) -> NDArray[np.float32]:
-    """Return the power that `channel` is expected to hear of the `other`."""
-    leak = measure_leak(levels[:, channel], levels[:, other], float(floors[other]))
-    expected = np.zeros(len(levels), np.float32)
-    if leak is None:
-        return expected
-    speech = np.where(levels[:, other] > _ACTIVE * floors[other], levels[:, other], 0)
-    for smear in range(-1, _SMEAR):
-        shift = leak.delay + smear
-        if shift >= 0:
-            shifted = speech[: len(speech) - shift]
-            expected[shift:] = np.maximum(expected[shift:], shifted)
-        else:
-            expected[:shift] = np.maximum(expected[:shift], speech[-shift:])
-    return expected * np.float32(leak.gain)
+def _source(other: NDArray[np.float32], floor: float, delay: int) -> NDArray[np.float32]:
+    """Return the power of the `other` channel's speech when it is heard, as long as it may be."""
+    speech = np.where(other > _ACTIVE * floor, other, np.float32(0))
+    arriving = np.concatenate([np.zeros(delay, np.float32), speech])[: len(speech)]
+    padded = np.pad(arriving, (_SMEAR - 1, 1))
+    source: NDArray[np.float32] = sliding_window_view(padded, _SMEAR + 1).max(axis=1)
+    return source
 
 
 def mute(samples: Waveform, kept: Flags) -> None:
