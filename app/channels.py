@@ -3,7 +3,7 @@
 The recording is decoded once more for each channel, so that only one of them is in memory at a time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -84,13 +84,22 @@ def hear_channels(
         warn(f"the channels hold different people and were heard one by one: {', '.join(names)}")
     if len(options.names_of_channels) > len(names):
         warn(f"channel_names: the recording has {len(names)} channels; further names were ignored")
-    heard = []
+    return list(_one_by_one(decode, release, hear, levels, names))
+
+
+def _one_by_one(
+    decode: Decode,
+    release: Callable[[], None],
+    hear: Callable[[Sound], Heard],
+    levels: Levels,
+    names: Sequence[str],
+) -> Iterator[Heard]:
+    """Yield what is heard on each channel; its samples are gone before the next one is decoded."""
     for number, name in enumerate(names):
         samples = [_channel(decode, levels, number)]
         if number == len(names) - 1:
             release()
-        heard.append(_named(hear(Sound(samples.pop(), name, number, len(names))), name))
-    return heard
+        yield _named(hear(Sound(samples.pop(), name, number, len(names))), name)
 
 
 def joined(parts: Sequence[Heard]) -> Heard:
