@@ -7,6 +7,7 @@ from pathlib import Path
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.events import Listener, nobody_listens
 from app.transcript import Segment
 from tests.cluster.journal import Journal
 from tests.fake_engines import FakeEngines
@@ -26,7 +27,11 @@ class SleepingEngines(FakeEngines):
         self.journal = Journal(self.path, self.writer)
 
     def transcribe(
-        self, waveform: Waveform, request: TranscriptionRequest, checkpoint: Checkpoint
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
     ) -> Transcription:
         token, _, seconds = (request.initial_prompt or "unnamed").partition(":")
         with self.journal.working_on(token):
