@@ -48,6 +48,9 @@ def serve_app(
         # It would log query strings, and with them what clients write there: keys, prompts.
         access_log=False,
         ws="none",
+        # Not whatever is installed beside them, as Ray does: what is tested is what runs.
+        http="h11",
+        loop="asyncio",
         server_header=False,
         forwarded_allow_ips=list(settings.forwarded_allow_ips),
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
