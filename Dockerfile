@@ -2,6 +2,7 @@
 #
 #   make image
 #   make image TORCH_INDEX=<address>     another build of torch: cpu (no CUDA libraries), cu126 (Pascal and older), ...
+#   make image CLUSTER=1                 with Ray Serve as well, for a cluster: docs/scale.md
 #
 # Without TORCH_INDEX every package is the one of requirements.lock and is checked against the hashes there; its torch
 # brings CUDA 12.8, for cards from Volta to Blackwell. The driver comes from the NVIDIA container runtime.
@@ -48,6 +49,14 @@ RUN --mount=type=bind,from=setup,source=/torch,target=/mnt \
 # Everything else. The bytecode is made here because a read-only root cannot keep it later.
 RUN --mount=type=bind,from=setup,source=/others,target=/mnt \
     /mnt/uv pip install --no-cache --no-deps --compile-bytecode --require-hashes -r /mnt/locked.txt
+
+# Ray, and nothing of it by default. The lock moves no version of the one above, so what is there already stays.
+ARG CLUSTER=
+RUN --mount=type=bind,from=setup,source=/others,target=/mnt \
+    --mount=type=bind,source=requirements-cluster.lock,target=/cluster.lock \
+    if [ -n "$CLUSTER" ]; then \
+      /mnt/uv pip install --no-cache --no-deps --compile-bytecode --require-hashes -r /cluster.lock; \
+    fi
 
 RUN groupadd --gid 1000 asr \
  && useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin asr \

@@ -1,5 +1,5 @@
 # The commands that README and CONTRIBUTING name. Everything is installed into .venv; nothing else on the machine changes.
-.PHONY: demo serve test test-real lint mutants bench speech-bench image image-test cluster-test demo-bundle clean
+.PHONY: demo serve test test-real lint mutants bench speech-bench image image-test cluster cluster-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
@@ -45,12 +45,16 @@ demo-bundle: $(VENV)/.dev
 
 # BUILD_ARGS: more arguments for docker build, such as --network host.
 image:
-	DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_ARGS) --build-arg VERSION=$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) -t $(IMAGE) .
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_ARGS) --build-arg VERSION=$(VERSION) --build-arg TORCH_INDEX=$(TORCH_INDEX) --build-arg CLUSTER=$(CLUSTER) -t $(IMAGE) .
 
 image-test: $(VENV)/.dev image
 	DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(PY) -m pytest -m docker tests/image $(ARGS)
 
+# A cell of two replicas of Ray Serve on the demo models, until Ctrl+C. ARGS: --port, --replicas.
 # What a cluster needs beside the service: Ray, which brings a HAProxy. It sees the service's packages from its own venv.
+cluster: $(CLUSTER_VENV)/.cluster
+	$(CLUSTER_VENV)/bin/python -m tools.cell $(ARGS)
+
 cluster-test: $(CLUSTER_VENV)/.cluster $(VENV)/.dev
 	$(CLUSTER_VENV)/bin/python -m pytest -m cluster tests/cluster $(ARGS)
 
@@ -71,7 +75,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@$(UV) -r requirements-dev.lock
 	@touch $@
 
-$(CLUSTER_VENV)/.cluster: requirements-cluster.lock $(VENV)/.dev
+$(CLUSTER_VENV)/.cluster: requirements-cluster.lock | $(VENV)/.dev
 	@$(PY) -m venv --without-pip $(CLUSTER_VENV)
 	@$(VENV)/bin/uv pip install --quiet --python $(CLUSTER_VENV)/bin/python --require-hashes -r requirements-cluster.lock
 	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \

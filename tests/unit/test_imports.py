@@ -29,7 +29,7 @@ LAYERS = (
     ("settings",),
     ("composition",),
     ("main",),
-    ("serving", "prefetch", "healthcheck", "__main__", "demo"),
+    ("serving", "cluster", "prefetch", "healthcheck", "__main__", "demo"),
 )
 """The packages and files of app/, lowest first: each may import its own layer and those below it."""
 
@@ -110,6 +110,12 @@ def test_heavy_libraries_are_imported_by_engines_only() -> None:
     assert not strangers
 
 
+def test_ray_is_imported_by_the_entry_of_a_cluster_alone() -> None:
+    """The service and its default image do without it."""
+    users = {name for name, path in modules() for each in imported_by(path) if each.split(".")[0] == "ray"}
+    assert users == {"app.cluster"}
+
+
 def test_the_application_starts_without_loading_an_engine() -> None:
     """Importing the composition root loads none of the heavy libraries."""
     code = f"import sys, app.main; sys.exit(' '.join({HEAVY!r} & set(sys.modules)) or 0)"
@@ -119,7 +125,14 @@ def test_the_application_starts_without_loading_an_engine() -> None:
 
 def test_settings_are_read_by_the_composition_root_alone() -> None:
     """Only the entry points import Settings; everything else receives plain values."""
-    entry_points = {"app.composition", "app.main", "app.serving", "app.prefetch", "app.__main__"}
+    entry_points = {
+        "app.composition",
+        "app.main",
+        "app.serving",
+        "app.cluster",
+        "app.prefetch",
+        "app.__main__",
+    }
     readers = {name for name, path in modules() if "app.settings.schema" in imported_by(path)}
     assert readers <= entry_points
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 import app
-from app.api.dependencies import ServicesDep
+from app.api.dependencies import Services, ServicesDep
 from app.api.schemas import DiarizationState, HealthAnswer, QueueState
 from app.health.report import HealthReport
 from app.models.loaded_model import ModelStatus
@@ -26,8 +26,13 @@ router = APIRouter(tags=["service"])
 )
 async def health(services: ServicesDep) -> JSONResponse:
     """Return status, device, loaded models, diarization and queue; 503 while no request can be answered."""
-    # Each of these takes a lock for microseconds at most.
-    body = health_body(
+    body = health_of(services)
+    return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
+
+
+def health_of(services: Services) -> HealthAnswer:
+    """Return the state of `services`; each part of it takes a lock for microseconds at most."""
+    return health_body(
         services.ledger.report(),
         services.worker.stats(),
         services.detection_worker.stats(),
@@ -35,7 +40,6 @@ async def health(services: ServicesDep) -> JSONResponse:
         services.device,
         services.catalogue.diarizer_name,
     )
-    return JSONResponse(body, 200 if body["status"] in USABLE else 503, headers={"Cache-Control": "no-store"})
 
 
 def health_body(
