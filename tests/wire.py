@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.logs import configure_logging
 from app.main import create_app
@@ -59,7 +60,7 @@ def wired(engines: FakeEngines, directory: Path, **settings: object) -> Iterator
     app = create_app(read, engines=engines)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
+        DOOR.before(app), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -92,13 +93,17 @@ def form(content: bytes, name: str = "audio_file", end: bool = True) -> bytes:
 
 @dataclass
 class Door:
-    """The route that uploads go to where a test names none; a whole module of tests can be run on another."""
+    """The route that uploads go to where a test names none, and what stands before the application.
+
+    A whole module of tests can be run on another route, or behind something.
+    """
 
     path: str = "/asr"
     everything: str = "/asr"
     """The same route, asked for what takes all stages."""
     field_bytes: int = 64 << 10
     """The longest field that it takes."""
+    before: Callable[[ASGIApp], ASGIApp] = lambda app: app
 
 
 DOOR = Door()

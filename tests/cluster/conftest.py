@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.box import Box, box
+from tests.cluster.cells import SleepingCell, sleeping_cell, wait_for_replicas
 
 HERE = Path(__file__).parent
+pytest.register_assert_rewrite("tests.cluster.same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,3 +24,16 @@ def two_cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A box with two cards, for tests that leave it as they found it."""
     with box(tmp_path_factory.mktemp("box"), cards=2) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cell_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SleepingCell]:
+    with sleeping_cell(tmp_path_factory.mktemp("cell")) as running:
+        yield running
+
+
+@pytest.fixture
+def two_replicas(cell_of_the_session: SleepingCell) -> SleepingCell:
+    """The cell that all tests share, with two replicas; what a test broke, Ray mends before the next."""
+    wait_for_replicas(cell_of_the_session, 2, 90)
+    return cell_of_the_session

@@ -47,9 +47,10 @@ def read(path: Path) -> list[Entry]:
     return [Entry(float(at), *rest) for at, *rest in (line.split(" ") for line in lines)]
 
 
-def counts(path: Path, what: str) -> Counter[str]:
-    """Return how often each token has an entry of this kind."""
-    return Counter(entry.token for entry in read(path) if entry.what == what)
+def counts(path: Path, what: str, name: str = "") -> Counter[str]:
+    """Return how often each token that begins with `name` has an entry of this kind."""
+    tokens = (entry.token for entry in read(path) if entry.what == what)
+    return Counter(token for token in tokens if token.startswith(name))
 
 
 def writers(path: Path, what: str = "began") -> Counter[str]:

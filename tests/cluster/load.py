@@ -2,12 +2,17 @@
 
 import asyncio
 import itertools
+import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import psutil
+
+from tests.wire import form
 
 QUERY = {"encode": "false", "word_timestamps": "false", "language": "en", "output_format": "json"}
 PCM = bytes(10_000)
@@ -76,8 +81,12 @@ def keep_busy(
     *,
     requests: int | None = None,
     until: Callable[[], bool] = lambda: False,
+    name: str = "t",
 ) -> list[Answer]:
-    """Let `clients` send one request after the other, `requests` in all or until `until` says so."""
+    """Let `clients` send one request after the other, `requests` in all or until `until` says so.
+
+    The tokens are `name` and a number.
+    """
     numbers: Iterable[int] = itertools.count() if requests is None else range(requests)
     remaining = iter(numbers)
 
@@ -86,7 +95,7 @@ def keep_busy(
         for number in remaining:
             if until():
                 break
-            answers += await send_until_done(client, f"t{number}", seconds(number))
+            answers += await send_until_done(client, f"{name}{number}", seconds(number))
         return answers
 
     async def work(client: httpx.AsyncClient) -> list[Answer]:
@@ -99,3 +108,42 @@ def keep_busy(
 def statuses(answers: Iterable[Answer]) -> Counter[int]:
     """Return how often each status came back."""
     return Counter(answer.status for answer in answers)
+
+
+@contextmanager
+def under_load(url: str, clients: int, seconds: float, name: str = "t") -> Iterator[list[Answer]]:
+    """Keep the service busy during the block; the answers are complete after it."""
+    over = threading.Event()
+    answers: list[Answer] = []
+
+    def work() -> None:
+        answers.extend(keep_busy(url, clients, lambda _: seconds, until=over.is_set, name=name))
+
+    load = threading.Thread(target=work)
+    load.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        load.join(60)
+
+
+def growth_of_a_gigabyte(
+    url: str, replicas: list[psutil.Process], proxies: list[psutil.Process]
+) -> tuple[int, int]:
+    """Send 10^9 bytes as fast as they are taken; return by how many bytes any process of each kind grew."""
+    before = {process: process.memory_info().rss for process in (*replicas, *proxies)}
+    grown = dict.fromkeys(before, 0)
+
+    def body() -> Iterator[bytes]:
+        yield form(b"", end=False)
+        for _ in range(999):
+            yield bytes(1_000_000)
+            for process, less in before.items():
+                grown[process] = max(grown[process], process.memory_info().rss - less)
+        yield form(b"")[-20:]
+
+    headers = {"Content-Type": "multipart/form-data; boundary=frontier"}
+    answer = httpx.post(f"{url}/asr", content=body(), headers=headers, timeout=120)
+    assert answer.json()["code"] in ("invalid_audio", "no_audio_track")
+    return max(grown[each] for each in replicas), max(grown[each] for each in proxies)

@@ -1,127 +1,53 @@
 """Through HAProxy comes what the card itself would have answered, down to the byte."""
 
-import json
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.cluster.box import Box, box
 from tests.cluster.load import PCM, QUERY
+from tests.cluster.same import MISTAKES, RAW, Pair, both, equal
 from tests.service import running_service
-from tests.wire import Answer, chunk, form, head, read_answer, wait_until
-
-OF_THE_REQUEST = ("date", "x-request-id", "server-timing", "connection")
-"""Headers that differ between two equal requests, or belong to one connection."""
-RAW = "/asr?encode=false&word_timestamps=false&language=en"
+from tests.wire import chunk, form, head, wait_until
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The same request, sent to a card itself and through HAProxy."""
-
-    direct: Answer
-    through: Answer
-
-
-def both(two_cards: Box, request: bytes, *rest: bytes) -> Pair:
+def pair(two_cards: Box, request: bytes, *rest: bytes) -> Pair:
     card = two_cards.cards[0]
-    return Pair(
-        *(raw(address, request, *rest) for address in ((card.host, card.port), ("127.0.0.1", two_cards.port)))
-    )
-
-
-def raw(address: tuple[str, int], request: bytes, *rest: bytes) -> Answer:
-    """Send `request`; wait for "100 Continue" if it asks for that, before the rest."""
-    with socket.create_connection(address, timeout=20) as connection:
-        connection.sendall(request)
-        if b"100-continue" in request:
-            early = connection.recv(65536)
-            if b"100 Continue" not in early:
-                return answer_of(early, connection)
-        for piece in rest:
-            connection.sendall(piece)
-        return read_answer(connection)
-
-
-def answer_of(early: bytes, connection: socket.socket) -> Answer:
-    while True:
-        top, _, body = early.partition(b"\r\n\r\n")
-        length = [line for line in top.lower().split(b"\r\n") if line.startswith(b"content-length")]
-        if length and len(body) >= int(length[0].split(b":")[1]):
-            break
-        early += connection.recv(65536)
-    first, *lines = top.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    return Answer(int(first.split()[1]), headers, body)
-
-
-def equal(pair: Pair) -> None:
-    assert pair.through.status == pair.direct.status
-    assert without_id(pair.through.body) == without_id(pair.direct.body)
-    assert kept(pair.through) == kept(pair.direct)
-    assert pair.through.headers["x-request-id"]
-
-
-def without_id(body: bytes) -> bytes | dict[str, Any]:
-    if not body.startswith(b"{"):
-        return body
-    content = dict(json.loads(body))
-    content.pop("request_id", None)
-    return content
-
-
-def kept(answer: Answer) -> dict[str, str]:
-    headers = {name: value for name, value in answer.headers.items() if name not in OF_THE_REQUEST}
-    if answer.headers["content-type"].startswith("application/json"):
-        headers.pop("content-length", None)  # the request's own id is longer when HAProxy gives it
-    return headers
+    return both((card.host, card.port), ("127.0.0.1", two_cards.port), request, *rest)
 
 
 @pytest.mark.parametrize("output", ["json", "txt", "srt", "vtt", "tsv"])
 def test_every_format_is_the_card_s_own(two_cards: Box, output: str) -> None:
     body = form(PCM)
     path = f"{RAW}&output_format={output}&initial_prompt=same:0"
-    pair = both(two_cards, head(len(body), path=path) + body)
-    equal(pair)
-    assert pair.through.status == 200
-    assert b"same" in pair.through.body
-
-
-MISTAKES = {
-    "no such path": head(0, path="/nowhere"),
-    "no such option value": head(None, path="/asr?output_format=docx") + chunk(form(PCM)) + chunk(b""),
-    "no file": head(0),
-    "no audio": head(len(form(b"text"))) + form(b"text"),
-    "unknown model": head(None, path="/asr?model=nobody") + chunk(form(PCM)) + chunk(b""),
-    "another site's page": head(0, "Origin: https://evil.example"),
-}
+    answers = pair(two_cards, head(len(body), path=path) + body)
+    equal(answers)
+    assert answers.through.status == 200
+    assert b"same" in answers.through.body
 
 
 @pytest.mark.parametrize("request_bytes", MISTAKES.values(), ids=MISTAKES)
 def test_every_refusal_is_the_card_s_own(two_cards: Box, request_bytes: bytes) -> None:
-    pair = both(two_cards, request_bytes)
-    equal(pair)
-    assert 400 <= pair.through.status < 500
-    assert pair.through.json["code"]
+    answers = pair(two_cards, request_bytes)
+    equal(answers)
+    assert 400 <= answers.through.status < 500
+    assert answers.through.json["code"]
 
 
 def test_a_body_that_is_too_large_is_refused_while_it_is_still_being_sent(two_cards: Box) -> None:
-    pair = both(two_cards, head(2_000_000_000), bytes(500_000))
-    equal(pair)
-    assert pair.through.status == 413
+    answers = pair(two_cards, head(2_000_000_000), bytes(500_000))
+    equal(answers)
+    assert answers.through.status == 413
 
 
 def test_a_client_that_asks_first_is_told_to_send_or_not_to(two_cards: Box) -> None:
     body = form(PCM)
-    allowed = both(two_cards, head(len(body), "Expect: 100-continue", path=f"{RAW}&output=txt"), body)
+    allowed = pair(two_cards, head(len(body), "Expect: 100-continue", path=f"{RAW}&output=txt"), body)
     equal(allowed)
     assert allowed.through.status == 200
-    refused = both(two_cards, head(2_000_000_000, "Expect: 100-continue"))
+    refused = pair(two_cards, head(2_000_000_000, "Expect: 100-continue"))
     equal(refused)
     assert refused.through.status == 413
 
@@ -129,9 +55,9 @@ def test_a_client_that_asks_first_is_told_to_send_or_not_to(two_cards: Box) -> N
 def test_a_chunked_upload_arrives(two_cards: Box) -> None:
     body = form(PCM)
     chunks = [chunk(body[:100]), chunk(body[100:]), chunk(b"")]
-    pair = both(two_cards, head(None, path=f"{RAW}&output_format=txt"), *chunks)
-    equal(pair)
-    assert pair.through.status == 200
+    answers = pair(two_cards, head(None, path=f"{RAW}&output_format=txt"), *chunks)
+    equal(answers)
+    assert answers.through.status == 200
 
 
 def test_the_id_of_a_request_is_kept_or_made(two_cards: Box) -> None:

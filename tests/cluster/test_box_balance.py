@@ -1,7 +1,6 @@
 """Who gets which card when: throughput, overload, fairness, cards that are added."""
 
 import asyncio
-import threading
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.cluster import journal
 from tests.cluster.box import Box, box
-from tests.cluster.load import PCM, Answer, keep_busy, send, statuses, with_clients
+from tests.cluster.load import PCM, Answer, keep_busy, send, statuses, under_load, with_clients
 from tests.cluster.programs import haproxy_reads_on
 from tests.wire import wait_until
 
@@ -105,16 +104,9 @@ def test_a_newcomer_gets_in_where_one_client_has_filled_the_queue(tmp_path: Path
 
 def test_a_card_that_is_added_takes_its_share_and_no_request_fails(tmp_path: Path) -> None:
     with box(tmp_path, cards=1) as running:
-        over = threading.Event()
-        answers: list[Answer] = []
-        load = threading.Thread(
-            target=lambda: answers.extend(keep_busy(running.url, 6, lambda _: 0.1, until=over.is_set))
-        )
-        load.start()
-        added = running.add_card()
-        wait_until(lambda: journal.writers(running.journal)[added.name] >= 5, 20)
-        over.set()
-        load.join(20)
+        with under_load(running.url, 6, 0.1) as answers:
+            added = running.add_card()
+            wait_until(lambda: journal.writers(running.journal)[added.name] >= 5, 20)
         assert set(statuses(answers)) == {200}
 
 

@@ -15,24 +15,16 @@ import psutil
 
 from tests.cluster import journal
 from tests.cluster.box import Box, Card, box, end
-from tests.cluster.load import Answer, keep_busy, send, statuses, with_clients
+from tests.cluster.load import (
+    Answer,
+    growth_of_a_gigabyte,
+    keep_busy,
+    send,
+    statuses,
+    under_load,
+    with_clients,
+)  # fmt: skip
 from tests.wire import form, head, wait_until
-
-
-@contextmanager
-def under_load(running: Box, clients: int, seconds: float) -> Iterator[list[Answer]]:
-    """Keep `running` busy during the block; the answers are complete after it."""
-    over = threading.Event()
-    answers: list[Answer] = []
-    load = threading.Thread(
-        target=lambda: answers.extend(keep_busy(running.url, clients, lambda _: seconds, until=over.is_set))
-    )
-    load.start()
-    try:
-        yield answers
-    finally:
-        over.set()
-        load.join(60)
 
 
 def idle(card: Card) -> bool:
@@ -144,7 +136,7 @@ def test_a_stopped_card_is_out_and_what_it_held_finishes_when_it_goes_on(tmp_pat
 def test_a_card_that_is_taken_away_under_load_costs_no_request(tmp_path: Path) -> None:
     """SIGTERM: /health says so, HAProxy goes elsewhere, accepted work is finished, the status is 0."""
     with box(tmp_path, cards=2) as running:
-        with under_load(running, 6, 0.5) as answers:
+        with under_load(running.url, 6, 0.5) as answers:
             time.sleep(1)
             leaving = running.cards[0]
             leaving.process.terminate()
@@ -158,7 +150,7 @@ def test_a_card_that_is_taken_away_under_load_costs_no_request(tmp_path: Path) -
 def test_cards_updated_one_after_the_other_cost_no_request(tmp_path: Path) -> None:
     """The procedure of docs/scale.md: start the new one, stop the old one, wait, the next."""
     with box(tmp_path, cards=2) as running:
-        with under_load(running, 4, 0.3) as answers:
+        with under_load(running.url, 4, 0.3) as answers:
             for old in list(running.cards):
                 running.add_card()
                 old.process.terminate()
@@ -175,20 +167,7 @@ def test_a_gigabyte_passes_without_being_held(tmp_path: Path) -> None:
     with box(tmp_path, cards=1) as running:
         assert running.haproxy is not None
         card, proxy = psutil.Process(running.cards[0].process.pid), psutil.Process(running.haproxy.pid)
-        before = (card.memory_info().rss, proxy.memory_info().rss)
-        most = [0, 0]
-
-        def body() -> Iterator[bytes]:
-            yield form(b"", end=False)
-            for _ in range(999):
-                yield bytes(1_000_000)
-                most[:] = [max(most[0], card.memory_info().rss), max(most[1], proxy.memory_info().rss)]
-            yield form(b"")[-20:]
-
-        headers = {"Content-Type": "multipart/form-data; boundary=frontier"}
-        answer = httpx.post(f"{running.url}/asr", content=body(), headers=headers, timeout=120)
-        assert answer.json()["code"] in ("invalid_audio", "no_audio_track")
-        grown = [most - less for most, less in zip(most, before, strict=True)]
+        grown = growth_of_a_gigabyte(running.url, [card], [proxy])
         assert grown[0] < 64_000_000
         assert grown[1] < 16_000_000
 
