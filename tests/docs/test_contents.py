@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
+from dotenv import dotenv_values
 from starlette.requests import Request
 
 from app.api.metrics import Metrics, Sources
@@ -81,7 +82,8 @@ def test_settings_named_in_the_text_exist() -> None:
     """Names in capitals inside code are settings, or on the short list of what belongs to others."""
     of_haproxy = re.findall(r"presetenv (\w+)", (ROOT / "deploy" / "haproxy.cfg").read_text(encoding="utf-8"))
     ours = {name.upper() for name in Settings.model_fields}
-    known = ours | {*COMPOSE_VARIABLES, *OTHER_PEOPLES_SETTINGS, *of_haproxy}
+    of_ray = dotenv_values(ROOT / "deploy" / "ray" / "cluster.env")
+    known = ours | {*COMPOSE_VARIABLES, *OTHER_PEOPLES_SETTINGS, *of_haproxy, *of_ray}
     used = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", EVERYTHING))
     assert len(used) >= 20
     assert used - known == set()
