@@ -35,5 +35,7 @@ def cell_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sl
 @pytest.fixture
 def two_replicas(cell_of_the_session: SleepingCell) -> SleepingCell:
     """The cell that all tests share, with two replicas; what a test broke, Ray mends before the next."""
-    wait_for_replicas(cell_of_the_session, 2, 90)
+    cell_of_the_session.deploy(2)
+    cell_of_the_session.cell.wait(2, 120)
+    wait_for_replicas(cell_of_the_session, 2)
     return cell_of_the_session
