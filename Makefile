@@ -50,8 +50,8 @@ image:
 image-test: $(VENV)/.dev image
 	DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(PY) -m pytest -m docker tests/image $(ARGS)
 
-# A cell of two replicas of Ray Serve on the demo models, until Ctrl+C. ARGS: --port, --replicas.
 # What a cluster needs beside the service: Ray, which brings a HAProxy. It sees the service's packages from its own venv.
+# A cell of two replicas on the demo models answers until Ctrl+C; ARGS: --port, --replicas.
 cluster: $(CLUSTER_VENV)/.cluster
 	$(CLUSTER_VENV)/bin/python -m tools.cell $(ARGS)
 
