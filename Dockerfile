@@ -79,6 +79,7 @@ ENV CACHE_DIR=/.cache \
 
 WORKDIR /srv
 COPY --chmod=755 app app
+COPY --chmod=755 deploy/ray/haproxy /usr/local/bin/haproxy-for-ray
 
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="whisperx-asr-api" \

@@ -71,6 +71,15 @@ def test_a_node_lets_the_application_read_its_own_connections() -> None:
     assert NODE["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == "app.cluster:middlewares"
 
 
+def test_haproxy_runs_without_splicing_in_the_image_and_here() -> None:
+    """tests/cluster shows what splicing does."""
+    script = RAY / "haproxy"
+    assert script.stat().st_mode & 0o111
+    assert " -dS " in script.read_text(encoding="utf-8")
+    path = NODE["RAY_SERVE_HAPROXY_BINARY_PATH"]
+    assert f"COPY --chmod=755 deploy/ray/haproxy {path}" in dockerfile()
+
+
 def test_no_log_holds_a_query() -> None:
     assert NODE["RAY_SERVE_HAPROXY_LOG_TARGET"] == "127.0.0.1:9"
     assert CONFIG["logging_config"]["enable_access_log"] is False

@@ -167,9 +167,11 @@ def node_environment(directory: Path, settings: Mapping[str, str]) -> dict[str, 
     """Return the variables of a node whose files all lie in `directory`; `settings` come last."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     delivered = {name: value or "" for name, value in dotenv_values(RAY / "cluster.env").items()}
-    haproxy = directory / "haproxy"
+    haproxy, programs = directory / "haproxy", Path(sys.executable).parent
     own = {
         MARK: str(directory),
+        "PATH": f"{programs}:{inherited['PATH']}",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(RAY / "haproxy"),
         "PYTHONPATH": str(ROOT),
         "RAY_AUTH_TOKEN_PATH": str(directory / "token"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
