@@ -1,6 +1,6 @@
 """What several processes behind one address add, cost and lose: HAProxy before cards, a cell of Ray Serve.
 
-    nice .venv-cluster/bin/python -m benchmarks.cluster [throughput] [hop] [wait] [upload] [kills]
+    nice .venv-cluster/bin/python -m benchmarks.cluster [throughput] [hop] [wait2] [wait4] [upload] [kills]
 
 Engines sleep, so that the number of cores is no limit; everything else is real. Writes what is named into
 benchmarks/results/cluster.json.
@@ -141,27 +141,23 @@ def added(
     return figures
 
 
-def wait() -> list[Figure]:
+def wait(count: int, box_goal: str, cell_goal: str) -> list[Figure]:
     """Return the 99th percentile of the wait at 70 % load, against one process with as many slots."""
+    work = list(itertools.islice(jobs(count, LOAD, random.Random(count)), REQUESTS))
+    with cards(1, gpu_concurrency=str(count), **lower(ROOMY)) as running:
+        alone = slowest(running.cards[0].url, work)
+    note = f"one process: {alone:.2f} mean jobs; "
     figures = []
-    for count, goals in ((2, ("<= 1.1", "<= 1.6")), (4, ("<= 1.1", "<= 2.5"))):
-        work = list(itertools.islice(jobs(count, LOAD, random.Random(count)), REQUESTS))
-        with cards(1, gpu_concurrency=str(count), **lower(ROOMY)) as running:
-            alone = slowest(running.cards[0].url, work)
-        note = f"one process: {alone:.2f} mean jobs; "
-        for places in (2, 1) if count > 2 else (2,):
-            model = OneAhead(count) if places == 2 else OneQueue(count)
-            with cards(count, card_places=str(places), **lower(ROOMY)) as running:
-                found = slowest(running.url, work)
-            figures.append(
-                ratio(
-                    f"{BOX}, {places} places for each of {count}", found, alone, note, goals[0], work, model
-                )
-            )
-        with replicas(count) as cell:
-            found = slowest(cell.url, work)
-        model = FewestConnections(count, 1, random.Random(0))
-        figures.append(ratio(f"{CELL}, {count} replicas", found, alone, note, goals[1], work, model))
+    for places in (2, 1) if count > 2 else (2,):
+        model = OneAhead(count) if places == 2 else OneQueue(count)
+        with cards(count, card_places=str(places), **lower(ROOMY)) as running:
+            found = slowest(running.url, work)
+        name = f"{BOX}, {places} places for each of {count}"
+        figures.append(ratio(name, found, alone, note, box_goal, work, model))
+    with replicas(count) as cell:
+        found = slowest(cell.url, work)
+    fewest = FewestConnections(count, 1, random.Random(0))
+    figures.append(ratio(f"{CELL}, {count} replicas", found, alone, note, cell_goal, work, fewest))
     return figures
 
 
@@ -256,7 +252,14 @@ def lower(settings: dict[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in settings.items()}
 
 
-PARTS = {"throughput": throughput, "hop": hop, "wait": wait, "upload": upload, "kills": kills}
+PARTS: dict[str, Callable[[], list[Figure]]] = {
+    "throughput": throughput,
+    "hop": hop,
+    "wait2": lambda: wait(2, "<= 1.1", "<= 1.6"),
+    "wait4": lambda: wait(4, "<= 1.1", "<= 2.5"),
+    "upload": upload,
+    "kills": kills,
+}
 
 
 def main() -> None:
