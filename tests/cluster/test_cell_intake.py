@@ -14,6 +14,9 @@ from tests.wire import DOOR
 
 pytest.importorskip("ray", reason="Ray is missing: make cluster-test installs it")
 
+pytestmark = pytest.mark.filterwarnings("ignore:Using extra keyword arguments:DeprecationWarning")
+"""Ray's own, when it is imported."""
+
 
 def before_a_replica(app: ASGIApp) -> ASGIApp:
     """Return `app` with what Ray and app.cluster put before it."""
