@@ -23,7 +23,7 @@ from app.audio.cross_talk import mute, own_sound
 from app.audio.wave_header import ChannelLayout
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.options.asr_options import AsrOptions
-from app.transcript import Segment
+from app.transcript import Segment, TextFit
 
 MOST_CHANNELS = 16
 Decode: TypeAlias = Callable[[Mixing], Waveform]
@@ -52,6 +52,8 @@ class Heard:
     """One vector per label; None: nobody looked for speakers."""
     speakers: frozenset[str] = frozenset()
     """Labels of those whom the diarizer found."""
+    fit: TextFit | None = None
+    """How well the text fits, where the caller gave it."""
 
 
 def hear_channels(
@@ -104,6 +106,8 @@ def _one_by_one(
 
 def joined(parts: Sequence[Heard]) -> Heard:
     """Return all parts as one: the segments in order of time, the language that is spoken longest."""
+    if len(parts) == 1:
+        return parts[0]
     segments = sorted((segment for part in parts for segment in part.segments), key=lambda each: each.start)
     known = [part.embeddings for part in parts if part.embeddings is not None]
     return Heard(

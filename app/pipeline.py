@@ -21,6 +21,7 @@ from app.engines.platform.allocator import return_freed_memory
 from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.events import Listener, advance_of, nobody_listens
 from app.known_speakers import name_known
+from app.known_text import place_known_text
 from app.options.asr_options import AsrOptions
 from app.options.languages import UNDETERMINED
 from app.options.verbatim import verbatim_prompt
@@ -30,7 +31,7 @@ from app.retelling import telling_later, telling_of_a_part
 from app.speakers import assign_speakers
 from app.stage import Stage
 from app.time_shift import later
-from app.transcript import Diarization, LanguageGuess, Segment, Transcript
+from app.transcript import Diarization, LanguageGuess, Segment, TextFit, Transcript
 from app.voice_samples import decode_samples, voices_of
 from app.work.upload_store import StoredUpload
 
@@ -84,6 +85,7 @@ class Pipeline:
             speaker_embeddings=heard.embeddings if options.return_speaker_embeddings else None,
             tracks=context.tracks,
             warnings=tuple(dict.fromkeys(context.warnings)),
+            fit=heard.fit,
         )
 
     def _hear(self, sound: Sound, context: RequestContext, checkpoint: Checkpoint) -> Heard:
@@ -91,14 +93,14 @@ class Pipeline:
         options = context.options
         context = replace(context, tell=_retold(sound, context))
         transcription, diarization = self._transcribe_and_diarize(sound, context, checkpoint)
-        segments = self._align(sound.samples, transcription, context, checkpoint)
+        segments, fit = self._timed(sound.samples, transcription, context, checkpoint)
         if diarization is None:
-            return Heard(segments, transcription.language)
+            return Heard(segments, transcription.language, fit=fit)
         segments = assign_speakers(
             segments, diarization.turns, split=options.split_speakers, fill_nearest=options.fill_nearest
         )
         speakers = frozenset(turn.speaker for turn in diarization.turns)
-        return Heard(segments, transcription.language, dict(diarization.embeddings), speakers)
+        return Heard(segments, transcription.language, dict(diarization.embeddings), speakers, fit)
 
     def detect_language(
         self, upload: StoredUpload, context: RequestContext, checkpoint: Checkpoint
@@ -192,7 +194,9 @@ class Pipeline:
         lending = self._engines.transcriber(context.model, checkpoint)
         with context.using(Stage.TRANSCRIBE, lending) as lease:
             transcription = lease.run(
-                lambda engine: engine.transcribe(waveform, request, checkpoint, context.tell)
+                lambda engine: (engine.transcribe if options.transcript is None else engine.find_speech)(
+                    waveform, request, checkpoint, context.tell
+                )
             )
         context.warnings += _passed_over(transcription.passed_over, transcription.language)
         return transcription
@@ -224,6 +228,19 @@ class Pipeline:
         except DEGRADABLE as exc:
             _leave_out_speakers(context, exc)
             return None
+
+    def _timed(
+        self,
+        waveform: Waveform,
+        transcription: Transcription,
+        context: RequestContext,
+        checkpoint: Checkpoint,
+    ) -> tuple[tuple[Segment, ...], TextFit | None]:
+        """Return the segments with word times, and how well the text fits if the caller gave it."""
+        if context.options.transcript is None:
+            return self._align(waveform, transcription, context, checkpoint), None
+        placed = place_known_text(self._engines, waveform, transcription, context, checkpoint)
+        return placed.segments, placed.fit
 
     def _align(
         self,

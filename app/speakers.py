@@ -31,7 +31,8 @@ def assign_speakers(
 
     `turns` are exclusive. With `split` a segment ends where the speaker changes, else it goes to the person
     who speaks longest in it. A word outside every turn gets the nearest one, or none without `fill_nearest`.
-    A segment without word times is never split: it goes to the person who speaks longest during it.
+    A segment without word times is never split: it goes to the person who speaks longest during it. One that
+    does not occur has no speaker.
     """
     if not turns:
         return tuple(segments)
@@ -42,6 +43,8 @@ def assign_speakers(
 
 
 def _assign(segment: Segment, index: "_TurnIndex", *, split: bool, fill: bool) -> list[Segment]:
+    if not segment.occurs:
+        return [segment]
     spans = [word.span for word in segment.words or ()]
     if segment.words is None or not any(spans):
         return [_assign_whole(segment, index, fill=fill)]

@@ -74,6 +74,8 @@ class Segment:
     avg_logprob: float | None = None
     """Mean log probability of the decoded tokens."""
     decoding: Decoding | None = None
+    occurs: bool = True
+    """False: a part of a text that the caller gave which is not said; its times mean nothing."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a time that is NaN or infinite."""
@@ -119,6 +121,16 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class TextFit:
+    """How well a text that the caller gave fits the recording; shares of characters, 0 to 1."""
+
+    found: float
+    """Of the text: heard in the recording."""
+    accounted: float
+    """Heard in the recording: in the text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The finished answer, before it is written in a format."""
 
@@ -131,6 +143,8 @@ class Transcript:
     tracks: tuple[AudioTrack, ...] = ()
     """All sound tracks of the file."""
     warnings: tuple[str, ...] = ()
+    fit: TextFit | None = None
+    """Known where the caller gave the text."""
 
 
 def _check_finite(*times: Seconds) -> None:

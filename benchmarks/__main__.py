@@ -13,6 +13,7 @@ from benchmarks import (
     excerpts,
     growth,
     http,
+    known_text,
     libraries,
     machine,
     page,
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "excerpts": excerpts.run,
     "page": page.run,
     "batching": batching.run,
+    "known_text": known_text.run,
 }
 
 

@@ -13,13 +13,20 @@ import numpy as np
 from app.audio.file_decoding import Decoded, Wanted
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Listening, SpeakerCountRange, Transcription, TranscriptionRequest
+from app.engines.interfaces import (
+    Listening,
+    PlacedText,
+    SpeakerCountRange,
+    Transcription,
+    TranscriptionRequest,
+)
 from app.engines.lending.pool import Pool
 from app.events import ChunkDecoded, Listener, StageAdvanced, nobody_listens
 from app.models.loaded_model import Expect, LoadedEngine, ModelKey
 from app.models.model_spec import ModelSpec
+from app.options.given_text import GivenText
 from app.stage import Stage
-from app.transcript import Diarization, LanguageGuess, Segment, Turn, Word
+from app.transcript import Diarization, LanguageGuess, Segment, TextFit, Turn, Word
 from app.work.upload_store import StoredUpload
 
 T = TypeVar("T")
@@ -97,6 +104,16 @@ class FakeEngines:
             tell(ChunkDecoded(segment, 0, request.language or self.language))
         return Transcription((segment,), request.language or self.language, self.passed_over)
 
+    def find_speech(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        found = self.transcribe(waveform, request, checkpoint, tell)
+        return replace(found, segments=tuple(replace(segment, text="") for segment in found.segments))
+
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         self._pass_gate("detect", checkpoint)
         self.heard.append(waveform)
@@ -117,6 +134,17 @@ class FakeEngines:
 
     def listen(self, waveform: Waveform, checkpoint: Checkpoint, tell: Listener = nobody_listens) -> None:
         """Hear nothing before it tells people apart."""
+
+    def place(
+        self,
+        waveform: Waveform,
+        speech: tuple[Segment, ...],
+        text: GivenText,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> PlacedText:
+        whole = tuple(replace(speech[0], text=piece) for piece in text.pieces)
+        return PlacedText(self.align(waveform, whole, checkpoint, tell), TextFit(0.98, 0.9))
 
     def diarize(
         self,

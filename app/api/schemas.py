@@ -38,6 +38,8 @@ class SegmentAnswer(TypedDict):
     end: Time
     text: str
     speaker: NotRequired[Speaker]
+    occurs: NotRequired[Literal[False]]
+    """Present where a part of the given transcript is not said in the recording; its times mean nothing."""
     words: NotRequired[list[WordAnswer]]
     """Absent where the text was not aligned with the sound."""
 
@@ -55,6 +57,16 @@ class TrackAnswer(TypedDict):
 
 
 @with_config(CLOSED)
+class FitAnswer(TypedDict):
+    """How well the given transcript fits the recording, as shares of characters."""
+
+    found: Annotated[float, Field(ge=0, le=1)]
+    """Of the transcript: heard in the recording."""
+    accounted: Annotated[float, Field(ge=0, le=1)]
+    """Of what was heard: in the transcript."""
+
+
+@with_config(CLOSED)
 class TranscriptAnswer(TypedDict):
     """What was said, when and by whom."""
 
@@ -68,6 +80,8 @@ class TranscriptAnswer(TypedDict):
     """One voice vector per speaker, with return_speaker_embeddings=true."""
     tracks: NotRequired[list[TrackAnswer]]
     """All sound tracks of the file, where there is more than one."""
+    transcript_fit: NotRequired[FitAnswer]
+    """With the option transcript."""
     warnings: NotRequired[list[str]]
     """What was ignored, what is missing and what to do about it."""
     duration: Annotated[float, Field(ge=0)]

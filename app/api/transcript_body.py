@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from app.errors import BadDocument
 from app.options.languages import UNDETERMINED
-from app.transcript import AudioTrack, Segment, Transcript, Word
+from app.transcript import AudioTrack, Segment, TextFit, Transcript, Word
 
 Time = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=200)]
@@ -39,6 +39,7 @@ class SegmentBody(_Part):
     end: Time
     text: str
     speaker: Name | None = None
+    occurs: bool = True
     words: list[WordBody] | None = None
 
     @model_validator(mode="after")
@@ -50,7 +51,7 @@ class SegmentBody(_Part):
     def segment_of(self) -> Segment:
         """Return it as the formats know it."""
         words = None if self.words is None else tuple(word.word_of() for word in self.words)
-        return Segment(self.start, self.end, self.text, words, self.speaker)
+        return Segment(self.start, self.end, self.text, words, self.speaker, occurs=self.occurs)
 
 
 class TrackBody(_Part):
@@ -67,6 +68,17 @@ class TrackBody(_Part):
         return AudioTrack(self.number, self.codec, self.channels, self.language, self.title)
 
 
+class FitBody(_Part):
+    """How well a text that was given fits its recording."""
+
+    found: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    accounted: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+    def fit_of(self) -> TextFit:
+        """Return it as the formats know it."""
+        return TextFit(self.found, self.accounted)
+
+
 class TranscriptBody(_Part):
     """A transcript as POST /asr answers it; the segments hold all that is rendered."""
 
@@ -77,6 +89,7 @@ class TranscriptBody(_Part):
     model: Name = ""
     speaker_embeddings: dict[str, list[Annotated[float, Field(allow_inf_nan=False)]]] | None = None
     tracks: list[TrackBody] = []
+    transcript_fit: FitBody | None = None
     warnings: list[str] = []
 
     def transcript_of(self) -> Transcript:
@@ -91,6 +104,7 @@ class TranscriptBody(_Part):
             speaker_embeddings=None if voices is None else {name: tuple(voices[name]) for name in voices},
             tracks=tuple(track.track_of() for track in self.tracks),
             warnings=tuple(self.warnings),
+            fit=None if self.transcript_fit is None else self.transcript_fit.fit_of(),
         )
 
 

@@ -17,7 +17,8 @@ from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.events import Listener, nobody_listens
 from app.models.model_spec import ModelSpec
-from app.transcript import Diarization, LanguageGuess, Seconds, Segment
+from app.options.given_text import GivenText
+from app.transcript import Diarization, LanguageGuess, Seconds, Segment, TextFit
 
 E_co = TypeVar("E_co", covariant=True)
 T = TypeVar("T")
@@ -107,6 +108,17 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedText:
+    """A text that was known already, with the times of its words."""
+
+    segments: tuple[Segment, ...]
+    """The whole text, in its order; those that are not said have no times."""
+    fit: TextFit
+    unexplained: tuple[tuple[Seconds, Seconds], ...] = ()
+    """Where more is said than the text holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerCountRange:
     """How many people speak: from `least` to `most`."""
 
@@ -143,6 +155,16 @@ class Transcriber(Engine, Protocol):
         """
         ...
 
+    def find_speech(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        """Return the stretches that `transcribe` would decode, with empty texts, and the language."""
+        ...
+
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform`."""
         ...
@@ -162,6 +184,17 @@ class Aligner(Engine, Protocol):
 
         `tell` hears of every StageAdvanced.
         """
+        ...
+
+    def place(
+        self,
+        waveform: Waveform,
+        speech: tuple[Segment, ...],
+        text: GivenText,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> PlacedText:
+        """Return where the words of `text` are said in the stretches of `speech`, which have no text yet."""
         ...
 
 

@@ -101,9 +101,10 @@ def _default_width(text: str) -> int:
 
 
 def _in_order(segments: Sequence[Segment]) -> Iterator[Segment]:
-    """Yield the segments with plain text, ordered by start, none ending before it starts."""
+    """Yield the segments that occur with plain text, ordered by start, none ending before it starts."""
     for segment in sorted(segments, key=lambda segment: segment.start):
-        yield replace(plain_segment(segment), end=max(segment.start, segment.end))
+        if segment.occurs:
+            yield replace(plain_segment(segment), end=max(segment.start, segment.end))
 
 
 def _highlighted(plain: Cue, lines: Sequence[Line], style: _LineStyle) -> Iterator[Cue]:

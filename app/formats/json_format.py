@@ -7,7 +7,7 @@ from typing import Any
 from app.formats import txt
 from app.formats.cues import CueLayout
 from app.formats.sanitize import replace_surrogates
-from app.transcript import AudioTrack, Segment, Transcript, Word
+from app.transcript import AudioTrack, Segment, TextFit, Transcript, Word
 
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
@@ -42,6 +42,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "word_segments": [word for segment in segments for word in segment.get("words", ())],
         "duration": _rounded(transcript.duration),
         "model": transcript.model,
+        "transcript_fit": None if transcript.fit is None else _fit(transcript.fit),
         "speaker_embeddings": None if embeddings is None else dict(embeddings),
         "tracks": [_track(track) for track in transcript.tracks] if len(transcript.tracks) > 1 else None,
         "warnings": [replace_surrogates(warning) for warning in transcript.warnings] or None,
@@ -56,9 +57,14 @@ def _segment(segment: Segment) -> dict[str, Any]:
             "end": _rounded(segment.end),
             "text": replace_surrogates(segment.text).strip(),
             "speaker": segment.speaker,
+            "occurs": None if segment.occurs else False,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
         }
     )
+
+
+def _fit(fit: TextFit) -> dict[str, float]:
+    return {"found": round(fit.found, 3), "accounted": round(fit.accounted, 3)}
 
 
 def _word(word: Word) -> dict[str, Any]:

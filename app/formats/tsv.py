@@ -7,8 +7,12 @@ from app.transcript import Segment, Transcript
 
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
-    """Return a header and one row per segment; tabs and line breaks become blanks, nothing is quoted."""
-    return "".join(["start\tend\ttext\tspeaker\n", *map(_row, transcript.segments)])
+    """Return a header and one row per segment that occurs.
+
+    Tabs and line breaks become blanks, nothing is quoted.
+    """
+    rows = (_row(segment) for segment in transcript.segments if segment.occurs)
+    return "".join(["start\tend\ttext\tspeaker\n", *rows])
 
 
 def _row(segment: Segment) -> str:

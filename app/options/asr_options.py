@@ -24,6 +24,7 @@ from app.options.fields import (
     Task,
     Temperature,
     TrackName,
+    TranscriptText,
 )
 
 
@@ -84,6 +85,12 @@ class AsrOptions(BaseModel):
         None,
         description="Names and terms to listen for, separated by commas.",
         examples=["Speakr, pyannote, Helsinki"],
+    )
+    transcript: TranscriptText | None = Field(
+        None,
+        description="What is said, where it is known already: plain text, SRT, VTT or the JSON of an answer. "
+        "Nothing is recognised then; the answer holds this text with its times and speakers.",
+        examples=["Good morning, everybody."],
     )
     temperature: Temperature = Field(
         0.0,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from app.options.given_text import read_given_text
 from app.options.languages import (
     LANGUAGES,
     UNKNOWN_LANGUAGE_WORDS,
@@ -128,6 +129,17 @@ Language = Annotated[str | None, BeforeValidator(_read_language)]
 """Whisper's code, zh perhaps with -hans or -hant behind it; None: detect."""
 Phrase = Annotated[str, Field(max_length=4000), AfterValidator(_one_line)]
 """Line breaks and tabs become spaces; other control characters are refused."""
+
+
+def _read_transcript(text: str) -> str:
+    if any(unicodedata.category(each) in ("Cc", "Cs") and each not in "\n\r\t\f\v" for each in text):
+        raise ValueError("control characters")
+    read_given_text(text)
+    return text
+
+
+TranscriptText = Annotated[str, Field(max_length=4_000_000), AfterValidator(_read_transcript)]
+"""Plain text, SRT, VTT or our JSON, as it was sent."""
 
 
 def language_choice(codes: Sequence[str] = tuple(LANGUAGES)) -> str:

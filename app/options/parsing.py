@@ -25,15 +25,18 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = MappingProxyType(AsrOptions.model_json_
 _READERS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
     {name: _reader(field) for name, field in AsrOptions.model_fields.items()}
 )
-OPTION_CHOICES: Mapping[str, str] = MappingProxyType(
+_SPECIAL_CHOICES: Mapping[str, str] = MappingProxyType(
     {
-        name: language_choice() if name == "language" else choice_in_words(schema)
-        for name, schema in _SCHEMAS.items()
+        "language": language_choice(),
+        "transcript": "plain text, SRT, VTT or the JSON of an answer, up to 4000000 characters",
     }
+)
+OPTION_CHOICES: Mapping[str, str] = MappingProxyType(
+    {name: _SPECIAL_CHOICES.get(name) or choice_in_words(schema) for name, schema in _SCHEMAS.items()}
 )
 """What each option allows, in words."""
 
-_PHRASES = frozenset({"initial_prompt", "hotwords"})
+_PHRASES = frozenset({"initial_prompt", "hotwords", "transcript"})
 """Options whose text is free: what counts as unset might have been meant."""
 _MOST_NAMES_SHOWN = 10
 

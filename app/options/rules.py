@@ -9,6 +9,14 @@ from collections.abc import Iterator
 from app.errors import ParameterConflict
 from app.options.asr_options import AsrOptions
 
+_ONLY_FOR_RECOGNITION = (
+    "initial_prompt",
+    "hotwords",
+    "temperature",
+    "beam_size",
+    "suppress_numerals",
+    "verbatim",
+)
 _SUBTITLES = ("srt", "vtt")
 _ONLY_FOR_SUBTITLES = (
     "max_line_width",
@@ -60,9 +68,20 @@ def refuse_contradictions(options: AsrOptions) -> None:
     onset, offset = options.vad_onset, options.vad_offset
     if onset is not None and offset is not None and offset > onset:
         raise ParameterConflict("vad_offset", f"{offset:g} is more than vad_onset {onset:g}")
+    if options.transcript is not None:
+        _refuse_without_recognition(options)
     fewest, most = options.min_speakers, options.max_speakers
     if fewest is not None and most is not None and fewest > most:
         raise ParameterConflict("min_speakers", f"{fewest} is more than max_speakers {most}")
+
+
+def _refuse_without_recognition(options: AsrOptions) -> None:
+    if options.task == "translate":
+        raise ParameterConflict("transcript", "needs task=transcribe; a translation is not what is said")
+    if options.channels == "split":
+        raise ParameterConflict("transcript", "needs channels=mix; it does not say who is on which channel")
+    if not options.word_timestamps:
+        raise ParameterConflict("transcript", "needs word_timestamps=true; word times are what it is for")
 
 
 def _overridden_counts(options: AsrOptions) -> list[str]:
@@ -76,6 +95,8 @@ def _overridden_counts(options: AsrOptions) -> list[str]:
 def _limits(options: AsrOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each choice that leaves others without effect, and the names of those."""
     output_format = f"output_format={options.output_format}"
+    if options.transcript is not None:
+        yield "transcript, which leaves nothing to recognise", _ONLY_FOR_RECOGNITION
     if not options.diarize:
         yield "diarize=false", _ONLY_FOR_SPEAKERS
     if options.output_format not in _SUBTITLES:

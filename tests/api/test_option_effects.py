@@ -141,6 +141,22 @@ def test_model(ask: Ask) -> None:
     assert "tiny" in other.json()["detail"]
 
 
+def test_transcript(ask: Ask) -> None:
+    said = ask().json()
+    given = "\n".join(segment["text"].upper() for segment in said["segments"]) + "\nNobody says such a thing."
+    answer = ask(transcript=given).json()
+    assert [word["word"] for word in answer["word_segments"] if "start" in word] == [
+        word["word"].upper() for word in said["word_segments"]
+    ]
+    assert speakers_of(ask(transcript=given)) == speakers_of(ask())
+    assert [segment["text"] for segment in answer["segments"] if not segment.get("occurs", True)] == [
+        "Nobody says such a thing."
+    ]
+    assert answer["transcript_fit"]["found"] > 0.5
+    assert any("Nobody says such a thing." in warning for warning in answer["warnings"])
+    assert "Nobody" not in ask(transcript=given, output_format="srt", diarize=True).text
+
+
 def test_output_format(ask: Ask) -> None:
     answers = [ask(output_format=name, diarize=False) for name in ("json", "text", "srt", "vtt", "tsv")]
     assert len({answer.headers["content-type"] for answer in answers}) == 5

@@ -302,10 +302,17 @@ def _wrong_options(good: bytes) -> Iterator[BadInput]:
         "audio_track=2": "one of the recording's own: 1 (",
         "audio_track=ger": "one of the recording's own: 1 (",
         "audio_track=%3Cb%3E": "audio_track",
+        "transcript=Hello&task=translate": "transcript: needs task=transcribe",
+        "transcript=Hello&word_timestamps=false": "transcript: needs word_timestamps=true",
     }
     for query, wording in wrong.items():
         yield BadInput(f"option_{query}", fine, 400, wording, path=f"/asr?{query}")
     yield BadInput("option_in_form", part("task", b"sing") + fine, 400, "task")
+    for name, text in {"json": b'{"text": 1}', "subtitles": b"a --> b", "controls": b"a\x00b"}.items():
+        yield BadInput(f"transcript_{name}", part("transcript", text) + fine, 400, "use plain text, SRT")
+    yield BadInput(
+        "transcript_file", part("transcript", b"{}", "empty.json") + fine, 400, "use plain text, SRT"
+    )
     yield BadInput("option_twice", part("language", b"de") + fine, 400, "language", path="/asr?language=en")
     yield BadInput("stream_refused", fine, 400, "num_speakers", path="/asr?stream=true&num_speakers=0")
     yield BadInput("detect_language_empty", upload(b""), 400, "empty", path="/detect-language")

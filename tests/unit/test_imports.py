@@ -24,6 +24,7 @@ LAYERS = (
     ),
     ("models",),
     ("engines", "request_context"),
+    ("known_text",),
     ("pipeline", "channels", "voice_samples", "work", "health"),
     ("api",),
     ("settings",),

@@ -194,3 +194,13 @@ def test_no_content_type_does_worse_than_be_refused(content_type: str) -> None:
     header = content_type.encode("latin-1", "replace").decode("latin-1")
     with suppress(BadRequest):
         MultipartForm(header, FILES, FieldLimits()).feed(b"--x\r\n")
+
+
+def test_a_document_may_come_as_a_file_and_is_bounded() -> None:
+    limits = FieldLimits(field_bytes=10, document_bytes=1000)
+    body = part('name="transcript"; filename="notes.txt"', b"x" * 900) + END
+    form = MultipartForm(TYPE, FILES, limits)
+    form.feed(body)
+    assert form.fields == [("transcript", "x" * 900)]
+    with pytest.raises(BadRequest, match="transcript: the text is too long: the limit is 1000 bytes"):
+        MultipartForm(TYPE, FILES, limits).feed(body[: -len(END)] * 2)

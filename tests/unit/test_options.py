@@ -47,6 +47,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "max_speakers": None,
         "initial_prompt": None,
         "hotwords": None,
+        "transcript": None,
         "temperature": 0.0,
         "beam_size": 5,
         "suppress_numerals": False,
@@ -226,6 +227,7 @@ def test_what_programs_write_for_nothing_is_none(word: str) -> None:
     assert got.warnings == (
         f"initial_prompt={word} was taken as unset",
         f"hotwords={word} was taken as unset",
+        f"transcript={word} was taken as unset",
     )
     assert parsed(written, "language=de|num_speakers=2").options.num_speakers == 2
 

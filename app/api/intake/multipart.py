@@ -13,18 +13,22 @@ MALFORMED = "the body is not valid multipart/form-data"
 
 @dataclass(frozen=True, slots=True)
 class FieldLimits:
-    """How much a form may hold beside its file; the longest option takes some 16 KiB."""
+    """How much a form may hold beside its file; the longest option but a transcript takes some 16 KiB."""
 
     parts: int = 100
     field_bytes: int = 64 << 10
     all_fields_bytes: int = 512 << 10
+    documents: frozenset[str] = frozenset({"transcript"})
+    """Names of fields that may come as a file, and be long."""
+    document_bytes: int = 8 << 20
+    """Together."""
 
 
 class MultipartForm:
     """Feed it the body: it keeps the fields and passes the recording on.
 
     A part with a file name is a file, and so is one named in `file_names`, which holds the recording: clients
-    may leave the file name out. Of other files only the names are kept.
+    may leave the file name out. Of other files only the names are kept, but for documents, which are fields.
     """
 
     def __init__(self, content_type: str, file_names: frozenset[str], limits: FieldLimits) -> None:
@@ -42,7 +46,7 @@ class MultipartForm:
         self._file_names = file_names
         self._limits = limits
         self._parts = 0
-        self._fields_bytes = 0
+        self._fields_bytes = self._document_bytes = 0
         self._header_name = self._header_value = b""
         self._disposition = b""
         self._field: str | None = None
@@ -116,7 +120,7 @@ class MultipartForm:
             raise BadRequest(f"{MALFORMED}: a part has no name")
         name = _text(parameters[b"name"], "the name of a part")
         self._in_recording = name in self._file_names
-        is_file = self._in_recording or b"filename" in parameters
+        is_file = self._in_recording or (b"filename" in parameters and name not in self._limits.documents)
         self._field = None if is_file else name
         if self._in_recording:
             self._begin_recording(name, parameters.get(b"filename", b""))
@@ -134,8 +138,18 @@ class MultipartForm:
             self._recording += block[start:end]
         elif self._field is not None:
             self._value += block[start:end]
-            self._fields_bytes += end - start
-            self._check_fields(self._field)
+            if self._field in self._limits.documents:
+                self._document_bytes += end - start
+                self._check_documents(self._field)
+            else:
+                self._fields_bytes += end - start
+                self._check_fields(self._field)
+
+    def _check_documents(self, name: str) -> None:
+        if self._document_bytes > self._limits.document_bytes:
+            raise BadRequest(
+                f"{name}: the text is too long: the limit is {self._limits.document_bytes} bytes"
+            )
 
     def _check_fields(self, name: str) -> None:
         if len(self._value) > self._limits.field_bytes:

@@ -25,7 +25,7 @@ FORMS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 _DOCUMENTS = frozenset({"text", "srt", "vtt"})
 _OWN = frozenset({"file", "response_format", "stream", "chunking_strategy", "prompt", "language"})
 """Fields that are read here; others, as far as they are options of POST /asr, are passed on."""
-_NOT_OURS = frozenset({"task", "output", "output_format", "initial_prompt", "word_timestamps"})
+_NOT_OURS = frozenset({"task", "output", "output_format", "initial_prompt", "word_timestamps", "transcript"})
 """Options of POST /asr that the fields of this API say in its own words."""
 _LONGEST_PHRASE = 4000
 _SWITCH = TypeAdapter(bool)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor
 from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic_model
-from app.engines.alignment.forced_alignment import align_characters
+from app.engines.alignment.forced_alignment import Emission, align_characters
+from app.engines.alignment.known_text import place_text
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
     AlignableText,
@@ -26,11 +28,13 @@ from app.engines.alignment.words import (
     words_without_times,
 )
 from app.engines.failures import engine_errors
+from app.engines.interfaces import PlacedText
 from app.engines.platform.precision import number_format
 from app.events import Advance, Listener, advance_of, nobody_listens
+from app.options.given_text import GivenText
 from app.options.languages import LANGUAGES_WITHOUT_SPACES
 from app.stage import Stage
-from app.transcript import Segment
+from app.transcript import Segment, Word
 
 
 class Wav2Vec2Aligner:
@@ -126,6 +130,39 @@ class Wav2Vec2Aligner:
                 for sentence in self._sentences(segment, aligned.get(index))
             )
 
+    def place(
+        self,
+        waveform: Waveform,
+        speech: tuple[Segment, ...],
+        text: GivenText,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> PlacedText:
+        """Return the words of `text` with their times in the stretches of `speech`, whose own text is empty.
+
+        Raises:
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        with engine_errors(Stage.ALIGN.noun):
+            advance = advance_of(Stage.ALIGN, tell)
+            computed = dict(self._emissions(waveform, speech, range(len(speech)), checkpoint, advance))
+            heard = [computed[index].cpu().numpy() for index in range(len(speech))]
+            checkpoint()
+            words_in = partial(self._words_in, samples=len(waveform))
+            return place_text(
+                self._pieces(text), speech, heard, self._vocabulary, words_in, spaced=self._spaced
+            )
+
+    def _pieces(self, text: GivenText) -> list[str]:
+        if text.whole:
+            return list(text.pieces)
+        return [line[start:end] for line in text.pieces for start, end in self._splitter.spans(line)]
+
+    def _words_in(self, segment: Segment, emission: Emission, samples: int) -> list[Word]:
+        tokens = to_tokens(segment.text, self._vocabulary.ids, spaced=self._spaced)
+        aligned = _align_segment(segment, tokens, torch.from_numpy(emission), self._vocabulary, samples)
+        return [word for sentence in self._sentences(segment, aligned) for word in sentence.words or ()]
+
     def _align_segments(
         self,
         waveform: Waveform,
@@ -137,22 +174,35 @@ class Wav2Vec2Aligner:
     ) -> dict[int, AlignedText | None]:
         """Return the texts of the segments with indices `alignable` with times, None where they do not fit.
 
-        CTC alignment runs in a thread beside the network. `advance` counts seconds of speech.
+        CTC alignment runs in a thread beside the network.
+        """
+        coming: dict[int, Future[AlignedText | None]] = {}
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctc") as thread:
+            for index, emission in self._emissions(waveform, segments, alignable, checkpoint, advance):
+                known = segments[index], texts[index], emission
+                coming[index] = thread.submit(_align_segment, *known, self._vocabulary, len(waveform))
+            return {index: future.result() for index, future in coming.items()}
+
+    def _emissions(
+        self,
+        waveform: Waveform,
+        segments: Sequence[Segment],
+        alignable: Sequence[int],
+        checkpoint: Checkpoint,
+        advance: Advance,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield each index of `alignable` with the emission (frames, vocabulary) of its segment.
+
+        `advance` counts seconds of speech.
         """
         assert self._model is not None, "the aligner is closed"
-        coming: dict[int, Future[AlignedText | None]] = {}
         total, done = sum(_seconds(segments[index]) for index in alignable), 0.0
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ctc") as thread:
-            for batch in self._batches(segments, alignable):
-                checkpoint()
-                sounds = [_cut(waveform, segments[index]) for index in batch]
-                computed = emissions(self._model, sounds, self._device, self._dtype)
-                for index, emission in zip(batch, computed, strict=True):
-                    known = segments[index], texts[index], emission
-                    coming[index] = thread.submit(_align_segment, *known, self._vocabulary, len(waveform))
-                done += sum(_seconds(segments[index]) for index in batch)
-                advance(done, total)
-            return {index: future.result() for index, future in coming.items()}
+        for batch in self._batches(segments, alignable):
+            checkpoint()
+            sounds = [_cut(waveform, segments[index]) for index in batch]
+            yield from zip(batch, emissions(self._model, sounds, self._device, self._dtype), strict=True)
+            done += sum(_seconds(segments[index]) for index in batch)
+            advance(done, total)
 
     def _batches(self, segments: Sequence[Segment], alignable: Sequence[int]) -> Iterator[list[int]]:
         """Yield batches of segments of similar length, longest first: little padding, memory peaks early."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
@@ -79,11 +79,15 @@ def _speech_seconds(chunks: Sequence[Chunk]) -> float:
     return sum(chunk["end"] - chunk["start"] for chunk in chunks)
 
 
-def _segment(chunk: Chunk, decoded: Decoded, asked: Asked, duration: float) -> Segment:
+def segment_of(chunk: Chunk, duration: float) -> Segment:
+    """Return the segment of a chunk whose text is not known, in a recording of so many seconds."""
     start = min(max(0.0, float(chunk["start"])), duration)
-    return Segment(
-        start=round(start, 3),
-        end=round(max(start, min(float(chunk["end"]), duration)), 3),
+    return Segment(round(start, 3), round(max(start, min(float(chunk["end"]), duration)), 3), "")
+
+
+def _segment(chunk: Chunk, decoded: Decoded, asked: Asked, duration: float) -> Segment:
+    return replace(
+        segment_of(chunk, duration),
         text=asked.tokenizer.decode(list(decoded.tokens)).strip(),
         avg_logprob=decoded.avg_logprob if math.isfinite(decoded.avg_logprob) else None,
         decoding=_decoding(decoded, asked),

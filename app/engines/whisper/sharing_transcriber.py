@@ -37,6 +37,18 @@ class SharingTranscriber:
             transcriber = self._transcriber.with_decoder(decoder)
             return transcriber.transcribe(waveform, request, checkpoint, tell)
 
+    def find_speech(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        """Return the chunks of speech of `waveform` (samples,), with empty texts, and the language."""
+        with self._shared.joined(checkpoint) as decoder:
+            transcriber = self._transcriber.with_decoder(decoder)
+            return transcriber.find_speech(waveform, request, checkpoint, tell)
+
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,)."""
         with self._shared.joined(checkpoint) as decoder:

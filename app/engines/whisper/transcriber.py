@@ -13,7 +13,7 @@ from app.engines.failures import engine_errors
 from app.engines.interfaces import USUAL_BOUNDS, SpeechBounds, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.engines.platform.libraries import whisper_tokenizer
-from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecoding
+from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecoding, segment_of
 from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.language_detection import guess_language
 from app.engines.whisper.model import WhisperModel
@@ -170,6 +170,28 @@ class WhisperTranscriber:
             guess = guess or self._guess(waveform, (), checkpoint, request.languages)
             spoken = tuple(segment for segment in segments if segment.text)
             return Transcription(spoken, guess.code, guess.passed_over)
+
+    def find_speech(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        """Return the chunks of speech of `waveform` (samples,), with empty texts, and the language.
+
+        Raises:
+            BadParameter: the model was not trained on the language.
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        self._scope.abilities.check(self._scope.name, language=request.language, task=request.task)
+        with engine_errors("voice activity detection"):
+            found = self._speech(waveform, request, checkpoint, tell)
+            chunks = [chunk for stretch in found for chunk in stretch]
+            guess = LanguageGuess(request.language, 1.0) if request.language else None
+            guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
+            speech = tuple(segment_of(chunk, len(waveform) / SAMPLE_RATE) for chunk in chunks)
+            return Transcription(speech, guess.code, guess.passed_over)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the most probable spoken language of `waveform` (samples,), heard in its first speech.
