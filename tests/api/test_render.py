@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from app.api.transcript_body import read_transcript
 from app.formats import FORMATS, CueLayout
 from app.formats.json_format import render as render_json
-from app.transcript import Segment, Transcript, Word
+from app.transcript import Segment, TextFit, Transcript, Word
 from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
@@ -96,13 +96,15 @@ words = st.builds(Word, texts.map(str.strip), st.none() | times, st.none() | tim
 def segments(draw: st.DrawFn) -> Segment:
     start, end = sorted((draw(times), draw(times)))
     said = draw(st.none() | st.lists(words, max_size=4).map(tuple))
-    return Segment(start, end, draw(texts).strip(), said, draw(st.none() | st.sampled_from(["A", "Ольга"])))
+    speaker = draw(st.none() | st.sampled_from(["A", "Ольга"]))
+    return Segment(start, end, draw(texts).strip(), said, speaker, occurs=draw(st.booleans()))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(segments(), max_size=5))
 def test_a_transcript_survives_the_way_out_and_back(said: list[Segment]) -> None:
-    transcript = Transcript(tuple(said), "en", 10_000.0, "demo", warnings=("careful",))
+    fit = TextFit(0.9, 0.8)
+    transcript = Transcript(tuple(said), "en", 10_000.0, "demo", warnings=("careful",), fit=fit)
     back = read_transcript(str(render_json(transcript, CueLayout())).encode())
     for name, form in FORMATS.items():
         assert form.render(back, CueLayout()) == form.render(transcript, CueLayout()), name

@@ -85,7 +85,7 @@ def test_what_the_text_lacks_is_told(recognised: tuple[Segment, ...], place: Pla
     placed = place(GivenText(lines(recognised[:8] + recognised[12:]), True))
     assert all(segment.occurs for segment in placed.segments)
     assert len(placed.unexplained) == 1
-    assert placed.unexplained[0] == pytest.approx((left_out[0].start, left_out[-1].end), abs=1.0)
+    assert placed.unexplained[0] == pytest.approx((left_out[0].start, left_out[-1].end), abs=2.5)
     assert placed.fit.accounted < 0.95
 
 
