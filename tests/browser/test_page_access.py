@@ -108,7 +108,7 @@ def test_28_the_colours_of_the_system_reach_the_canvas(reader: Person, tab: Page
         "seen.add([d[i], d[i+1], d[i+2]].join()); "
         "return [...seen]; })()"
     )
-    assert len(tab.evaluate(colours)) >= 3
+    tab.wait_for(f"({colours}).length >= 3")
     tab.prefer(forced_colors="active")
     tab.wait_for(f"({colours}).length < 3")
 

@@ -192,7 +192,7 @@ def test_23_search_counts_steps_and_replaces(reader: Person, tab: Page, answer: 
     reader.clicks("#undo")
     assert reader.lines() == texts
     reader.writes("#find", "no such words")
-    assert reader.sees("#found") == "not found"
+    tab.wait_for("document.getElementById('found').textContent === 'not found'")
 
 
 def test_23_what_is_found_out_of_sight_is_brought_into_sight(

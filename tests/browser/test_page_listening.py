@@ -126,16 +126,16 @@ def test_17_the_time_line_zooms_by_buttons_and_keys(
         "[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v, i) => i % 4 "
         "=== 3 && v === 255).length; })()"
     )
-    whole = tab.evaluate(pixels)
+    whole = tab.wait_for(pixels)
     reader.clicks("#zoom-in")
+    tab.wait_for(f"{pixels} !== {whole}")
     near = tab.evaluate(pixels)
-    assert near != whole
     assert tab.evaluate("document.getElementById('zoom-in').disabled")
     tab.evaluate("document.getElementById('seek').focus()")
     reader.presses("-")
-    assert tab.evaluate(pixels) == whole
+    tab.wait_for(f"{pixels} === {whole}")
     reader.presses("=")
-    assert tab.evaluate(pixels) == near
+    tab.wait_for(f"{pixels} === {near}")
     reader.clicks("#lanes", across=0.5)
     assert reader.time() == pytest.approx(15, abs=0.7)
 

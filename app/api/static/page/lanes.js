@@ -31,7 +31,7 @@ export const levelsOf = (duration) => [duration, ...LEVELS.filter((length) => le
 /** `seek(time)` is called for a click. */
 export function createLanes(seek) {
   const lanes = byId("lanes"), overview = byId("overview"), head = byId("playhead"), host = lanes.parentElement;
-  let segments = [], order = [], duration = 1, level = 0, shown = [0, 1], hits = [], time = 0;
+  let segments = [], order = [], duration = 1, level = 0, shown = [0, 1], hits = [], time = 0, width = 0, asked = 0;
 
   const isForced = () => matchMedia("(forced-colors: active)").matches;
 
@@ -44,24 +44,31 @@ export function createLanes(seek) {
   }
 
   function prepared(canvas, height) {
-    const { clientWidth: width } = host, ratio = devicePixelRatio || 1;
+    const ratio = devicePixelRatio || 1;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
     canvas.style.height = `${height}px`;
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
-    return [pen, width];
+    return pen;
   }
 
+  /** Draw with the next frame, once, whatever asks for it: only then is the width known without more work. */
   function draw() {
-    if (!host.clientWidth || !order.length) return;
+    cancelAnimationFrame(asked);
+    asked = requestAnimationFrame(drawNow);
+  }
+
+  function drawNow() {
+    width = host.clientWidth;
+    if (!width || !order.length) return;
     drawLanes();
     drawOverview();
     moveHead();
   }
 
   function drawLanes() {
-    const [pen, width] = prepared(lanes, order.length * LANE_PX);
+    const pen = prepared(lanes, order.length * LANE_PX);
     order.forEach(({ id, colour: number }, index) => {
       pen.fillStyle = colour("--lane");
       pen.fillRect(0, index * LANE_PX + LANE_PX / 2 - 0.5, width, 1);
@@ -71,14 +78,14 @@ export function createLanes(seek) {
   }
 
   function drawOverview() {
-    const [pen, width] = prepared(overview, OVERVIEW_PX);
+    const pen = prepared(overview, OVERVIEW_PX);
     const all = [0, duration], scale = width / duration;
     for (const { id, colour: number } of order) {
       pen.fillStyle = isForced() ? "CanvasText" : colour(`--s${number % 8}`);
       for (const [x, length] of blocks(segments, id, all, width)) pen.fillRect(x, 6, length, OVERVIEW_PX - 10);
     }
     pen.fillStyle = pen.strokeStyle = isForced() ? "Highlight" : colour("--accent");
-    for (const hit of hits) pen.fillRect(hit * scale - 0.5, 0, 1.5, 4);
+    for (const x of new Set(hits.map((hit) => Math.round(hit * scale)))) pen.fillRect(x, 0, 1.5, 4);
     if (level > 0) {
       pen.lineWidth = 2;
       pen.strokeRect(shown[0] * scale + 1, 4, Math.max(4, (shown[1] - shown[0]) * scale - 2), OVERVIEW_PX - 5);
@@ -95,7 +102,7 @@ export function createLanes(seek) {
   function moveHead() {
     const [from, until] = shown;
     head.hidden = time < from || time > until;
-    head.style.transform = `translateX(${((time - from) / (until - from || 1)) * host.clientWidth}px)`;
+    head.style.transform = `translateX(${((time - from) / (until - from || 1)) * width}px)`;
   }
 
   function zoom(step) {
@@ -139,7 +146,7 @@ export function createLanes(seek) {
     },
     setHits(times) {
       hits = times;
-      if (order.length && host.clientWidth) drawOverview();
+      if (order.length && width) drawOverview();
     },
   };
 }

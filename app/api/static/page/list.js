@@ -2,7 +2,7 @@
 
 import { byId, h } from "./dom.js";
 import { clock, t } from "./i18n.js";
-import { indexAt, nameOf, wordSpans } from "./transcript.js";
+import { indexAt, wordSpans } from "./transcript.js";
 
 const DOUBTFUL = 0.5;
 const CHARACTER_PX = 8, LINE_PX = 24, ROW_PX = 14;
@@ -10,13 +10,15 @@ const CHARACTER_PX = 8, LINE_PX = 24, ROW_PX = 14;
 /** `actions`: play(time), edit(index, text), split(index, offset), join(index), chooseSpeaker(index, anchor), editing(). */
 export function createList(actions) {
   const host = byId("transcript"), back = byId("to-playback");
-  let work = null, rows = [], byElement = new Map(), active = -1, held = false, current = null, only = null;
+  let work = null, looks = new Map(), rows = [], byElement = new Map(), active = -1, held = false, current = null, only = null;
 
   function show(next) {
     const known = new Map(rows.map((row) => [row.segment, row]));
     work = next;
     const model = createModel(), width = Math.max(240, host.clientWidth - 260);
     rows = next.segments.map((segment) => known.get(segment) ?? createRow(segment, model, width));
+    looks = new Map(next.speakers.map(({ id, name, colour }) => [id, { name, colour: colour % 8, initial: initial(name) }]));
+    rows.forEach(label);
     const kept = new Set(rows);
     for (const row of known.values()) if (!kept.has(row)) row.item.remove();
     let place = host.firstChild;
@@ -26,7 +28,6 @@ export function createList(actions) {
     }
     byElement = new Map(rows.map((row, index) => [row.item, index]));
     host.lang = next.about.language === "und" ? "" : next.about.language;
-    rows.forEach(label);
     active = -1;
     if (!rows.includes(current)) setCurrent(rows[0]);
   }
@@ -49,17 +50,17 @@ export function createList(actions) {
   /** Names and turns hang on the neighbours and on what people rename: written anew only where they differ. */
   function label(row, index) {
     const { speaker } = row.segment;
-    const name = nameOf(work, speaker), colour = work.speakers.find((each) => each.id === speaker)?.colour ?? "none";
+    const { name, colour, initial: letter } = looks.get(speaker) ?? { name: t("speaker.nobody"), colour: "none", initial: "?" };
     const turn = index === 0 || rows[index - 1].segment.speaker !== speaker;
     row.item.hidden = only !== null && speaker !== only;
     const state = `${name}|${colour}|${turn}`;
     if (row.labelled === state) return;
     row.labelled = state;
     row.item.classList.toggle("turn", turn);
-    row.item.dataset.colour = colour === "none" ? colour : colour % 8;
-    row.who.hidden = !work.speakers.length;
-    row.who.firstChild.dataset.initial = initial(name);
-    row.who.lastChild.textContent = name || t("speaker.nobody");
+    row.item.dataset.colour = colour;
+    row.who.hidden = !looks.size;
+    row.who.firstChild.dataset.initial = letter;
+    row.who.lastChild.textContent = name;
   }
 
   function setCurrent(row) {

@@ -3,6 +3,8 @@
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 
+/** Typing comes first: what is found is shown in the next pause. */
+const PAUSE_MS = 80;
 /** A letter that is everywhere is counted, but not marked everywhere. */
 const MOST_MARKED = 2000;
 
@@ -16,7 +18,7 @@ export function findAll(segments, wanted) {
 /** `actions`: work(), prepare(), change(how), list, hits(places), go(place). */
 export function createSearch(actions) {
   const field = byId("find"), fields = byId("replace-fields");
-  let places = [], at = -1;
+  let places = [], at = -1, asked = 0;
 
   function look(keep = false) {
     const work = actions.work();
@@ -46,7 +48,10 @@ export function createSearch(actions) {
     if (places.length) actions.go(places[Math.max(0, at)]);
   }
 
-  field.addEventListener("input", () => look());
+  field.addEventListener("input", () => {
+    clearTimeout(asked);
+    asked = setTimeout(look, PAUSE_MS);
+  });
   byId("search").addEventListener("submit", (event) => event.preventDefault());
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
