@@ -83,6 +83,7 @@ def test_13_a_server_that_dies_is_named_and_the_file_is_kept(
     held.dies()
     person.waits_for_state("failed")
     assert "Your file is still here" in person.sees(".problem")
+    assert person.sees("#banner") == "The service does not answer at present."
     person.clicks_button("Try again")
     person.waits_for_state("failed")
     assert person.texts(".job .name") == [short.name]

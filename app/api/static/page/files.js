@@ -5,8 +5,8 @@ import { percent, t } from "./i18n.js";
 import { isActive, isEnded, newJob, nextToStart, reduce } from "./state.js";
 import { send } from "./upload.js";
 
-/** `options()` is asked when a file is added; `onDone(job)` hears of an answer, `onShow(job)` of the wish to see it. */
-export function createFiles({ options, onDone, onShow, onChange, copy }) {
+/** `options()` is asked when a file is added; `onDone(job)` hears of an answer, `onFailed()` of none, `onShow(job)` of the wish to see one. */
+export function createFiles({ options, onDone, onFailed, onShow, onChange, copy }) {
   let jobs = [], counter = 0, shown = null, views = null;
   const aborts = new Map(), cards = new Map();
 
@@ -21,6 +21,7 @@ export function createFiles({ options, onDone, onShow, onChange, copy }) {
     draw(after);
     if (isEnded(after) && !isEnded(before)) aborts.delete(id);
     if (after.state === "done" && before.state !== "done") onDone(after);
+    if (after.state === "failed" && before.state !== "failed") onFailed();
     pump();
   }
 

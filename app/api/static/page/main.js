@@ -20,7 +20,7 @@ async function start() {
   const chooseOne = createIntake(take);
   const result = createResult({ chooseFile: (receiver) => chooseOne(([file]) => file && receiver(file)) });
   const copy = (text) => exits().then(({ copyText }) => copyText(text));
-  const files = createFiles({ options: options.values, copy, onDone: arrived, onShow: ({ id }) => show(works.get(id)), onChange: summarize });
+  const files = createFiles({ options: options.values, copy, onDone: arrived, onFailed: askHealth, onShow: ({ id }) => show(works.get(id)), onChange: summarize });
 
   /** Works are opened, recordings are sent, and a recording that belongs to a work is played with it. */
   async function take(list) {
