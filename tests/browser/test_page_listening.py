@@ -101,6 +101,24 @@ def test_16_the_list_follows_until_it_is_scrolled(reader: Person, tab: Page, ans
     assert tab.evaluate("document.scrollingElement.scrollTop") == 0
 
 
+def test_16_a_correction_leaves_the_list_where_it_is(
+    reader: Person, tab: Page, answer: dict[str, Any]
+) -> None:
+    """The player stands at the beginning; who corrects the end is not taken away from there."""
+    scrolled = "document.getElementById('transcript').scrollTop"
+    tab.resize(1280, 700)
+    tab.evaluate("void (document.getElementById('transcript').scrollTop = 1e6)")
+    before = tab.wait_for(scrolled)
+    last = len(answer["segments"])
+    reader.clicks(f"#transcript li:nth-child({last}) .edit")
+    reader.writes("#transcript textarea", "Corrected.")
+    reader.presses("Ctrl+Enter")
+    reader.waits_for_line(last - 1, "Corrected.")
+    reader.clicks(f"#transcript li:nth-child({last}) .who")
+    reader.clicks_button("SPEAKER_02", "#menu")
+    assert tab.evaluate(scrolled) == pytest.approx(before, abs=40)
+
+
 def test_17_a_click_on_the_time_line_plays_there(reader: Person, tab: Page, answer: dict[str, Any]) -> None:
     reader.clicks("#lanes", across=0.75)
     tab.wait_for(PLAYING)
@@ -180,6 +198,13 @@ def test_only_one_speaker_is_heard(reader: Person, tab: Page, answer: dict[str, 
     tab.evaluate(f"document.getElementById('audio').currentTime = {first['end'] - 0.2}")
     second = [each for each in answer["segments"] if each["speaker"] == name][1]
     tab.wait_for(f"document.getElementById('audio').currentTime >= {second['start'] - 0.05}", 10)
+    reader.clicks("#legend tbody tr:nth-child(2) td:last-child button")
+    reader.clicks_button(f"Show only {name}", "#menu")
+    assert reader.sees("#only") == f"Showing only {name}"
+    seen = "[...document.querySelectorAll('#transcript li')].filter(e => e.checkVisibility()).length"
+    assert tab.evaluate(seen) == sum(each["speaker"] == name for each in answer["segments"])
+    reader.clicks("#only button")
+    assert tab.evaluate(seen) == len(answer["segments"])
 
 
 def test_doubtful_words_are_marked_on_request_and_found_by_a_key(

@@ -85,7 +85,7 @@ export function createList(actions) {
   host.addEventListener("focusin", (event) => setCurrent(rows[indexOf(event.target)]));
   host.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || event.target.tagName === "TEXTAREA") return;
+    if (!step || !["time", "who", "edit"].includes(event.target.className)) return;
     event.preventDefault();
     let next = indexOf(event.target) + step;
     while (rows[next]?.item.hidden) next += step;
@@ -167,7 +167,6 @@ export function createList(actions) {
     showOnly(id) { only = id; rows.forEach(label); },
     isHidden: (index) => rows[index].item.hidden,
     highlight: (name, places) => highlight(name, places.filter(({ index }) => rows[index].paragraph.isConnected).map((each) => rangeOf(each.index, each))),
-    focusRow: (index) => rows[index]?.item.querySelector(".time").focus({ preventScroll: true }),
     get current() { return rows.indexOf(current); },
   };
 }

@@ -69,11 +69,12 @@ export function createPlayer({ onTime, nameAt, chooseFile }) {
   const pause = () => audio.pause();
   const toggle = () => (audio.paused ? play() : pause());
 
-  function tell(seconds = time()) {
+  /** Tell where the player is; the list follows where it `moved`, not where only words were changed. */
+  function tell(seconds = time(), moved = true) {
     seekBar.value = seconds;
     seekBar.setAttribute("aria-valuetext", [spoken(seconds), nameAt(seconds)].filter(Boolean).join(", "));
     byId("time").textContent = `${clock(seconds)} / ${clock(duration)}`;
-    onTime(seconds, follow.checked);
+    onTime(seconds, moved && follow.checked);
   }
 
   /** One loop while playing: `timeupdate` alone is too coarse for words. */
@@ -134,7 +135,8 @@ export function createPlayer({ onTime, nameAt, chooseFile }) {
   audio.preservesPitch = true;
 
   return {
-    load, play, pause, toggle, seek, tell, fill,
+    load, play, pause, toggle, seek, fill,
+    tellAgain: () => tell(time(), false),
     skip: (seconds) => seek(time() + seconds),
     faster: (steps) => setSpeed(String(SPEEDS[Math.min(Math.max(0, SPEEDS.indexOf(Number(speed.value)) + steps), SPEEDS.length - 1)])),
     hearOnly(next) { stretches = next; },

@@ -13,12 +13,12 @@ const HINT = "page.hint";
 
 /** `chooseFile(take)` asks the person for the recording of a work that was opened without it. */
 export function createResult({ chooseFile }) {
-  let shown = null;
+  let shown = null, restricted = null;
   const work = () => shown?.history.work;
   const apply = (next) => shown.history.apply(next);
   /** What editing needs is fetched when somebody begins to edit. */
   const edits = () => import("./edit.js");
-  const change = (how) => edits().then((module) => apply(how(module, work())));
+  const edit = (how) => edits().then((module) => apply(how(module, work())));
   const seek = (time) => {
     player.seek(time);
     player.play();
@@ -39,9 +39,9 @@ export function createResult({ chooseFile }) {
   const lanes = createLanes(seek);
   const list = createList({
     play: seek,
-    edit: (index, text) => change(({ editText }, now) => editText(now, index, text)),
-    split: (index, offset) => change(({ split }, now) => split(now, index, offset)),
-    join: (index) => change(({ join }, now) => join(now, index)),
+    edit: (index, text) => edit(({ editText }, now) => editText(now, index, text)),
+    split: (index, offset) => edit(({ split }, now) => split(now, index, offset)),
+    join: (index) => edit(({ join }, now) => join(now, index)),
     chooseSpeaker: (index, anchor) => speakers.chooseFor(index, anchor),
     editing: () => {
       player.pause();
@@ -49,9 +49,11 @@ export function createResult({ chooseFile }) {
     },
     isPlaying: () => player.isPlaying,
   });
-  const speakers = createSpeakers({ work, apply, hearOnly, showOnly });
+  const speakers = createSpeakers({
+    work, apply, hearOnly: (id) => restrictTo({ id, hears: true }), showOnly: (id) => restrictTo({ id, hears: false }),
+  });
   const search = createSearch({
-    work, list, change, prepare: edits,
+    work, list, change: edit, prepare: edits,
     hits: (places) => lanes.setHits(places.map(({ index }) => work().segments[index].start)),
     go: ({ index }) => list.bring(index),
   });
@@ -67,10 +69,9 @@ export function createResult({ chooseFile }) {
     byId("result").hidden = false;
     document.body.classList.add("has-result");
     list.clear();
-    showOnly(null);
+    restricted = null;
     refresh();
     player.load(entry.file, work().about.duration);
-    hearOnly(null);
     search.clear();
     showHead();
     byId("hint").hidden = localStorage.getItem(HINT) !== null;
@@ -79,7 +80,8 @@ export function createResult({ chooseFile }) {
   function refresh() {
     list.show(work());
     lanes.show(work(), speakers.show(work()));
-    player.tell();
+    restrict(restricted);
+    player.tellAgain();
     search.refresh();
     markDoubts();
     byId("undo").disabled = !shown.history.canUndo;
@@ -101,23 +103,22 @@ export function createResult({ chooseFile }) {
     player.load(file, work().about.duration);
   }
 
-  function hearOnly(id) {
-    const { segments } = work();
-    player.hearOnly(id === null ? null : segments.filter((each) => each.speaker === id).map(({ start, end }) => [start, end]));
-    if (id !== null) player.play();
-    chip(id, "speaker.hearing", () => hearOnly(null));
+  /** Play or show one speaker only, or everybody again. What is left out stays named, with the way back beside it. */
+  function restrict(next) {
+    restricted = next && work().speakers.some(({ id }) => id === next.id) ? next : null;
+    const { id = null, hears } = restricted ?? {};
+    const own = hears ? work().segments.filter((each) => each.speaker === id) : null;
+    player.hearOnly(own && own.map(({ start, end }) => [start, end]));
+    list.showOnly(hears ? null : id);
+    byId("only").hidden = !restricted;
+    byId("only").replaceChildren(restricted ? t(hears ? "speaker.hearing" : "speaker.showing", { name: nameOf(work(), id) }) : "",
+      h("button", { class: "quiet", "aria-label": t("speaker.everybody"), onclick: () => restrictTo(null) }, icon("close")));
   }
 
-  function showOnly(id) {
-    list.showOnly(id);
+  function restrictTo(next) {
+    restrict(next);
     search.refresh();
-    chip(id, "speaker.showing", () => showOnly(null));
-  }
-
-  /** What is left out stays named, with the way back beside it. */
-  function chip(id, key, back) {
-    byId("only").hidden = id === null;
-    if (id !== null) byId("only").replaceChildren(t(key, { name: nameOf(work(), id) }), h("button", { class: "quiet", "aria-label": t("speaker.everybody"), onclick: back }, icon("close")));
+    if (next?.hears) player.play();
   }
 
   function markDoubts() {

@@ -21,9 +21,11 @@ export function createSearch(actions) {
   let places = [], at = -1, asked = 0;
 
   function look(keep = false) {
+    clearTimeout(asked);
+    asked = 0;
     const work = actions.work();
     places = work ? findAll(work.segments, field.value).filter(({ index }) => !actions.list.isHidden(index)) : [];
-    at = keep ? Math.min(at, places.length - 1) : places.length ? 0 : -1;
+    at = Math.min(keep ? Math.max(at, 0) : 0, places.length - 1);
     mark();
     if (!keep && places.length) actions.go(places[at]);
   }
@@ -36,21 +38,29 @@ export function createSearch(actions) {
     for (const id of ["replace-one", "replace-all", "find-next", "find-previous"]) byId(id).disabled = !places.length;
   }
 
+  /** Who presses on before the pause means what is written now. */
+  function settle() {
+    if (asked) look();
+  }
+
   function step(by) {
+    settle();
     if (!places.length) return;
     at = (at + by + places.length) % places.length;
     mark();
     actions.go(places[at]);
   }
 
-  async function replace(chosen) {
+  async function replace(choose) {
+    settle();
+    const chosen = choose();
     await actions.change(({ replaceAt }, work) => replaceAt(work, chosen, byId("replacement").value));
     if (places.length) actions.go(places[Math.max(0, at)]);
   }
 
   field.addEventListener("input", () => {
     clearTimeout(asked);
-    asked = setTimeout(look, PAUSE_MS);
+    asked = setTimeout(() => look(), PAUSE_MS);
   });
   byId("search").addEventListener("submit", (event) => event.preventDefault());
   field.addEventListener("keydown", (event) => {
@@ -68,8 +78,8 @@ export function createSearch(actions) {
     byId("replace-open").setAttribute("aria-expanded", String(!fields.hidden));
     if (!fields.hidden) (field.value ? byId("replacement") : field).focus();
   });
-  byId("replace-one").addEventListener("click", () => replace(places.slice(at, at + 1)));
-  byId("replace-all").addEventListener("click", () => replace(places));
+  byId("replace-one").addEventListener("click", () => replace(() => places.slice(at, at + 1)));
+  byId("replace-all").addEventListener("click", () => replace(() => places));
 
   return {
     refresh: () => look(true),

@@ -5,7 +5,7 @@ import { about, clock, percent, t } from "./i18n.js";
 import { initial } from "./list.js";
 import { nameOf, talkTimes } from "./transcript.js";
 
-/** `actions`: work(), apply(work), hearOnly(id or null), showOnly(id or null). */
+/** `actions`: work(), apply(work), hearOnly(id), showOnly(id). */
 export function createSpeakers(actions) {
   const body = byId("legend").tBodies[0];
 
