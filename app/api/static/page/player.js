@@ -44,6 +44,7 @@ export function createPlayer({ onTime, nameAt, chooseFile }) {
   audio.addEventListener("error", () => {
     if (!url) return;
     setPlayable(false);
+    showPlaying(false);
     note([t("player.unplayable")]);
   });
 
