@@ -162,9 +162,13 @@ def _upload(browser: Chromium, url: str, directory: Path, size: int) -> Figure:
 
 def _megabytes(browser: Chromium) -> float:
     """Return the resident memory of the largest renderer: the tab's own."""
-    renderers = (
-        process
-        for process in psutil.Process(browser.process.pid).children(recursive=True)
-        if "--type=renderer" in " ".join(process.cmdline())
-    )
-    return max(process.memory_info().rss for process in renderers) / 1e6
+    processes = psutil.Process(browser.process.pid).children(recursive=True)
+    return max(map(_megabytes_of_renderer, processes))
+
+
+def _megabytes_of_renderer(process: psutil.Process) -> float:
+    """Return 0 for what is no renderer, or has just ended with its tab."""
+    try:
+        return process.memory_info().rss / 1e6 if "--type=renderer" in " ".join(process.cmdline()) else 0.0
+    except psutil.NoSuchProcess:
+        return 0.0
