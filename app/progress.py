@@ -1,17 +1,17 @@
 """How far one request has come and how long it still takes, out of the events that it tells of."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
 
 from app.events import ChunkDecoded, Event, StageAdvanced, StageBegan, StageEnded
 from app.options.asr_options import AsrOptions
-from app.pace import Pace, Rates
+from app.pace import GRID, Pace, Rates
 from app.stage import Stage
 from app.transcript import Seconds
-
-LEAST_EVIDENCE = 0.05
-"""Part of the work that must be done before the speed of an unknown machine is judged by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Reading:
     done_of_all: float
     """Of the whole request, 0 to 1; never less than before."""
     seconds_left: Seconds | None
-    """None: not known yet, or for as long as a model is being loaded."""
+    """None: a stage has never run here, or a model is being loaded: nobody knows."""
 
 
 @dataclass(slots=True)
@@ -36,6 +36,11 @@ class _Course:
     spent: Seconds = 0.0
     """Before `began_at`."""
     fraction: float = 0.0
+    """Of its time."""
+    told: list[float] = field(default_factory=list)
+    """Fractions that its engine told, rising."""
+    passed: list[Seconds] = field(default_factory=list)
+    """What had passed when it told each."""
 
     def seconds(self, now: Seconds) -> Seconds:
         return self.spent + (0.0 if self.began_at is None else now - self.began_at)
@@ -51,20 +56,27 @@ def stages_of(options: AsrOptions) -> tuple[Stage, ...]:
 
 def progress_of(options: AsrOptions, model: str, pace: Pace) -> "Progress":
     """Return what follows a request for `options`, at the pace that the model of this name has had here."""
-    return Progress(pace.rates(model, stages_of(options)), time.monotonic)
+    learn = partial(pace.learn_course, model)
+    return Progress(pace.rates(model, stages_of(options)), time.monotonic, learn)
 
 
 class Progress:
     """Follows one request; belongs to the event loop.
 
-    A stage counts as much as it usually takes here. What it still takes is at first what it usually does, and
-    the more of it is done, the more it follows from what it took so far.
+    A stage, and a part of it, counts as much as it usually takes here. What it still takes is at first what
+    it usually does, and the more of it is done, the more it follows from what it took so far.
     """
 
-    def __init__(self, rates: Rates, clock: Callable[[], Seconds]) -> None:
-        """Expect the stages of `rates`, in its order."""
+    def __init__(
+        self,
+        rates: Rates,
+        clock: Callable[[], Seconds],
+        learn: Callable[[Stage, Sequence[float], Sequence[Seconds]], None] = lambda *_: None,
+    ) -> None:
+        """Expect the stages of `rates`, in its order; `learn` hears in the end how each of them went."""
         self._rates = rates
         self._clock = clock
+        self._learn = learn
         self._courses = {stage: _Course() for stage in rates.by_stage}
         self._loading = False
         self._shown = next(iter(rates.by_stage))
@@ -80,9 +92,10 @@ class Progress:
         if isinstance(event, StageBegan):
             course.began_at = self._clock()
         elif isinstance(event, StageAdvanced):
-            course.fraction = max(course.fraction, min(event.fraction, 1.0))
+            self._advance(event.stage, course, min(event.fraction, 1.0))
         elif isinstance(event, StageEnded):
-            course.spent, course.began_at, course.fraction = course.seconds(self._clock()), None, 1.0
+            self._advance(event.stage, course, 1.0)
+            course.spent, course.began_at = course.seconds(self._clock()), None
 
     def read(self, audio_seconds: Seconds | None) -> Reading:
         """Return the state now; `audio_seconds` is the length of the recording, once it is known."""
@@ -99,17 +112,27 @@ class Progress:
     def finish(self) -> Reading:
         """Return the state when all is done."""
         self._of_all = 1.0
+        for ran, course in self._courses.items():
+            if len(course.told) > 1:
+                self._learn(ran, course.told, course.passed)
         stage = next(reversed(self._courses)) if self._shown is Stage.LOAD else self._shown
         return Reading(stage, 1.0, 1.0, 0.0)
+
+    def _advance(self, stage: Stage, course: _Course, told: float) -> None:
+        if course.told and told <= course.told[-1]:  # it began again
+            return
+        course.told.append(told)
+        course.passed.append(course.seconds(self._clock()))
+        usual = self._rates.courses.get(stage, GRID)
+        course.fraction = max(course.fraction, float(np.interp(told, GRID, usual)))
 
     def _under_way(self) -> list[Stage]:
         return [stage for stage, course in self._courses.items() if course.began_at is not None]
 
     def _seconds_left(self, audio_seconds: Seconds) -> Seconds | None:
-        scale = self._scale(audio_seconds)
-        if scale is None:
+        if not self._rates.learned:
             return None
-        usual = {stage: rate * audio_seconds * scale for stage, rate in self._rates.by_stage.items()}
+        usual = {stage: rate * audio_seconds for stage, rate in self._rates.by_stage.items()}
         under_way = self._under_way()
         left = {stage: self._left_of(stage, usual[stage]) for stage in usual}
         beside = max((left.pop(stage) for stage in under_way), default=0.0)
@@ -120,13 +143,3 @@ class Progress:
         course = self._courses[stage]
         left = 1.0 - course.fraction
         return left * (left * usual + course.seconds(self._clock()))
-
-    def _scale(self, audio_seconds: Seconds) -> float | None:
-        """Return how much longer than the rates say this machine takes; None: too early to say."""
-        if self._rates.learned:
-            return 1.0
-        now = self._clock()
-        spent = sum(course.seconds(now) for course in self._courses.values())
-        rates = self._rates.by_stage
-        done = sum(rate * self._courses[stage].fraction for stage, rate in rates.items())
-        return None if done < LEAST_EVIDENCE * sum(rates.values()) else spent / (done * audio_seconds)

@@ -32,7 +32,7 @@ from app.engines.sliding_windows import window_scores
 from app.events import Advance, Listener, advance_of, nobody_counts, nobody_listens
 from app.stage import Stage
 
-SEGMENTATION, EMBEDDING = (0.0, 0.25), (0.25, 0.97)
+SEGMENTATION, EMBEDDING = (0.0, 0.25), (0.25, 0.95)
 """Which part of the work each of the two networks is, from where to where; clustering is the rest."""
 
 Track: TypeAlias = tuple[float, float, int]
