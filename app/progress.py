@@ -90,11 +90,11 @@ class Progress:
         if course is None:
             return
         if isinstance(event, StageBegan):
+            self._complete_before(event.stage)
             course.began_at = self._clock()
         elif isinstance(event, StageAdvanced):
             self._advance(event.stage, course, min(event.fraction, 1.0))
         elif isinstance(event, StageEnded):
-            self._advance(event.stage, course, 1.0)
             course.spent, course.began_at = course.seconds(self._clock()), None
 
     def read(self, audio_seconds: Seconds | None) -> Reading:
@@ -113,10 +113,19 @@ class Progress:
         """Return the state when all is done."""
         self._of_all = 1.0
         for ran, course in self._courses.items():
+            self._advance(ran, course, 1.0)
             if len(course.told) > 1:
                 self._learn(ran, course.told, course.passed)
         stage = next(reversed(self._courses)) if self._shown is Stage.LOAD else self._shown
         return Reading(stage, 1.0, 1.0, 0.0)
+
+    def _complete_before(self, stage: Stage) -> None:
+        """Take the stages before `stage` for complete that have run: one that ended may still go on later."""
+        for earlier, course in self._courses.items():
+            if earlier is stage:
+                return
+            if course.spent and course.began_at is None:
+                self._advance(earlier, course, 1.0)
 
     def _advance(self, stage: Stage, course: _Course, told: float) -> None:
         if course.told and told <= course.told[-1]:  # it began again

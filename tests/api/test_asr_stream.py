@@ -82,7 +82,7 @@ def test_everything_is_told_in_its_order(client: TestClient) -> None:
     assert named(told, "text") == [{"start": 0.0, "end": 1.0, "text": "hello there"}]
     progress = named(told, "progress")
     stages = list(dict.fromkeys(each["stage"] for each in progress))
-    assert stages == ["decode", "transcribe", "diarize", "align"]
+    assert stages == ["decode", "diarize", "transcribe", "align"]
     for each in progress:
         assert set(each) == {"stage", "done", "all", "seconds_left", "audio_seconds"}
     assert all(before["all"] <= after["all"] for before, after in pairwise(progress))
@@ -280,8 +280,8 @@ def test_the_real_service_tells_of_a_meeting_what_it_answers(live_service: Servi
     progress = named(told, "progress")
     assert list(dict.fromkeys(each["stage"] for each in progress if each["stage"] != "load")) == [
         "decode",
-        "transcribe",
         "diarize",
+        "transcribe",
         "align",
     ]
     assert all(before["all"] <= after["all"] for before, after in pairwise(progress))

@@ -180,3 +180,26 @@ def test_a_loop_counts_within_its_part_of_a_stage() -> None:
     fractions = [event.fraction for event in told if isinstance(event, StageAdvanced)]
     assert fractions == pytest.approx([0.2, 0.4, 0.6, 0.6, 0.6])
     assert advance_of(Stage.ALIGN, nobody_listens)(1, 2) is None
+
+
+def test_a_stage_that_ends_and_goes_on_later_is_complete_when_the_next_one_begins() -> None:
+    """The diarizer listens before the transcriber does, and finishes after it."""
+    clock = Clock()
+    progress = Progress(paced(decode=0.0, transcribe=0.5, diarize=0.5, align=0.1).rates("demo", EVERY), clock)
+    left = []
+    for event in (
+        StageBegan(Stage.DIARIZE),
+        StageAdvanced(Stage.DIARIZE, 0.5),
+        StageEnded(Stage.DIARIZE),
+        StageBegan(Stage.TRANSCRIBE),
+        StageEnded(Stage.TRANSCRIBE),
+        StageBegan(Stage.DIARIZE),
+        StageEnded(Stage.DIARIZE),
+        StageBegan(Stage.ALIGN),
+    ):
+        clock.now += 15.0 if isinstance(event, StageAdvanced | StageEnded) else 0.0
+        progress.note(event)
+        left.append(round(progress.read(MINUTE).seconds_left or 0.0))
+    assert left[0] == 66
+    assert left[-1] == 6
+    assert 45 <= left[2] <= 60
