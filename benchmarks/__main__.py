@@ -18,6 +18,7 @@ from benchmarks import (
     machine,
     page,
     progress,
+    streaming,
     whole_pipeline,
 )
 from benchmarks.pairs import Comparison, Figure
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "http": http.overhead,
     "growth": growth.run,
     "concurrency": http.concurrency,
+    "streaming": streaming.run,
     "libraries": libraries.run,
     "progress": progress.run,
     "excerpts": excerpts.run,
