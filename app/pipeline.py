@@ -75,7 +75,7 @@ class Pipeline:
             return_freed_memory()
         heard = joined(parts)
         duration = context.audio_seconds or 0.0
-        self._pace.learn(context.model.name, context.stage_seconds, duration)
+        self._pace.learn(context.model.name, context.stage_seconds, duration * len(parts))
         context.warnings += _limits(parts, options)
         return Transcript(
             segments=_finished(heard.segments, options),

@@ -76,6 +76,16 @@ def test_an_option_that_does_nothing_here_is_named(tmp_path: Path) -> None:
     assert answer.json()["warnings"] == ["num_speakers has no effect on /detect-language"]
 
 
+def test_the_language_is_that_of_the_part_that_is_named(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    with in_process(engines, tmp_path) as client:
+        upload = {"audio_file": ("a.wav", tone(3))}
+        answer = client.post("/detect-language?start=1&duration=0.5&audio_track=1", files=upload)
+        assert client.post("/detect-language?start=4", files=upload).status_code == 400
+    assert [len(heard) for heard in engines.heard] == [8000]
+    assert "warnings" not in answer.json()
+
+
 def test_a_damaged_recording_is_named_in_the_answer(tmp_path: Path) -> None:
     content = bytearray(MEETING.read_bytes())
     content[200_000:210_000] = bytes(10_000)

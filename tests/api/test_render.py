@@ -47,6 +47,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
+def test_the_tracks_of_a_film_come_back(client: TestClient) -> None:
+    tracks = [
+        {"number": 1, "language": "eng", "channels": 6, "codec": "ac3"},
+        {"number": 2, "title": "Kommentar", "codec": "aac"},
+    ]
+    answer = client.post("/render?output_format=json", json={**SAID, "tracks": tracks}).json()
+    assert answer["tracks"] == tracks
+    wrong = client.post("/render?output_format=json", json={**SAID, "tracks": [{"number": 0, "codec": ""}]})
+    assert (wrong.status_code, "tracks" in wrong.json()["detail"]) == (400, True)
+
+
 def same(mine: httpx.Response, theirs: httpx.Response) -> bool:
     headers = ("content-type", "content-disposition", "x-asr-warnings")
     return mine.content == theirs.content and all(
@@ -54,7 +65,15 @@ def same(mine: httpx.Response, theirs: httpx.Response) -> bool:
     )
 
 
-@pytest.mark.parametrize("layout", ["", "&max_line_width=20&max_line_count=1", "&highlight_words=true"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "",
+        "&max_line_width=20&max_line_count=1",
+        "&highlight_words=true",
+        "&max_cue_seconds=1&min_cue_seconds=1",
+    ],
+)
 @pytest.mark.parametrize("option", ["output_format", "output"])
 @pytest.mark.parametrize("name", FORMATS)
 def test_it_answers_what_a_recording_would_have_been_answered_with(
