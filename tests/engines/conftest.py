@@ -17,6 +17,7 @@ from app.engines.alignment.sentences import ABBREVIATIONS
 from app.engines.diarization.diarizer import PyannoteDiarizer
 from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.whisper.transcriber import WhisperTranscriber
+from tests.engines.stock import Stock
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "app" / "demo"
@@ -64,6 +65,11 @@ def recordings(pattern: str) -> list[Path]:
     found = sorted(DATA.glob(f"{pattern}.flac"))
     assert found, f"no recording matches {pattern}"
     return found
+
+
+@pytest.fixture(scope="session")
+def stock(pytestconfig: pytest.Config) -> Stock:
+    return Stock(pytestconfig.getoption("recompute"), pytestconfig.getoption("keep"))
 
 
 @pytest.fixture(scope="session")

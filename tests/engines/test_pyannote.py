@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.audio.waveform import Waveform
 from app.engines.diarization.diarizer import PyannoteDiarizer, run_pyannote_pipeline, with_speaker_labels
 from app.engines.diarization.stages import SpeakerTracks
 from app.engines.interfaces import SpeakerCountRange
@@ -17,6 +18,7 @@ from app.errors import ClientLeft
 from app.transcript import Diarization, Turn
 from tests.engines.conftest import load_diarizer, nothing, recordings, samples_of, truth_of
 from tests.engines.powerset import powerset_pipeline
+from tests.engines.stock import Stock
 
 Diarized = Callable[[Path], Diarization]
 ANYONE = SpeakerCountRange()
@@ -59,25 +61,38 @@ def voices_in(path: Path) -> set[str]:
 
 
 def assert_same(ours: Diarization, stock: Diarization) -> None:
-    assert ours.turns == stock.turns
-    assert ours.overlapping_turns == stock.overlapping_turns
+    assert_same_turns(ours.turns, stock.turns)
+    assert_same_turns(ours.overlapping_turns, stock.overlapping_turns)
     assert ours.embeddings.keys() == stock.embeddings.keys()
     for label, vector in ours.embeddings.items():
         np.testing.assert_allclose(vector, stock.embeddings[label], atol=1e-5)
 
 
+def assert_same_turns(ours: tuple[Turn, ...], stock: tuple[Turn, ...]) -> None:
+    assert [turn.speaker for turn in ours] == [turn.speaker for turn in stock]
+    np.testing.assert_allclose(edges(ours), edges(stock), atol=1e-5)
+
+
+def edges(turns: tuple[Turn, ...]) -> list[tuple[float, float]]:
+    return [(turn.start, turn.end) for turn in turns]
+
+
+def of_pyannote(diarizer: PyannoteDiarizer, sound: Waveform, bounds: SpeakerCountRange) -> Diarization:
+    """What pyannote's own pipeline answers."""
+    return with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, sound, bounds, nothing))
+
+
+@pytest.mark.references
 @pytest.mark.parametrize(
     "name", [path.stem for path in recordings("conversation-*")] + ["overlap", "long-silence"]
 )
 def test_turns_labels_and_embeddings_are_the_stock_pipelines(
-    name: str, diarized: Diarized, diarizer: PyannoteDiarizer
+    name: str, diarized: Diarized, diarizer: PyannoteDiarizer, stock: Stock
 ) -> None:
     (path,) = recordings(name)
     assert diarizer.stages is not None
-    sound = samples_of(path)
-    assert_same(
-        diarized(path), with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, sound, ANYONE, nothing))
-    )
+    theirs = stock.diarization(name, lambda: of_pyannote(diarizer, samples_of(path), ANYONE))
+    assert_same(diarized(path), theirs)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +100,10 @@ def choosing(tmp_path_factory: pytest.TempPathFactory) -> PyannoteDiarizer:
     return load_diarizer(source=powerset_pipeline(tmp_path_factory.mktemp("powerset") / "diarization"))
 
 
+@pytest.mark.references
 @pytest.mark.parametrize("name", ["conversation-en-3-voices-1", "overlap", "long-silence"])
 def test_a_network_that_chooses_sets_of_speakers_gives_the_stock_pipelines_turns(
-    name: str, choosing: PyannoteDiarizer
+    name: str, choosing: PyannoteDiarizer, stock: Stock
 ) -> None:
     (path,) = recordings(name)
     assert choosing.stages is not None
@@ -95,17 +111,19 @@ def test_a_network_that_chooses_sets_of_speakers_gives_the_stock_pipelines_turns
     sound = samples_of(path)
     ours = choosing.diarize(sound, ANYONE, nothing)
     assert len(ours.embeddings) == len(voices_in(path))
-    assert_same(ours, with_speaker_labels(run_pyannote_pipeline(choosing.pipeline, sound, ANYONE, nothing)))
+    assert_same(ours, stock.diarization(f"powerset-{name}", lambda: of_pyannote(choosing, sound, ANYONE)))
 
 
+@pytest.mark.references
 @pytest.mark.parametrize("bounds", [SpeakerCountRange(3, 3), SpeakerCountRange(3), SpeakerCountRange(most=1)])
 def test_asked_for_a_number_the_answer_is_the_stock_pipelines(
-    bounds: SpeakerCountRange, diarizer: PyannoteDiarizer
+    bounds: SpeakerCountRange, diarizer: PyannoteDiarizer, stock: Stock
 ) -> None:
     path = recordings("conversation-en-2-voices-*")[0]
     sound = samples_of(path)[: 16 * 16000]
-    stock = with_speaker_labels(run_pyannote_pipeline(diarizer.pipeline, sound, bounds, nothing))
-    assert_same(diarizer.diarize(sound, bounds, nothing), stock)
+    name = f"asked-from-{bounds.least}-to-{bounds.most}"
+    theirs = stock.diarization(name, lambda: of_pyannote(diarizer, sound, bounds))
+    assert_same(diarizer.diarize(sound, bounds, nothing), theirs)
 
 
 def test_the_number_of_people_is_found(diarized: Diarized) -> None:
@@ -184,12 +202,13 @@ def test_people_of_one_recording_have_unlike_voice_vectors(diarized: Diarized) -
         assert likeness.max() < 0.8
 
 
-def test_the_operators_threshold_and_pause_reach_the_pipeline(diarized: Diarized) -> None:
+@pytest.mark.references
+def test_the_operators_threshold_and_pause_reach_the_pipeline(diarized: Diarized, stock: Stock) -> None:
     path = recordings("conversation-en-2-voices-*")[0]
     changed = load_diarizer(min_duration_off=1.0, clustering_threshold=0.85)
     ours = changed.diarize(samples_of(path), ANYONE, nothing)
-    sound = samples_of(path)
-    assert_same(ours, with_speaker_labels(run_pyannote_pipeline(changed.pipeline, sound, ANYONE, nothing)))
+    theirs = stock.diarization("operators", lambda: of_pyannote(changed, samples_of(path), ANYONE))
+    assert_same(ours, theirs)
     assert len(ours.turns) < len(diarized(path).turns)
     assert changed.pipeline.clustering.threshold == 0.85
 

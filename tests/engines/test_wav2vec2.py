@@ -1,6 +1,7 @@
 """Word times: those of whisperX, close to the truth, whatever the batch."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from app.engines.interfaces import Transcription
 from app.errors import ClientLeft
 from app.transcript import Segment, Word
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of, truth_of
+from tests.engines.stock import Stock
 from tests.truth import compare, mean
 
 Heard = Callable[[Path], Transcription]
-Reference = Callable[[Path | np.ndarray, tuple[Segment, ...]], list[dict[str, Any]]]
+Rows = list[dict[str, Any]]
+Reference = Callable[[str, Path, Callable[[], tuple[Segment, ...]]], tuple[tuple[Segment, ...], Rows]]
 
 
 def aligned_words(segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
@@ -29,19 +32,18 @@ def aligned_words(segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def reference(punkt_data: Path) -> Reference:
-    """whisperX's own aligner on the same model."""
+def reference(punkt_data: Path, stock: Stock) -> Reference:
+    """Segments, and what whisperX's own aligner makes of them with the same model."""
     from whisperx.alignment import align, load_align_model
 
-    model, metadata = load_align_model("en", "cpu", model_name=str(DEMO / "aligner"))
+    load = cache(lambda: load_align_model("en", "cpu", model_name=str(DEMO / "aligner")))
 
-    def run(sound: Path | np.ndarray, segments: tuple[Segment, ...]) -> list[dict[str, Any]]:
-        samples = to_float32(samples_of(sound) if isinstance(sound, Path) else sound)
-        rows = [
-            {"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments
-        ]
-        answer: list[dict[str, Any]] = align(rows, model, metadata, samples, "cpu")["segments"]
-        return answer
+    def run(name: str, path: Path, segments: Callable[[], tuple[Segment, ...]]) -> Any:
+        def with_whisperx(rows: Rows) -> Rows:
+            answer: Rows = align(rows, *load(), to_float32(samples_of(path)), "cpu")["segments"]
+            return answer
+
+        return stock.alignment(name, segments, with_whisperx)
 
     return run
 
@@ -66,15 +68,17 @@ def assert_same(ours: tuple[Segment, ...], theirs: list[dict[str, Any]]) -> None
     assert mean([gap <= 0.0011 for gap in ends]) >= 0.9, "where no pause follows, ends are whisperX's too"
 
 
+@pytest.mark.references
 @pytest.mark.parametrize("name", ["conversation-en-2-voices-1", "conversation-en-3-voices-1", "long-silence"])
 def test_times_and_scores_are_those_of_whisperx(
     name: str, heard: Heard, english_aligner: Wav2Vec2Aligner, reference: Reference
 ) -> None:
     (path,) = recordings(name)
-    segments = heard(path).segments
-    assert_same(english_aligner.align(samples_of(path), segments, nothing), reference(path, segments))
+    segments, theirs = reference(name, path, lambda: heard(path).segments)
+    assert_same(english_aligner.align(samples_of(path), segments, nothing), theirs)
 
 
+@pytest.mark.references
 def test_numbers_symbols_and_foreign_letters_are_placed_as_whisperx_does(
     english_aligner: Wav2Vec2Aligner, reference: Reference
 ) -> None:
@@ -85,7 +89,8 @@ def test_numbers_symbols_and_foreign_letters_are_placed_as_whisperx_does(
         ),
         Segment(10.0, 19.0, "Yes. I. Was there.  Two blanks, 日本語"),
     )
-    assert_same(english_aligner.align(samples_of(path), segments, nothing), reference(path, segments))
+    _, theirs = reference("numbers", path, lambda: segments)
+    assert_same(english_aligner.align(samples_of(path), segments, nothing), theirs)
 
 
 @pytest.mark.parametrize("pattern", ["conversation-en-*", "conversation-de"])
