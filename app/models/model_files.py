@@ -1,6 +1,7 @@
 """Which files make up a model of each kind, and whether a directory holds them."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -106,10 +107,14 @@ def _pipeline_config(directory: Path) -> str:
 
 
 def size_on_disk(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a directory."""
+    """Return the bytes of a file, or of all files below a directory; links are followed."""
     if path.is_file():
         return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(_files_size(Path(folder), names) for folder, _, names in os.walk(path, followlinks=True))
+
+
+def _files_size(folder: Path, names: Iterable[str]) -> int:
+    return sum((folder / name).stat().st_size for name in names if (folder / name).is_file())
 
 
 def _lacks(directory: Path, names: tuple[str, ...]) -> str | None:

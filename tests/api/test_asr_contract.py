@@ -73,6 +73,17 @@ def test_an_option_counts_in_the_query_and_in_the_form(
     assert answer.text.startswith("1\n00:00:00,000 --> ")
 
 
+def test_options_of_the_query_and_of_the_form_count_together(
+    client: TestClient, engines: FakeEngines
+) -> None:
+    answer = send(client, {"hotwords": "Zürich", "max_speakers": "4"}, output="srt", min_speakers="2")
+    assert "Zürich" in answer.text
+    assert answer.headers["content-type"].startswith("application/x-subrip")
+    assert engines.bounds == [SpeakerCountRange(2, 4)]
+    agreeing = send(client, {"output": "vtt"}, output_format="VTT")
+    assert agreeing.text.startswith("WEBVTT")
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "json"])
 def test_other_forms_are_bare_documents_named_after_the_upload(client: TestClient, name: str) -> None:
     form = FORMATS[name]

@@ -24,7 +24,13 @@ from app.models.damaged_files import DamagedFiles
 from app.models.download_errors import NoRoom, broke_off, explain_download_failure
 from app.models.fetcher import ModelFetcher
 from app.models.hub_client import HubClient
-from app.models.model_files import ALIGNER_FILES, DIARIZER_FILES, WHISPER_FILES, ModelFiles
+from app.models.model_files import (
+    ALIGNER_FILES,
+    DIARIZER_FILES,
+    WHISPER_FILES,
+    ModelFiles,
+    size_on_disk,
+)
 from app.models.model_spec import ModelSpec
 from app.models.torchaudio_weights import download_file
 from tests.hub.local_hub import LocalHub, Repository, local_hub
@@ -446,6 +452,20 @@ def test_an_unfinished_download_of_another_program_is_completed(hub: LocalHub, t
 def test_a_directory_is_used_as_it_is(hub: LocalHub, tmp_path: Path) -> None:
     assert fetcher(hub, tmp_path).fetch("x", str(DEMO / "whisper"), WHISPER_FILES) == DEMO / "whisper"
     assert hub.requests == []
+
+
+@pytest.mark.parametrize("linked", ["the directory", "its folders"])
+def test_a_directory_of_the_operator_may_be_made_of_links(linked: str, tmp_path: Path) -> None:
+    """Its size counts too, for room is made by it."""
+    own = tmp_path / "own"
+    if linked == "the directory":
+        own.symlink_to(DEMO / "diarization")
+    else:
+        own.mkdir()
+        for part in (DEMO / "diarization").iterdir():
+            (own / part.name).symlink_to(part)
+    assert fetcher("http://127.0.0.1:9", tmp_path).fetch("x", str(own), DIARIZER_FILES) == own
+    assert size_on_disk(own) == size_on_disk(DEMO / "diarization") > 1_000_000
 
 
 def test_a_directory_that_lacks_something_is_told_what(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """The compose files are valid, forward every setting, and agree with the image and with .env.example."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 import yaml
@@ -15,6 +18,8 @@ import yaml
 from app.serving import LAST_ANSWERS_SECONDS
 from app.settings.schema import OLD_NAMES, Settings
 from app.work.worker import LAST_PATIENCE_SECONDS
+from tests.service import exit_status, free_port
+from tests.wire import wait_until
 from tools.docs.settings import COMPOSE_VARIABLES, FIXED_IN_IMAGE
 
 ROOT = Path(__file__).parents[2]
@@ -158,3 +163,34 @@ def test_development_mounts_the_code_and_reloads(name: str) -> None:
     assert name in services()
     assert service["volumes"] == ["./app:/srv/app:ro"]
     assert "--reload" in service["entrypoint"]
+
+
+def test_the_command_of_development_serves(tmp_path: Path) -> None:
+    """As it stands in the file, but for the place of the code and the port."""
+    entry = load(DEVELOPMENT)["services"]["whisperx-asr-cpu"]["entrypoint"]
+    port = free_port()
+    changed = {"python": sys.executable, "0.0.0.0": "127.0.0.1", "9000": str(port), "/srv/app": "app"}
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "PRELOAD_MODEL": "none",
+        "DEVICE": "cpu",
+        "HF_HUB_OFFLINE": "1",
+        "TEMP_DIR": str(tmp_path),
+        "CACHE_DIR": str(tmp_path),
+    }
+    log_path = tmp_path / "log"
+    with log_path.open("wb") as log:
+        command = [changed.get(word, word) for word in entry]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: is_served(port), seconds=60)
+    finally:
+        process.terminate()
+        assert exit_status(process, log_path, 30) == 0
+
+
+def is_served(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).json()["device"] == "cpu"
+    except httpx.TransportError:
+        return False
