@@ -21,7 +21,7 @@ from app.engines.platform.memory import release_memory
 from app.errors import InvalidSettings
 from app.health.expected_engines import ExpectedEngine, expected_engines
 from app.health.ledger import Ledger
-from app.health.preloader import Preloader, load_expected
+from app.health.preloader import PATIENT, Preloader, RetryPauses, load_expected
 from app.models.catalogue import Catalogue, parse_sources
 from app.models.engine_id import EngineId
 from app.models.fetcher import ModelFetcher
@@ -189,7 +189,7 @@ def _diarize_batch_size(settings: Settings, plan: DevicePlan) -> int:
     return max(segmentation, embedding_windows(settings.embedding_batch_size, plan.diarize))
 
 
-def build_engine_stack(settings: Settings) -> EngineStack:
+def build_engine_stack(settings: Settings, pauses: RetryPauses = PATIENT) -> EngineStack:
     """Return the engines of the service, none of them loaded yet.
 
     Raises:
@@ -205,6 +205,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         max_loaded=settings.max_loaded_models,
         release_memory=release_memory,
         budgets=memory_budgets(settings, plan),
+        cool_down_seconds=pauses.first,
     )
     loader = build_loader(settings, plan, show_progress=False)
     ledger = Ledger(expected, named_sources=catalogue.named_sources)
@@ -223,6 +224,7 @@ def build_engine_stack(settings: Settings) -> EngineStack:
         partial(load_expected, engines),
         search=loader.fetcher.search,
         is_loaded=partial(_is_loaded, pool),
+        pauses=pauses,
     )
     return EngineStack(catalogue, plan, pool, engines, ledger, preloader)
 

@@ -33,6 +33,7 @@ from app.engines.interfaces import Engines
 from app.engines.platform.device_plan import DevicePlan
 from app.engines.platform.gpu import gpu_memory
 from app.health.ledger import Ledger
+from app.health.preloader import PATIENT, RetryPauses
 from app.health.self_check import SelfCheck
 from app.pace import Pace
 from app.pipeline import Pipeline
@@ -56,14 +57,16 @@ ROUTERS = (
 _RENDERINGS = 2
 
 
-def create_app(settings: Settings | None = None, engines: Engines | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, engines: Engines | None = None, pauses: RetryPauses = PATIENT
+) -> FastAPI:
     """Return the application for `settings`, or for the environment's; `engines` replaces the real ones.
 
     Raises:
         ValueError: settings that make no sense; the message names them.
     """
     settings = settings or Settings()
-    stack = build_engine_stack(settings)
+    stack = build_engine_stack(settings, pauses)
     services = _services(settings, stack, engines or stack.engines)
     app = FastAPI(
         **API_INFO,

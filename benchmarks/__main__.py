@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "growth": growth.run,
     "concurrency": http.concurrency,
     "streaming": streaming.run,
+    "refusals": http.refusals,
     "libraries": libraries.run,
     "progress": progress.run,
     "excerpts": excerpts.run,

@@ -1,9 +1,12 @@
-"""d) What the service adds to the pipeline's own time, and f) several clients at once, over real HTTP."""
+"""d) What the service adds to the pipeline, f) several clients at once, and answers beside long work.
+
+All over real HTTP.
+"""
 
 import io
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +65,35 @@ def concurrency(scale: Scale) -> list[Figure]:
             note = f"{clients * each} clips; median answer {middle:.0f} ms, slowest {slowest:.0f} ms"
             figures.append(Figure(f"{clients} clients, 10 s clips", rate, "s of audio per s", note))
     return figures
+
+
+def refusals(scale: Scale) -> list[Figure]:
+    """Return how soon bad options are refused and /health answers while the engines work on ten minutes."""
+    times = 3 if scale.quick else 20
+    sound = _flac(600.0)
+    with _service(scale) as url, ThreadPoolExecutor(1) as threads, httpx.Client(timeout=60) as client:
+        work = threads.submit(_ask, url, sound)
+        while httpx.get(f"{url}/health").json()["queue"]["running"] == 0:
+            time.sleep(0.05)
+        clip = {"audio_file": ("clip.flac", _flac(60.0))}
+        bad = [_milliseconds(lambda: client.post(f"{url}/asr?task=sing", files=clip)) for _ in range(times)]
+        health = [_milliseconds(lambda: client.get(f"{url}/health")) for _ in range(times)]
+        assert not work.done(), "the work was over too soon"
+    return [_beside_work("a bad option refused", bad), _beside_work("/health answered", health)]
+
+
+def _beside_work(what: str, answers: list[float]) -> Figure:
+    name, note = (
+        f"HTTP: {what} beside ten minutes of work",
+        f"slowest of {len(answers)}: {max(answers):.0f} ms",
+    )
+    return Figure(name, statistics.median(answers), "ms", note, "<= 100 ms")
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - started)
 
 
 @contextmanager

@@ -17,11 +17,24 @@ from app.transcript import Seconds
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS: Seconds = 10
-LONGEST_RETRY_SECONDS: Seconds = 300
-SEARCH_SECONDS: Seconds = 30
-"""How often the files of what is not in memory are searched for."""
 _NO_ALIGNER_RETRY_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPauses:
+    """How long to wait before trying again what failed, or looking again at what may change."""
+
+    first: Seconds = 10
+    """After a load that failed; twice as long after each further one."""
+    longest: Seconds = 300
+    search: Seconds = 30
+    """Between searches for the files of what is not in memory."""
+    tick: Seconds = 1
+    """Between looks at what is due."""
+
+
+PATIENT = RetryPauses()
+"""The pauses of a service that runs for months."""
 
 
 @dataclass(slots=True)
@@ -45,10 +58,7 @@ class Preloader:
         *,
         search: Callable[[EngineId], bool],
         is_loaded: Callable[[EngineId], bool],
-        first_retry_seconds: Seconds = FIRST_RETRY_SECONDS,
-        longest_retry_seconds: Seconds = LONGEST_RETRY_SECONDS,
-        search_seconds: Seconds = SEARCH_SECONDS,
-        tick_seconds: Seconds = 1,
+        pauses: RetryPauses = PATIENT,
     ) -> None:
         """Load what `ledger` misses with `load`, which leaves it loaded or raises.
 
@@ -59,10 +69,7 @@ class Preloader:
         self._load = load
         self._search_files = search
         self._is_loaded = is_loaded
-        self._first_retry_seconds = first_retry_seconds
-        self._longest_retry_seconds = longest_retry_seconds
-        self._search_seconds = search_seconds
-        self._tick_seconds = tick_seconds
+        self._pauses = pauses
         self._schedules = {engine: _Schedule() for engine in ledger.expected}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="preload", daemon=True)
@@ -80,7 +87,7 @@ class Preloader:
             for engine, schedule in self._schedules.items():
                 if not self._stopped.is_set():
                     self._load_or_search(engine, schedule)
-            self._stopped.wait(self._tick_seconds)
+            self._stopped.wait(self._pauses.tick)
 
     def _load_or_search(self, engine: ExpectedEngine, schedule: _Schedule) -> None:
         """Do what is due for `engine`."""
@@ -93,7 +100,7 @@ class Preloader:
             if self._search(engine) or is_directory_source(engine.id.source):
                 schedule.search_pause = 0
             # A hub is asked ever more seldom.
-            schedule.search_pause = self._longer(schedule.search_pause, self._search_seconds)
+            schedule.search_pause = self._longer(schedule.search_pause, self._pauses.search)
             schedule.search_at = time.monotonic() + schedule.search_pause
 
     def _try_to_load(self, engine: ExpectedEngine, schedule: _Schedule) -> Seconds:
@@ -108,10 +115,10 @@ class Preloader:
         if failure is None:
             schedule.load_pause = 0
             logger.info("ready: %s", engine.capability)
-            return self._first_retry_seconds
-        schedule.load_pause = self._longer(schedule.load_pause, self._first_retry_seconds)
+            return self._pauses.first
+        schedule.load_pause = self._longer(schedule.load_pause, self._pauses.first)
         asked = failure.retry_after_seconds if isinstance(failure, Unavailable) else 0
-        wait_seconds = max(schedule.load_pause, asked)
+        wait_seconds = max(schedule.load_pause, min(asked, self._pauses.longest))
         foreseen = isinstance(failure, AsrError)
         logger.warning(
             "%s unavailable: %s; tried again in %.0f s",
@@ -124,7 +131,7 @@ class Preloader:
 
     def _longer(self, pause: Seconds, first: Seconds) -> Seconds:
         """Return the pause after `pause`: twice as long, from `first` to the longest."""
-        return min(max(first, 2 * pause), self._longest_retry_seconds)
+        return min(max(first, 2 * pause), self._pauses.longest)
 
     def _search(self, engine: ExpectedEngine) -> bool:
         """Search for the files of `engine` and note what was found; return whether they are on disk."""

@@ -14,9 +14,9 @@ from tests.service import Service, running_service
 from tests.wire import form, head, read_answer, wait_until
 
 TIMES = 8
-"""How often the meeting is repeated, so that the work cannot simply end by itself in time."""
+"""How often the opening of the meeting is repeated, so that the work cannot simply end by itself in time."""
 LEAVING_AFTER = (0.1, 1.2)
-"""When the client leaves, in units of the time that one meeting takes."""
+"""When the client leaves, in units of the time that one opening takes."""
 
 
 def busy(service: Service) -> tuple[int, int]:
@@ -32,13 +32,13 @@ def send(service: Service, body: bytes) -> socket.socket:
 
 
 @pytest.mark.timeout(900)
-def test_running_work_stops_soon_after_its_client_left(live_service: Service, meeting: Path) -> None:
+def test_running_work_stops_soon_after_its_client_left(live_service: Service, opening: Path) -> None:
     """Within two seconds, or on a busy machine within the time that a third of the work takes."""
     began = time.monotonic()
-    answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": meeting.read_bytes()}, timeout=600)
+    answer = httpx.post(f"{live_service.url}/asr", files={"audio_file": opening.read_bytes()}, timeout=600)
     assert answer.status_code == 200
     unit = time.monotonic() - began
-    samples, rate = soundfile.read(meeting, dtype="int16")
+    samples, rate = soundfile.read(opening, dtype="int16")
     recording = io.BytesIO()
     soundfile.write(recording, np.tile(samples, TIMES), rate, format="WAV")
     body = form(recording.getvalue())
@@ -49,17 +49,17 @@ def test_running_work_stops_soon_after_its_client_left(live_service: Service, me
             time.sleep(share * unit)
             assert busy(live_service) == (1, 0), "the work was over before the client left"
         waited.append(wait_until(lambda: busy(live_service) == (0, 0), seconds=120))
-    print(f"one meeting takes {unit:.2f} s; stopped after", [round(each, 2) for each in waited], "s")
+    print(f"one opening takes {unit:.2f} s; stopped after", [round(each, 2) for each in waited], "s")
     assert max(waited) < max(2.0, unit)
     assert "asr_open_uploads 0.0" in httpx.get(f"{live_service.url}/metrics").text
 
 
 @pytest.mark.timeout(900)
 def test_sigterm_while_the_engines_work_costs_no_word(
-    live_service: Service, meeting: Path, tmp_path: Path
+    live_service: Service, opening: Path, tmp_path: Path
 ) -> None:
     """The request that runs and the one that waits get the answer that an undisturbed service gives."""
-    upload = meeting.read_bytes()
+    upload = opening.read_bytes()
     undisturbed = httpx.post(f"{live_service.url}/asr", files={"audio_file": upload}, timeout=600).json()
     with running_service(tmp_path, {"SHUTDOWN_GRACE_SECONDS": "600"}) as service:
         with send(service, form(upload)) as running, send(service, form(upload)) as waiting:

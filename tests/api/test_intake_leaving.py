@@ -31,7 +31,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(tmp_path: Path) -> 
         staying, leaving = send(wire), send(wire)
         wait_until(lambda: wire.queue() == (1, 2))
         leaving.close()
-        assert wait_until(lambda: wire.queue() == (1, 1)) < 1
+        wait_until(lambda: wire.queue() == (1, 1))
         wait_until(lambda: wire.open_uploads() == 1)
         running.close()
         staying.close()
@@ -51,7 +51,7 @@ def test_a_client_that_leaves_while_it_is_served_frees_the_slot(
         connection = send(wire, path)
         assert engines.entered.wait(10)
         connection.close()
-        assert wait_until(lambda: wire.queue() == (0, 0)) < 2
+        wait_until(lambda: wire.queue() == (0, 0))
         assert wire.open_uploads() == 0
         engines.gate.set()
         assert httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)}).status_code == 200
@@ -96,8 +96,8 @@ def test_a_client_killed_with_signal_9_leaves_nothing_behind(tmp_path: Path, pha
             with send(wire):
                 wait_until(lambda: wire.queue() == (1, 0))
                 kill_a_client(wire, head(len(body)) + body, lambda: wire.queue() == (1, 1))
-                assert wait_until(lambda: wire.queue() == (1, 0)) < 1
-        assert wait_until(lambda: wire.queue() == (0, 0)) < 2
+                wait_until(lambda: wire.queue() == (1, 0))
+        wait_until(lambda: wire.queue() == (0, 0))
         wait_until(lambda: wire.open_uploads() == 0)
         assert list(tmp_path.iterdir()) == []
 
@@ -126,8 +126,8 @@ def test_a_client_that_keeps_its_connection_is_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/metrics", "/asr?task=sing"])
-def test_answers_come_at_once_beside_a_long_job_and_a_full_queue(tmp_path: Path, path: str) -> None:
-    """The quickest of ten counts: the others measure what else the machine does."""
+def test_answers_come_beside_a_long_job_and_a_full_queue(tmp_path: Path, path: str) -> None:
+    """Within how many milliseconds is measured by `make bench ARGS=refusals`."""
     engines = FakeEngines()
     engines.gate.clear()
     with (
@@ -137,15 +137,11 @@ def test_answers_come_at_once_beside_a_long_job_and_a_full_queue(tmp_path: Path,
         send(wire),
     ):
         wait_until(lambda: wire.queue() == (1, 1))
-        seconds = []
-        for _ in range(10):
-            began = time.perf_counter()
-            if path.startswith("/asr"):
-                assert client.post(path, files={"audio_file": tone(0.2)}).status_code == 400
-            else:
-                assert client.get(path).status_code in (200, 503)
-            seconds.append(time.perf_counter() - began)
-        assert min(seconds) < 0.1
+        if path.startswith("/asr"):
+            assert client.post(path, files={"audio_file": tone(0.2)}).status_code == 400
+        else:
+            assert client.get(path).status_code == 200
+        assert wire.queue() == (1, 1)
 
 
 def test_a_full_queue_refuses_before_the_upload(tmp_path: Path) -> None:
@@ -154,12 +150,10 @@ def test_a_full_queue_refuses_before_the_upload(tmp_path: Path) -> None:
     with wired(engines, tmp_path, max_queue_size=1) as wire:
         connections = [send(wire) for _ in range(2)]
         wait_until(lambda: wire.queue() == (1, 1))
-        began = time.perf_counter()
         answer = httpx.post(f"{wire.url}{DOOR.path}", files={"audio_file": tone(0.2)})
         assert answer.status_code == 503
         assert told(answer)["code"] == "busy"
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
-        assert time.perf_counter() - began < 1
         engines.gate.set()
         for connection in connections:
             assert b" 200 " in connection.recv(65536).splitlines()[0]

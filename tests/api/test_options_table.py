@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from app.api.openapi import upload_operation
 from app.options.asr_options import AsrOptions
 from tests.service import ROOT
@@ -42,28 +40,26 @@ def test_the_names_are_the_same_everywhere() -> None:
     assert list(options_table()) == list(described_options()) == OPTIONS
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_types_and_defaults_are_the_same_everywhere(name: str) -> None:
-    row, described = options_table()[name], described_options()[name]
-    default = AsrOptions.model_fields[name].default
-    shown = {"True": "`true`", "False": "`false`", "None": "unset"}.get(str(default), f"`{default}`")
-    assert row["Default"] == shown
-    assert described.get("default") == default
-    assert row["Type"] == described["type"]
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_ranges_and_choices_are_the_same_everywhere(name: str) -> None:
+def test_the_table_says_of_every_option_what_openapi_and_the_code_say() -> None:
     """The code's own bounds are held against OpenAPI in test_openapi.py."""
-    row, described = options_table()[name], described_options()[name]
+    described = described_options()
+    for name, row in options_table().items():
+        assert row["Type"] == described[name]["type"], name
+        assert row["Default"] == shown_default(name), name
+        assert described[name].get("default") == AsrOptions.model_fields[name].default, name
+        assert_same_range(row, described[name])
+        assert len(row["Meaning"]) > 20, name
+
+
+def shown_default(name: str) -> str:
+    default = AsrOptions.model_fields[name].default
+    return {"True": "`true`", "False": "`false`", "None": "unset"}.get(str(default), f"`{default}`")
+
+
+def assert_same_range(row: dict[str, str], described: dict[str, Any]) -> None:
     column = next(column for column in row if column.startswith("Range"))
     bounds = [described[key] for key in ("minimum", "maximum", "maxLength") if key in described]
-    assert [int(number) for number in re.findall(r"\d+", row[column])] == bounds
+    assert [int(number) for number in re.findall(r"\d+", row[column])] == bounds, row
     if "enum" in described:
-        assert [word for word in described["enum"] if word not in row[column]] == []
-        assert len(re.findall(r"[a-z]+", row[column].removeprefix("one of"))) == len(described["enum"])
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_every_option_is_explained(name: str) -> None:
-    assert len(options_table()[name]["Meaning"]) > 20
+        assert [word for word in described["enum"] if word not in row[column]] == [], row
+        assert len(re.findall(r"[a-z]+", row[column].removeprefix("one of"))) == len(described["enum"]), row

@@ -1,8 +1,9 @@
-"""Generated requests against the running service and its own description: no 500, no surprise."""
+"""Generated requests against the service, on fake engines, and its own description: no 500, no surprise."""
 
 import io
 import math
 import wave
+from collections.abc import Iterator
 
 import pytest
 import schemathesis
@@ -15,7 +16,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.service import Service
+from tests.fake_engines import FakeEngines
+from tests.wire import wired
 
 CHECKS = [
     status_code_conformance,
@@ -44,8 +46,9 @@ schemathesis.openapi.format(
 
 
 @pytest.fixture(scope="module")
-def described(live_service: Service) -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_url(f"{live_service.url}/openapi.json")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesis.BaseSchema]:
+    with wired(FakeEngines(), tmp_path_factory.mktemp("described")) as wire:
+        yield schemathesis.openapi.from_url(f"{wire.url}/openapi.json")
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,14 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture(scope="module")
-def pcm(meeting: Path) -> bytes:
+def pcm(opening: Path) -> bytes:
     """The sound of the "film" as Bazarr's own ffmpeg writes it."""
     command = [
         find_ffmpeg(),
         "-v",
         "error",
         "-i",
-        str(meeting),
+        str(opening),
         "-f",
         "s16le",
         "-ac",

@@ -45,8 +45,8 @@ def live(live_service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def upload(meeting: Path) -> bytes:
-    return meeting.read_bytes()
+def upload(opening: Path) -> bytes:
+    return opening.read_bytes()
 
 
 def test_a_meeting_comes_back_with_its_speakers(live: httpx.Client, upload: bytes) -> None:

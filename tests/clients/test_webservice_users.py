@@ -101,14 +101,12 @@ def test_options_count_whether_they_come_before_or_after_the_file(client: TestCl
         assert client.post("/asr", files=parts).text.startswith("[SPEAKER_00]: hello")
 
 
-def test_a_meeting_becomes_subtitles_that_a_player_reads(
-    live_service: Service, meeting: Path, tmp_path: Path
-) -> None:
-    with meeting.open("rb") as file:
+def test_a_meeting_becomes_subtitles_that_a_player_reads(live_service: Service, opening: Path) -> None:
+    with opening.open("rb") as file:
         answer = httpx.post(
             f"{live_service.url}/asr",
             data={"output_format": "vtt", "max_line_width": "30", "max_line_count": "1"},
-            files={"audio_file": (meeting.name, file, "audio/flac")},
+            files={"audio_file": ("meeting.flac", file, "audio/flac")},
             timeout=300,
         )
     assert answer.status_code == 200

@@ -14,53 +14,43 @@ from tests.service import Service, running_service
 from tests.truth import compare, load_truth, mean
 
 
-@pytest.fixture(scope="module")
-def answer(live_service: Service, meeting: Path) -> dict[str, Any]:
-    """The JSON answer for the sample meeting, with no option set."""
-    with meeting.open("rb") as file:
-        response = httpx.post(f"{live_service.url}/asr", files={"audio_file": file}, timeout=300)
-    assert response.status_code == 200, response.text
-    body: dict[str, Any] = response.json()
-    return body
-
-
-def test_the_words_are_the_ones_spoken(answer: dict[str, Any], meeting: Path) -> None:
+def test_the_words_are_the_ones_spoken(meeting_answer: dict[str, Any], meeting: Path) -> None:
     truth = load_truth(meeting)
-    assert compare(truth["words"], answer["word_segments"]).word_error_rate <= 0.05
-    assert "warnings" not in answer
+    assert compare(truth["words"], meeting_answer["word_segments"]).word_error_rate <= 0.05
+    assert "warnings" not in meeting_answer
 
 
-def test_the_last_words_of_the_meeting_are_there(answer: dict[str, Any], meeting: Path) -> None:
+def test_the_last_words_of_the_meeting_are_there(meeting_answer: dict[str, Any], meeting: Path) -> None:
     truth = load_truth(meeting)
-    assert answer["word_segments"][-1]["end"] == pytest.approx(truth["words"][-1]["end"], abs=0.2)
-    assert answer["duration"] == pytest.approx(truth["duration"], abs=0.02)
+    assert meeting_answer["word_segments"][-1]["end"] == pytest.approx(truth["words"][-1]["end"], abs=0.2)
+    assert meeting_answer["duration"] == pytest.approx(truth["duration"], abs=0.02)
 
 
-def test_words_start_and_end_when_they_were_spoken(answer: dict[str, Any], meeting: Path) -> None:
-    errors = compare(load_truth(meeting)["words"], answer["word_segments"]).boundary_errors()
+def test_words_start_and_end_when_they_were_spoken(meeting_answer: dict[str, Any], meeting: Path) -> None:
+    errors = compare(load_truth(meeting)["words"], meeting_answer["word_segments"]).boundary_errors()
     assert mean(errors) <= 0.040
     assert sorted(errors)[int(0.95 * len(errors))] <= 0.090
 
 
-def test_every_word_has_the_person_who_said_it(answer: dict[str, Any], meeting: Path) -> None:
+def test_every_word_has_the_person_who_said_it(meeting_answer: dict[str, Any], meeting: Path) -> None:
     truth = load_truth(meeting)
-    comparison = compare(truth["words"], answer["word_segments"])
+    comparison = compare(truth["words"], meeting_answer["word_segments"])
     assert comparison.share_with_right_speaker() >= 0.95
-    labels = [word["speaker"] for word in answer["word_segments"]]
+    labels = [word["speaker"] for word in meeting_answer["word_segments"]]
     assert list(dict.fromkeys(labels)) == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
 
 
-def test_labels_follow_the_first_appearance(answer: dict[str, Any], meeting: Path) -> None:
+def test_labels_follow_the_first_appearance(meeting_answer: dict[str, Any], meeting: Path) -> None:
     """The truth names people by first appearance too, so the labels are equal and not only a renaming."""
-    comparison = compare(load_truth(meeting)["words"], answer["word_segments"])
+    comparison = compare(load_truth(meeting)["words"], meeting_answer["word_segments"])
     agreeing = [true["speaker"] == said["speaker"] for true, said in comparison.pairs]
     assert mean(agreeing) >= 0.95
 
 
-def test_segments_belong_to_one_person_and_follow_each_other(answer: dict[str, Any]) -> None:
-    segments = answer["segments"]
-    assert answer["text"] == segments
-    assert answer["language"] == "en"
+def test_segments_belong_to_one_person_and_follow_each_other(meeting_answer: dict[str, Any]) -> None:
+    segments = meeting_answer["segments"]
+    assert meeting_answer["text"] == segments
+    assert meeting_answer["language"] == "en"
     for segment in segments:
         assert {word["speaker"] for word in segment["words"]} == {segment["speaker"]}
         assert segment["start"] <= segment["words"][0]["start"]

@@ -105,11 +105,11 @@ def test_prefetch_of_an_unknown_name_asks_nobody(hub: LocalHub, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def offline(
-    prefetched: Prefetched, meeting: Path, tmp_path_factory: pytest.TempPathFactory
+    prefetched: Prefetched, opening: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What became of a request in a namespace without a network; no token, and nothing says "offline"."""
     directory = tmp_path_factory.mktemp("isolated")
-    command = [sys.executable, str(Path(__file__).with_name("isolated.py")), str(meeting), str(directory)]
+    command = [sys.executable, str(Path(__file__).with_name("isolated.py")), str(opening), str(directory)]
     done = subprocess.run(
         command,
         env=environment(prefetched.cache, {"TEMP_DIR": str(directory / "uploads")}),

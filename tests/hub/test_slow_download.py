@@ -15,7 +15,7 @@ from tests.wire import form, head, wait_until
 
 WHISPER = "Systran/faster-whisper-tiny"
 PATH = "/asr?model=tiny&language=en&diarize=false&word_timestamps=false"
-WATCHDOG_SECONDS = 6
+WATCHDOG_SECONDS = 3
 
 
 def settings(endpoint: str, **more: str) -> dict[str, str]:

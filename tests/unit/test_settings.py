@@ -24,11 +24,11 @@ def test_the_numbers_are_found() -> None:
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "Infinity", "1e400", "1e308", "-1", "many"])
-@pytest.mark.parametrize("name", NUMBERS)
-def test_no_number_is_without_end(name: str, value: str) -> None:
+def test_no_number_is_without_end(value: str) -> None:
     """What no clock, no disk and no thread can count is refused at start, not at the first request."""
-    with pytest.raises(ValidationError, match=name):
-        read(**{name: value})
+    for name in NUMBERS:
+        with pytest.raises(ValidationError, match=name):
+            read(**{name: value})
 
 
 def test_the_environment_is_read_like_a_request(monkeypatch: pytest.MonkeyPatch) -> None:

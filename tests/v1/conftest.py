@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -36,11 +35,3 @@ def cut() -> Cut:
         return buffer.getvalue()
 
     return cut
-
-
-@pytest.fixture(scope="session")
-def opening(cut: Cut, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first six turns of the meeting, in which all three people speak; 23.4 s."""
-    path = tmp_path_factory.mktemp("opening") / "opening.flac"
-    path.write_bytes(cut((0, 23.4)))
-    return path

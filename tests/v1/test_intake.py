@@ -11,7 +11,9 @@ from tests.v1.forms import TRANSCRIPTIONS
 from tests.wire import DOOR, wait_until
 
 NOT_THE_SAME = {
-    "test_answers_come_at_once_beside_a_long_job_and_a_full_queue": "asks other routes",
+    "test_answers_come_beside_a_long_job_and_a_full_queue": "asks other routes",
+    "test_work_that_never_ends_can_neither_keep_nor_abort_the_process": "is of the process, not of a route",
+    "test_a_balancer_has_time_to_notice_before_work_is_refused": "posts to /asr itself",
     "test_a_file_of_the_largest_size_passes_at_the_rate_of_a_phone": "asks no route",
 }
 """Tests that say nothing of this route, and why."""
