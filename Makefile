@@ -8,6 +8,8 @@ PY := $(VENV)/bin/python
 DOCKER ?= docker
 IMAGE ?= whisperx-asr-api
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' app/__init__.py)
+TEST_WORKERS := 2
+TEST_THREADS = $(shell echo $$((($$(nproc) + 1) / $(TEST_WORKERS))))
 UV := $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes
 
 demo: $(VENV)/.runtime
@@ -17,7 +19,7 @@ serve: $(VENV)/.runtime
 	$(PY) -m app serve
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -m "not docker and not cluster and not real" $(ARGS)
+	OMP_NUM_THREADS=$(TEST_THREADS) $(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup -m "not docker and not cluster and not real" $(ARGS)
 	@echo "Left out: tests/image, which builds and runs the image; start it with: make image-test"
 	@echo "Left out: tests/cluster, which needs HAProxy and Ray; start it with: make cluster-test"
 	@echo "Left out: tests/real, which fetches real weights and voices, 0.5 GB; start it with: make test-real"

@@ -22,6 +22,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep", action="store_true", help="compute it anew and write it to tests/data/stock")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers one loads the engines, one starts the live service, and no file is divided."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Function) -> str:
+    if "live_service" in item.fixturenames:
+        return "live service"
+    path = item.path.relative_to(ROOT / "tests")
+    return "engines" if path.parts[0] == "engines" else str(path)
+
+
 @pytest.fixture(scope="session")
 def live_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One real process on the demo bundle, shared by every test that only sends it requests."""

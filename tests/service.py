@@ -15,6 +15,7 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,7 @@ def running_service(
     Another `program` finds its port in the environment.
     """
     port = free_port()
-    inherited = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")
-    }
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
     environment = {
         **inherited,
         "PRELOAD_MODEL": "demo",

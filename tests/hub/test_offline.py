@@ -13,7 +13,7 @@ import pytest
 
 from tests.hub.isolated import PROBE
 from tests.hub.local_hub import LocalHub, Repository, local_hub
-from tests.service import ROOT
+from tests.service import INHERITED, ROOT
 
 DEMO = ROOT / "app" / "demo"
 NOT_ALLOWED = 77
@@ -42,7 +42,7 @@ def hub() -> Iterator[LocalHub]:
 
 
 def environment(cache: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     ours = {
         "DEVICE": "cpu",
         "CACHE_DIR": str(cache),
