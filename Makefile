@@ -19,7 +19,7 @@ serve: $(VENV)/.runtime
 	$(PY) -m app serve
 
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=$(TEST_THREADS) $(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup -m "not docker and not cluster and not real" $(ARGS)
+	OMP_NUM_THREADS=$(TEST_THREADS) $(PY) -m pytest -n $(TEST_WORKERS) -m "not docker and not cluster and not real" $(ARGS)
 	@echo "Left out: tests/image, which builds and runs the image; start it with: make image-test"
 	@echo "Left out: tests/cluster, which needs HAProxy and Ray; start it with: make cluster-test"
 	@echo "Left out: tests/real, which fetches real weights and voices, 0.5 GB; start it with: make test-real"

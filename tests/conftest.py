@@ -1,13 +1,16 @@
 """Fixtures that several kinds of test share."""
 
 import io
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import soundfile
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.service import ROOT, Service, running_service
 
@@ -22,19 +25,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep", action="store_true", help="compute it anew and write it to tests/data/stock")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByWhatIsShared(LoadScopeScheduling):
     """Of several workers one loads the engines, one starts the live service, and no file is divided."""
-    for item in items:
-        if isinstance(item, pytest.Function):
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if path.startswith("tests/engines/"):
+            return "engines"
+        return "live service" if _asks_the_live_service(path) else path
 
 
-def _group(item: pytest.Function) -> str:
-    if "live_service" in item.fixturenames:
-        return "live service"
-    path = item.path.relative_to(ROOT / "tests")
-    return "engines" if path.parts[0] == "engines" else str(path)
+@cache
+def _asks_the_live_service(path: str) -> bool:
+    """Return whether a file of tests names one of the fixtures that start the service."""
+    return bool(re.search(r"\b(live_service|meeting_answer|sdk)\b", (ROOT / path).read_text("utf-8")))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture(scope="session")
