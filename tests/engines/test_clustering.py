@@ -35,8 +35,8 @@ def agglomerative() -> AgglomerativeClustering:
 @pytest.fixture(scope="module")
 def long_meeting(diarizer: Any) -> tuple[np.ndarray, SpeakerActivity]:
     """Some 1,500 vectors of the bundle's own voices, with the spread that the recordings show."""
-    sounds = [samples_of(path) for path in recordings("conversation-en-3-voices-*")[:2]]
-    return voices_of_a_long_meeting(diarizer, sounds, repeats=9)
+    sounds = [samples_of(path) for path in recordings("conversation-en-3-voices-*")]
+    return voices_of_a_long_meeting(diarizer, sounds, repeats=6)
 
 
 def feature(activity: SpeakerActivity) -> SlidingWindowFeature:
