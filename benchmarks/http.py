@@ -70,12 +70,12 @@ def concurrency(scale: Scale) -> list[Figure]:
 def refusals(scale: Scale) -> list[Figure]:
     """Return how soon bad options are refused and /health answers while the engines work on ten minutes."""
     times = 3 if scale.quick else 20
-    sound = _flac(600.0)
-    with _service(scale) as url, ThreadPoolExecutor(1) as threads, httpx.Client(timeout=60) as client:
+    sound = flac(600.0)
+    with service(scale) as url, ThreadPoolExecutor(1) as threads, httpx.Client(timeout=60) as client:
         work = threads.submit(_ask, url, sound)
         while httpx.get(f"{url}/health").json()["queue"]["running"] == 0:
             time.sleep(0.05)
-        clip = {"audio_file": ("clip.flac", _flac(60.0))}
+        clip = {"audio_file": ("clip.flac", flac(60.0))}
         bad = [_milliseconds(lambda: client.post(f"{url}/asr?task=sing", files=clip)) for _ in range(times)]
         health = [_milliseconds(lambda: client.get(f"{url}/health")) for _ in range(times)]
         assert not work.done(), "the work was over too soon"
@@ -83,10 +83,8 @@ def refusals(scale: Scale) -> list[Figure]:
 
 
 def _beside_work(what: str, answers: list[float]) -> Figure:
-    name, note = (
-        f"HTTP: {what} beside ten minutes of work",
-        f"slowest of {len(answers)}: {max(answers):.0f} ms",
-    )
+    name = f"HTTP: {what} beside ten minutes of work"
+    note = f"slowest of {len(answers)}: {max(answers):.0f} ms"
     return Figure(name, statistics.median(answers), "ms", note, "<= 100 ms")
 
 
