@@ -71,7 +71,7 @@ def refusals(scale: Scale) -> list[Figure]:
     """Return how soon bad options are refused and /health answers while the engines work on ten minutes."""
     times = 3 if scale.quick else 20
     sound = flac(600.0)
-    with service(scale) as url, ThreadPoolExecutor(1) as threads, httpx.Client(timeout=60) as client:
+    with _service(scale) as url, ThreadPoolExecutor(1) as threads, httpx.Client(timeout=60) as client:
         work = threads.submit(_ask, url, sound)
         while httpx.get(f"{url}/health").json()["queue"]["running"] == 0:
             time.sleep(0.05)

@@ -12,7 +12,7 @@ import soundfile
 
 from app.options.asr_options import AsrOptions
 from tests.audio.sounds import ffmpeg
-from tests.conftest import first_seconds
+from tests.conftest import OPENING_SECONDS, first_seconds
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 from tests.service import Service
