@@ -63,8 +63,8 @@ MUTANTS = (
     Mutant(
         "num_speakers ignored by the engine",
         "app/engines/diarization/diarizer.py",
-        "self.stages.run(waveform, speakers, checkpoint)",
-        "self.stages.run(waveform, SpeakerCountRange(), checkpoint)",
+        "asked = waveform, speakers, checkpoint, tell",
+        "asked = waveform, SpeakerCountRange(), checkpoint, tell",
         ("tests/engines/test_pyannote.py", "-k", "two_people_asked_for"),
     ),
     Mutant(
@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant(
         "detected language lost",
         "app/pipeline.py",
-        "language=transcription.language,",
+        "language=heard.language,",
         'language=options.language or "en",',
         ("tests/unit/test_pipeline.py",),
     ),
