@@ -51,17 +51,22 @@ class Stock:
         segments: Callable[[], tuple[Segment, ...]],
         align: Callable[[list[Json]], list[Json]],
     ) -> tuple[tuple[Segment, ...], list[Json]]:
-        """Return the segments that were aligned and what whisperX's `align` made of them."""
+        """Return the segments that were aligned and what whisperX's `align` made of them.
+
+        `segments` are asked for when answers are written down; later ones are compared on the kept segments.
+        """
 
         def compute() -> Json:
-            rows = [
-                {"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob}
-                for s in segments()
-            ]
+            rows = rows_of(segments()) if self._keep else read(STOCK / f"alignment-{name}.json")["segments"]
             return {"segments": [dict(row) for row in rows], "answer": align(rows)}
 
         kept = self.answer(f"alignment-{name}", compute)
         return tuple(Segment(**row) for row in kept["segments"]), kept["answer"]
+
+
+def rows_of(segments: tuple[Segment, ...]) -> list[Json]:
+    """The segments in whisperX's own form."""
+    return [{"start": s.start, "end": s.end, "text": s.text, "avg_logprob": s.avg_logprob} for s in segments]
 
 
 def read(path: Path) -> Json:
