@@ -58,6 +58,7 @@ def test_a_client_with_one_request_waits_for_two_jobs_at_most(two_replicas: Slee
 def test_the_cell_grows_with_its_queue_and_shrinks_without_losing_a_request(
     two_replicas: SleepingCell,
 ) -> None:
+    """Five clients, whom one replica has room for: one in work and four that wait."""
     config = two_replicas.config(2)
     (deployment,) = config["applications"][0]["deployments"]
     del deployment["num_replicas"]
@@ -71,7 +72,7 @@ def test_the_cell_grows_with_its_queue_and_shrinks_without_losing_a_request(
         "downscale_delay_s": 5,
     }
     two_replicas.cell.deploy(config)
-    with under_load(two_replicas.url, 8, 0.3, "grow") as answers:
+    with under_load(two_replicas.url, 5, 0.3, "grow") as answers:
         wait_for_replicas(two_replicas, 3, 40)
         time.sleep(2)
     wait_until(lambda: len(two_replicas.pids()) == 1, 60)
