@@ -1,6 +1,5 @@
 """The stages of a request: which runs, in what order, and what may fail without failing the request."""
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,7 +17,6 @@ from app.chinese_script import in_script, telling_in_script
 from app.concurrency import run_concurrently
 from app.engines.interfaces import Engines, Listening, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
-from app.errors import EngineFailed, ModelUnavailable, OutOfMemory
 from app.events import Listener, advance_of, nobody_listens
 from app.known_speakers import name_known
 from app.known_text import place_known_text
@@ -31,20 +29,13 @@ from app.retelling import telling_later, telling_of_a_part
 from app.speakers import assign_speakers
 from app.stage import Stage
 from app.time_shift import later
-from app.transcript import Diarization, LanguageGuess, Segment, TextFit, Transcript
+from app.transcript import Diarization, LanguageGuess, Seconds, Segment, TextFit, Transcript
 from app.voice_samples import decode_samples, voices_of
+from app.word_times import DEGRADABLE, WordTimes, degrade, explain, timed_by_transcriber, warn
 from app.work.upload_store import StoredUpload
-
-logger = logging.getLogger(__name__)
 
 LANGUAGES_DIFFER = "the channels are in several languages"
 NO_SPEECH = "no speech was found"
-MIXED_TRANSLATION = (
-    "a translation has no word times: each segment, up to half a minute long, "
-    "has the one speaker who speaks longest in it"
-)
-DEGRADABLE = (ModelUnavailable, OutOfMemory, EngineFailed)
-"""Failures of alignment and diarization that leave the transcript standing."""
 
 
 class Pipeline:
@@ -76,10 +67,11 @@ class Pipeline:
         heard = joined(parts)
         duration = context.audio_seconds or 0.0
         self._pace.learn(context.model.name, context.stage_seconds, duration * len(parts))
-        context.warnings += _limits(parts, options)
+        context.warnings += _limits(parts)
         return Transcript(
             segments=_finished(heard.segments, options),
             language=heard.language,
+            languages=_shares(heard.segments),
             duration=duration,
             model=context.model.name,
             speaker_embeddings=heard.embeddings if options.return_speaker_embeddings else None,
@@ -93,6 +85,8 @@ class Pipeline:
         options = context.options
         context = replace(context, tell=_retold(sound, context))
         transcription, diarization = self._transcribe_and_diarize(sound, context, checkpoint)
+        if transcription.left_out:
+            warn(context, _left_out(transcription, options))
         segments, fit = self._timed(sound.samples, transcription, context, checkpoint)
         if diarization is None:
             return Heard(segments, transcription.language, fit=fit)
@@ -184,7 +178,8 @@ class Pipeline:
             soon=context.extras.soon,
             beam_size=options.beam_size,
             suppress_numerals=options.suppress_numerals,
-            languages=context.extras.languages,
+            languages=options.candidate_languages,
+            times_words=timed_by_transcriber(self._engines, context),
             vad_onset=options.vad_onset,
             vad_offset=options.vad_offset,
             vad_pad=options.vad_pad,
@@ -238,37 +233,9 @@ class Pipeline:
     ) -> tuple[tuple[Segment, ...], TextFit | None]:
         """Return the segments with word times, and how well the text fits if the caller gave it."""
         if context.options.transcript is None:
-            return self._align(waveform, transcription, context, checkpoint), None
+            return WordTimes(self._engines, waveform, context, checkpoint).of(transcription), None
         placed = place_known_text(self._engines, waveform, transcription, context, checkpoint)
         return placed.segments, placed.fit
-
-    def _align(
-        self,
-        waveform: Waveform,
-        transcription: Transcription,
-        context: RequestContext,
-        checkpoint: Checkpoint,
-    ) -> tuple[Segment, ...]:
-        """Return the segments with word times where somebody needs them and an aligner exists.
-
-        A translation is never aligned: its words are not the ones that were spoken.
-        """
-        wanted = context.options.word_timestamps or context.options.diarize
-        if context.options.task == "translate" or not wanted or not transcription.segments:
-            return transcription.segments
-        try:
-            lending = self._engines.aligner(context.model, transcription.language, checkpoint)
-            with context.using(Stage.ALIGN, lending) as lease:
-                if lease is not None:
-                    segments = transcription.segments
-                    return lease.run(
-                        lambda engine: engine.align(waveform, segments, checkpoint, context.tell)
-                    )
-                remedy = _no_aligner(transcription.language)
-        except DEGRADABLE as exc:
-            remedy = _explain(exc)
-        _degrade(context, "word times are missing", remedy)
-        return transcription.segments
 
 
 def _retold(sound: Sound, context: RequestContext) -> Listener:
@@ -287,13 +254,7 @@ def _leave_out_speakers(context: RequestContext, failure: Exception) -> None:
     """Tell of it, or raise `failure` where the request is of no use without speakers."""
     if context.extras.speakers_required:
         raise failure
-    _degrade(context, "speakers are missing", _explain(failure))
-
-
-def _degrade(context: RequestContext, missing: str, remedy: str) -> None:
-    """Tell client and operator what the answer lacks and what to do about it."""
-    context.warnings.append(f"{missing}: {remedy}")
-    logger.warning("answer degraded: %s: %s", missing, remedy)
+    degrade(context, "speakers are missing", explain(failure))
 
 
 def _tells_apart(sound: Sound, options: AsrOptions) -> bool:
@@ -323,28 +284,38 @@ def _finished(segments: tuple[Segment, ...], options: AsrOptions) -> tuple[Segme
     return later(segments, options.start) if options.start and options.offset_times else segments
 
 
-def _limits(parts: Sequence[Heard], options: AsrOptions) -> list[str]:
+def _limits(parts: Sequence[Heard]) -> list[str]:
     """Return what the caller must know of an answer that is whole and yet less than was hoped for."""
     spoken = [part for part in parts if part.segments]
     if not spoken:
         return [NO_SPEECH]
     languages = dict.fromkeys(part.language for part in spoken)
-    remarks = [f"{LANGUAGES_DIFFER}: {', '.join(languages)}"] if len(languages) > 1 else []
-    mixed = options.task == "translate" and any(len(part.speakers) > 1 for part in spoken)
-    return [*remarks, MIXED_TRANSLATION] if mixed else remarks
+    return [f"{LANGUAGES_DIFFER}: {', '.join(languages)}"] if len(languages) > 1 else []
+
+
+def _shares(segments: Sequence[Segment]) -> dict[str, float]:
+    """Return which share of the speech is in which language, the largest first."""
+    seconds: dict[str, Seconds] = {}
+    for segment in segments:
+        if segment.language is not None:
+            seconds[segment.language] = seconds.get(segment.language, 0.0) + segment.end - segment.start
+    whole = sum(seconds.values())
+    return {code: seconds[code] / whole for code in sorted(seconds, key=lambda code: -seconds[code]) if whole}
+
+
+def _left_out(transcription: Transcription, options: AsrOptions) -> str:
+    """Return where something was heard that cannot have been said."""
+    shift = (options.start or 0.0) if options.offset_times else 0.0
+    spans = (f"{_minutes(start + shift)} to {_minutes(end + shift)}" for start, end in transcription.left_out)
+    return f"what was heard from {', '.join(spans)} was improbable or went in circles and was left out"
+
+
+def _minutes(seconds: Seconds) -> str:
+    """Return a time as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _passed_over(likelier: str | None, taken: str) -> list[str]:
     if likelier is None:
         return []
     return [f"the language may be {likelier}, which ALLOWED_LANGUAGES leaves out; it was taken for {taken}"]
-
-
-def _no_aligner(language: str) -> str:
-    return f"no alignment model is known for {language!r}; name one with ALIGN_MODELS={language}=<model>"
-
-
-def _explain(exc: Exception) -> str:
-    if isinstance(exc, EngineFailed):
-        return f"{exc} unexpectedly; the log of the service has the cause"
-    return str(exc)

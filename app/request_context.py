@@ -36,8 +36,6 @@ class KnownSpeaker:
 class Extras:
     """What an API may ask for beyond the options of POST /asr."""
 
-    languages: tuple[str, ...] = ()
-    """Codes of the languages that the recording may be in; none: any."""
     soon: bool = False
     """The first text is wanted as soon as there is any, though the whole then takes longer."""
     token_logprobs: bool = False

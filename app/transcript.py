@@ -48,6 +48,9 @@ class Token:
     """UTF-8; a character may be spread over several tokens."""
     logprob: float | None = None
     """Log of the probability it had after the tokens before it."""
+    start: Seconds | None = None
+    end: Seconds | None = None
+    """When it is said, as far as the decoder's attention tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Decoding:
     temperature: float = 0.0
     no_speech_prob: float = 0.0
     """How probable it was, before the first token, that nobody speaks."""
+    compression_ratio: float = 0.0
+    """How many times smaller zlib makes the text: high where words repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,9 @@ class Segment:
     avg_logprob: float | None = None
     """Mean log probability of the decoded tokens."""
     decoding: Decoding | None = None
+    """Of the whole stretch of speech, which other segments may share."""
+    language: str | None = None
+    """Whisper's code of what is spoken in it."""
     occurs: bool = True
     """False: a part of a text that the caller gave which is not said; its times mean nothing."""
 
@@ -139,6 +147,8 @@ class Transcript:
     """Whisper's code of the spoken language (for translate: of the speech, not of the text)."""
     duration: Seconds
     model: str
+    languages: Mapping[str, float] = field(default_factory=dict)
+    """Which share of the speech is in which language, by Whisper's codes, the largest first."""
     speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
     tracks: tuple[AudioTrack, ...] = ()
     """All sound tracks of the file."""

@@ -74,6 +74,9 @@ class FakeEngines:
     ) -> Iterator["FakeEngines | None"]:
         yield self if language == "en" else None
 
+    def aligns(self, model: ModelSpec, language: str) -> bool:
+        return language == "en"
+
     @contextmanager
     def diarizer(self, model: ModelSpec, checkpoint: Checkpoint) -> Iterator["FakeEngines"]:
         yield self
@@ -145,6 +148,11 @@ class FakeEngines:
     ) -> PlacedText:
         whole = tuple(replace(speech[0], text=piece) for piece in text.pieces)
         return PlacedText(self.align(waveform, whole, checkpoint, tell), TextFit(0.98, 0.9))
+
+    def time_words(
+        self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        return tuple(replace(segment, words=_words(segment, self.score)) for segment in segments)
 
     def diarize(
         self,

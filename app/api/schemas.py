@@ -41,7 +41,16 @@ class SegmentAnswer(TypedDict):
     occurs: NotRequired[Literal[False]]
     """Present where a part of the given transcript is not said in the recording; its times mean nothing."""
     words: NotRequired[list[WordAnswer]]
-    """Absent where the text was not aligned with the sound."""
+    """Absent where no word has a time."""
+    language: NotRequired[LanguageCode]
+    avg_logprob: NotRequired[float]
+    """Mean log probability of the tokens of the stretch of speech that the segment is from."""
+    no_speech_prob: NotRequired[Annotated[float, Field(ge=0, le=1)]]
+    """How probable it was, before the first token of the stretch, that nobody speaks."""
+    compression_ratio: NotRequired[Annotated[float, Field(ge=0)]]
+    """How many times smaller zlib makes its text: high where words repeat."""
+    temperature: NotRequired[Annotated[float, Field(ge=0, le=1)]]
+    """At which it was decoded: above 0 where what 0 gave was improbable or repeated itself."""
 
 
 @with_config(CLOSED)
@@ -73,6 +82,8 @@ class TranscriptAnswer(TypedDict):
     text: list[SegmentAnswer] | str
     """The same as segments; asked for as output=json, the plain text as one string."""
     language: LanguageCode
+    languages: NotRequired[dict[str, Annotated[float, Field(ge=0, le=1)]]]
+    """Which share of the speech is in which language, the largest first."""
     segments: list[SegmentAnswer]
     word_segments: list[WordAnswer]
     """The words of all segments in order."""

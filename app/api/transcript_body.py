@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from app.errors import BadDocument
 from app.options.languages import UNDETERMINED
-from app.transcript import AudioTrack, Segment, TextFit, Transcript, Word
+from app.transcript import AudioTrack, Decoding, Segment, TextFit, Transcript, Word
 
 Time = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
+Figure = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=200)]
 
 
@@ -41,6 +42,11 @@ class SegmentBody(_Part):
     speaker: Name | None = None
     occurs: bool = True
     words: list[WordBody] | None = None
+    language: Name | None = None
+    avg_logprob: Figure | None = None
+    no_speech_prob: Figure | None = None
+    compression_ratio: Figure | None = None
+    temperature: Figure | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -51,7 +57,23 @@ class SegmentBody(_Part):
     def segment_of(self) -> Segment:
         """Return it as the formats know it."""
         words = None if self.words is None else tuple(word.word_of() for word in self.words)
-        return Segment(self.start, self.end, self.text, words, self.speaker, occurs=self.occurs)
+        return Segment(
+            self.start,
+            self.end,
+            self.text,
+            words,
+            self.speaker,
+            self.avg_logprob,
+            self._decoding(),
+            self.language,
+            self.occurs,
+        )
+
+    def _decoding(self) -> Decoding | None:
+        """Return how it was decoded, where that is known; the tokens are not in the document."""
+        if self.no_speech_prob is None or self.compression_ratio is None or self.temperature is None:
+            return None
+        return Decoding((), self.temperature, self.no_speech_prob, self.compression_ratio)
 
 
 class TrackBody(_Part):
@@ -84,6 +106,7 @@ class TranscriptBody(_Part):
 
     segments: list[SegmentBody]
     language: Name = UNDETERMINED
+    languages: dict[Name, Figure] = {}
     duration: Time | None = None
     """Seconds; without it the end of the last segment."""
     model: Name = ""
@@ -99,6 +122,7 @@ class TranscriptBody(_Part):
         return Transcript(
             segments=tuple(segment.segment_of() for segment in self.segments),
             language=self.language,
+            languages=self.languages,
             duration=last if self.duration is None else self.duration,
             model=self.model,
             speaker_embeddings=None if voices is None else {name: tuple(voices[name]) for name in voices},

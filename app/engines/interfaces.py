@@ -24,6 +24,16 @@ E_co = TypeVar("E_co", covariant=True)
 T = TypeVar("T")
 
 
+def never(_language: str) -> bool:
+    """Return False, whatever the language."""
+    return False
+
+
+def always(_language: str) -> bool:
+    """Return True, whatever the language."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechBounds:
     """Where speech begins and ends in scores from 0 to 1, how surely somebody speaks."""
@@ -86,25 +96,31 @@ class TranscriptionRequest:
     soon: bool = False
     """The first text is awaited: speech is looked for and decoded by turns, in small batches first."""
     languages: tuple[str, ...] = ()
-    """Codes among which the language is detected; none: all that the transcriber may detect."""
+    """Codes among which languages are detected; none: all that the transcriber may detect."""
     vad_onset: float | None = None
     vad_offset: float | None = None
     vad_pad: Seconds | None = None
     """Bounds of speech that the request chose."""
     speech: SpeechScores | None = None
     """Where somebody has already been heard to speak."""
+    times_words: Callable[[str], bool] = never
+    """Whether words spoken in the language of this code are to be timed by the transcriber itself."""
     token_logprobs: bool = False
     """The probability of each token is to be known, which takes one more look of the decoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """Text of the recording in VAD chunks: segment times are right, words are None."""
+    """Text of the recording: stretches of speech, or sentences with timed words where asked for."""
 
     segments: tuple[Segment, ...]
+    """Each with its language."""
     language: str
+    """That of most of the speech."""
     passed_over: str | None = None
     """A likelier language, which the operator does not allow."""
+    left_out: tuple[tuple[Seconds, Seconds], ...] = ()
+    """From when to when something was heard that was improbable or went in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,12 @@ class Transcriber(Engine, Protocol):
         tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the stretches that `transcribe` would decode, with empty texts, and the language."""
+        ...
+
+    def time_words(
+        self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        """Return `segments`, as they were transcribed, split into sentences whose words carry times."""
         ...
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
@@ -255,6 +277,10 @@ class Engines(Protocol):
         self, model: ModelSpec, language: str, checkpoint: Checkpoint
     ) -> AbstractContextManager[EngineLease[Aligner] | None]:
         """Lease the aligner for `language`; None where no aligner is known for it."""
+        ...
+
+    def aligns(self, model: ModelSpec, language: str) -> bool:
+        """Return whether an aligner is known for `language`, which need not mean that it can be had."""
         ...
 
     def diarizer(

@@ -7,7 +7,7 @@ from typing import Any
 from app.formats import txt
 from app.formats.cues import CueLayout
 from app.formats.sanitize import replace_surrogates
-from app.transcript import AudioTrack, Segment, TextFit, Transcript, Word
+from app.transcript import AudioTrack, Decoding, Segment, TextFit, Transcript, Word
 
 
 def render(transcript: Transcript, _layout: CueLayout) -> str:
@@ -38,6 +38,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "text": segments,
         "language": transcript.language,
+        "languages": {code: _rounded(share) for code, share in transcript.languages.items()} or None,
         "segments": segments,
         "word_segments": [word for segment in segments for word in segment.get("words", ())],
         "duration": _rounded(transcript.duration),
@@ -58,13 +59,27 @@ def _segment(segment: Segment) -> dict[str, Any]:
             "text": replace_surrogates(segment.text).strip(),
             "speaker": segment.speaker,
             "occurs": None if segment.occurs else False,
+            "language": segment.language,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
+            "avg_logprob": _rounded(segment.avg_logprob),
+            **_decoding(segment.decoding),
         }
     )
 
 
 def _fit(fit: TextFit) -> dict[str, float]:
     return {"found": round(fit.found, 3), "accounted": round(fit.accounted, 3)}
+
+
+def _decoding(decoding: Decoding | None) -> dict[str, Any]:
+    """Return how the stretch of speech was decoded that a segment is from."""
+    if decoding is None:
+        return {}
+    return {
+        "no_speech_prob": _rounded(decoding.no_speech_prob),
+        "compression_ratio": _rounded(decoding.compression_ratio),
+        "temperature": decoding.temperature,
+    }
 
 
 def _word(word: Word) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.options.fields import (
+    AlignWay,
     BeamSize,
     ChannelChoice,
     Language,
@@ -38,14 +39,15 @@ class AsrOptions(BaseModel):
 
     task: Task = Field(
         "transcribe",
-        description="transcribe writes what is said; translate writes it in English, without word times.",
+        description="transcribe writes what is said; translate writes it in English.",
         examples=["transcribe"],
     )
     language: Language = Field(
         None,
-        description="Spoken language as ISO 639 code, tag such as pt-BR or English name; auto detects it. "
-        "zh-Hans and zh-Hant say in which characters Chinese is written.",
-        examples=["en", "german", "zh-Hans", "auto"],
+        description="Spoken language as ISO 639 code, tag such as pt-BR or English name; auto detects it, of "
+        "several, separated by commas, the likeliest, passage by passage. zh-Hans and zh-Hant say in which "
+        "characters Chinese is written.",
+        examples=["en", "german", "zh-Hans", "auto", "de,en"],
     )
     model: str | None = Field(
         None,
@@ -62,6 +64,12 @@ class AsrOptions(BaseModel):
         True,
         description="Align the text with the sound, so that every word has its time.",
         examples=[True],
+    )
+    align: AlignWay = Field(
+        "auto",
+        description="How words are timed: by a wav2vec2 aligner of the language, by Whisper's attention, "
+        "which is coarser and knows every language, or auto: by attention where there is no aligner.",
+        examples=["auto"],
     )
     diarize: bool = Field(
         True,
@@ -216,13 +224,20 @@ class AsrOptions(BaseModel):
 
     @property
     def spoken_language(self) -> str | None:
-        """Return Whisper's code of the language; None: detect."""
-        return None if self.language is None else self.language.partition("-")[0]
+        """Return Whisper's code of the one language that is spoken; None: detect."""
+        return None if self.language is None or "," in self.language else self.language.partition("-")[0]
+
+    @property
+    def candidate_languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that may be spoken, where several were named; else ()."""
+        written = self.language if self.language and "," in self.language else ""
+        return tuple(dict.fromkeys(each.partition("-")[0] for each in written.split(",") if each))
 
     @property
     def chinese_script(self) -> str | None:
         """Return hans or hant where Chinese is wanted in it."""
-        return (self.language or "").partition("-")[2] or None
+        scripts = (each.partition("-")[2] for each in (self.language or "").split(","))
+        return next(filter(None, scripts), None)
 
 
 OPTION_ALIASES: Mapping[str, str] = MappingProxyType(

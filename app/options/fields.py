@@ -64,10 +64,17 @@ def _read_language(value: object) -> object:
         return value
     if is_unknown_language(value):
         return None
-    code = language_code(value)
+    codes = dict.fromkeys(_code_and_script(name) for name in value.split(",") if name.strip())
+    if not codes:
+        raise ValueError("unknown language")
+    return ",".join(codes)
+
+
+def _code_and_script(written: str) -> str:
+    code = language_code(written)
     if code is None:
         raise ValueError("unknown language")
-    script = chinese_script(value) if code == "zh" else None
+    script = chinese_script(written) if code == "zh" else None
     return f"{code}-{script}" if script else code
 
 
@@ -122,11 +129,12 @@ Temperature = Annotated[float, Field(ge=0, le=1), BeforeValidator(_read_number)]
 Score = Annotated[float, Field(ge=0.01, le=0.99), BeforeValidator(_read_number)]
 Padding = Annotated[float, Field(ge=0, le=2), BeforeValidator(_read_number)]
 Task = Annotated[Literal["transcribe", "translate"], BeforeValidator(read_choice)]
+AlignWay = Annotated[Literal["auto", "wav2vec2", "attention"], BeforeValidator(read_choice)]
 OutputFormat = Annotated[
     Literal["json", "text", "srt", "vtt", "tsv", "md", "docx"], BeforeValidator(_read_format)
 ]
 Language = Annotated[str | None, BeforeValidator(_read_language)]
-"""Whisper's code, zh perhaps with -hans or -hant behind it; None: detect."""
+"""Whisper's code, zh perhaps with -hans or -hant behind it, or several with commas between; None: detect."""
 Phrase = Annotated[str, Field(max_length=4000), AfterValidator(_one_line)]
 """Line breaks and tabs become spaces; other control characters are refused."""
 

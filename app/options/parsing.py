@@ -107,7 +107,7 @@ class OptionReader(Generic[M]):
         options = AsrOptions.model_validate(self._values)
         refuse_contradictions(options)
         if self._model is not None:
-            self._model.check(language=options.spoken_language, task=options.task)
+            self._model.check(language=_hardest(options), task=options.task)
 
     def read_form(self, pairs: Iterable[tuple[str, str]]) -> ParsedOptions[M]:
         """Take the options of the form, and return all of them, judged together.
@@ -117,7 +117,7 @@ class OptionReader(Generic[M]):
         self._read(pairs)
         model = self._resolve_model(None) if self._model is None else self._model
         options, warnings = apply_rules(AsrOptions.model_validate({**self._values, "model": model.name}))
-        model.check(language=options.spoken_language, task=options.task)
+        model.check(language=_hardest(options), task=options.task)
         unknown = [name for name in self._unknown if name not in TOLERATED_NAMES]
         return ParsedOptions(
             options,
@@ -157,9 +157,16 @@ def _value(option: str, name: str, text: str, languages: Sequence[str]) -> objec
         value: object = _READERS[option].validate_python(text.strip())
     except ValidationError:
         raise BadParameter(name, text, allowed) from None
-    if option == "language" and value is not None and str(value).partition("-")[0] not in languages:
+    codes = [code.partition("-")[0] for code in str(value or "").split(",")] if option == "language" else []
+    if not set(filter(None, codes)) <= set(languages):
         raise BadParameter(name, text, allowed)
     return value
+
+
+def _hardest(options: AsrOptions) -> str | None:
+    """Return the language that a model must know for these options; of several candidates one suffices."""
+    candidates = options.candidate_languages
+    return "en" if "en" in candidates else candidates[0] if candidates else options.spoken_language
 
 
 def _conflict(option: str, first: tuple[str, str], second: tuple[str, str]) -> ParameterConflict:

@@ -60,8 +60,6 @@ def refuse_contradictions(options: AsrOptions) -> None:
         raise ParameterConflict("return_speaker_embeddings", "needs diarize=true")
     if options.highlight_words and not options.word_timestamps:
         raise ParameterConflict("highlight_words", "needs word_timestamps=true")
-    if options.highlight_words and options.task == "translate":
-        raise ParameterConflict("highlight_words", "needs task=transcribe; a translation has no word times")
     shortest, longest = options.min_cue_seconds, options.max_cue_seconds
     if shortest is not None and longest is not None and shortest > longest:
         raise ParameterConflict("min_cue_seconds", f"{shortest:g} is more than max_cue_seconds {longest:g}")
@@ -70,6 +68,8 @@ def refuse_contradictions(options: AsrOptions) -> None:
         raise ParameterConflict("vad_offset", f"{offset:g} is more than vad_onset {onset:g}")
     if options.transcript is not None:
         _refuse_without_recognition(options)
+    if options.align == "wav2vec2" and options.task == "translate":
+        raise ParameterConflict("align", "wav2vec2 cannot time a translation; leave it out or use attention")
     fewest, most = options.min_speakers, options.max_speakers
     if fewest is not None and most is not None and fewest > most:
         raise ParameterConflict("min_speakers", f"{fewest} is more than max_speakers {most}")
@@ -111,5 +111,5 @@ def _limits(options: AsrOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "encode=false", ("audio_track", "channels", "channel_names")
     elif options.channels == "mix":
         yield "channels=mix", ("channel_names",)
-    if options.task == "translate" and options.word_timestamps:
-        yield "task=translate, which has no word times", ("word_timestamps",)
+    if not options.word_timestamps and not options.diarize:
+        yield "word_timestamps=false and diarize=false", ("align",)

@@ -58,7 +58,9 @@ def test_task(live_service: Service, meeting: Path) -> None:
             f"{live_service.url}/asr", data=form, files={"audio_file": ("b.flac", german)}, timeout=300
         )
         assert answer.json()["language"] == "de"
-        assert bool(answer.json()["word_segments"]) == (task == "transcribe")
+        assert answer.json()["word_segments"]
+        by_attention = "the words of a translation are timed by Whisper's attention"
+        assert (by_attention in str(answer.json().get("warnings"))) == (task == "translate")
         return set(text_of(answer).lower().split())
 
     assert {"the", "und"} & words("transcribe") == {"und"}
@@ -130,6 +132,10 @@ def test_language(ask: Ask, tmp_path: Path) -> None:
         assert (answer["language"], answer["segments"][0]["text"]) == ("zh", text)
     assert ask().json()["language"] == "en"
     assert ask(language="German", diarize=False).json()["language"] == "de"
+    among = ask(language="de,en", diarize=False).json()
+    assert (among["language"], among["languages"]) == ("en", {"en": 1.0})
+    assert {segment["language"] for segment in among["segments"]} == {"en"}
+    assert ask(language="de,xx", diarize=False).json()["code"] == "invalid_parameter"
 
 
 def test_model(ask: Ask) -> None:
@@ -168,6 +174,24 @@ def test_word_timestamps(ask: Ask) -> None:
     without = ask(word_timestamps=False).json()
     assert without["word_segments"] == []
     assert all("words" not in segment for segment in without["segments"])
+
+
+def test_align(ask: Ask) -> None:
+    aligned, attended = ask(diarize=False).json(), ask(align="attention", diarize=False).json()
+    assert "warnings" not in aligned
+    assert "words in english are timed by Whisper's attention" in attended["warnings"][0]
+    assert text_of(ask(diarize=False)) == text_of(ask(align="attention", diarize=False))
+    starts = [[word["start"] for word in each["word_segments"]] for each in (aligned, attended)]
+    assert starts[0] != starts[1]
+    assert np.allclose(*starts, atol=0.5)
+
+
+def test_segments_tell_how_they_were_decoded(ask: Ask) -> None:
+    for segment in ask(diarize=False).json()["segments"]:
+        assert -1 < segment["avg_logprob"] < 0
+        assert 0 <= segment["no_speech_prob"] < 0.6
+        assert 0 < segment["compression_ratio"] < 2.4
+        assert segment["temperature"] == 0.0
 
 
 def test_diarize(ask: Ask) -> None:

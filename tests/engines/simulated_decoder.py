@@ -5,7 +5,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.engines.whisper.rows import Decoded, Encoded, Features, Row
+from app.engines.whisper.rows import Decoded, Encoded, Features, Reading, Row, Window
 
 
 @dataclass
@@ -33,13 +33,17 @@ class SimulatedDecoder:
         self._work("encode", [each.seconds for each in features])
         return [Encoded(None, place, each.seconds) for place, each in enumerate(features)]
 
-    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
-        self._work("languages", [each.seconds for each in sounds])
-        return [{"en": 1.0} for _ in sounds]
+    def languages(self, windows: Sequence[Window]) -> list[Mapping[str, float]]:
+        self._work("languages", [each.sound.seconds for each in windows])
+        return [{"en": 1.0} for _ in windows]
 
     def decode(self, rows: Sequence[Row]) -> list[Decoded]:
         self._work("decode", [row.sound.seconds for row in rows])
         return [Decoded((int(row.sound.seconds),), -0.1, 0.0) for row in rows]
+
+    def read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        self._work("read out", [row.sound.seconds for row in rows])
+        return [Reading((-0.1,) * len(tokens), (0.0,) * (len(tokens) + 1)) for tokens in written]
 
     def group(self, row: Row) -> Hashable:
         return row.search

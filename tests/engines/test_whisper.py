@@ -20,7 +20,7 @@ from app.engines.whisper.features import features_of
 from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.prompt import prompt_tokens
-from app.engines.whisper.rows import Decoded, Encoded, Features, Row
+from app.engines.whisper.rows import Decoded, Encoded, Features, Reading, Row, Window
 from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.engines.whisper.voice_activity import VoiceActivity
 from app.errors import BadParameter, ClientLeft
@@ -342,8 +342,11 @@ class Listening:
     def encode(self, features: Sequence[Features]) -> list[Encoded]:
         return self.direct.encode(features)
 
-    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
-        return self.direct.languages(sounds)
+    def languages(self, windows: Sequence[Window]) -> list[Mapping[str, float]]:
+        return self.direct.languages(windows)
+
+    def read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        return self.direct.read_out(rows, written)
 
     def decode(self, rows: Sequence[Row]) -> list[Decoded]:
         self.prompts += self.model.hf_tokenizer.decode_batch(

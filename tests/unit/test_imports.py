@@ -25,7 +25,7 @@ LAYERS = (
     ("models",),
     ("engines", "request_context"),
     ("known_text",),
-    ("pipeline", "channels", "voice_samples", "work", "health"),
+    ("pipeline", "channels", "word_times", "voice_samples", "work", "health"),
     ("api",),
     ("settings",),
     ("composition",),

@@ -41,6 +41,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "model": None,
         "output_format": "json",
         "word_timestamps": True,
+        "align": "auto",
         "diarize": True,
         "num_speakers": None,
         "min_speakers": None,
@@ -245,6 +246,26 @@ def test_the_same_words_leave_every_number_unset(word: str) -> None:
     assert parsed("diarize=false", "|".join(f"{name}={word}" for name in numbers)).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "spoken", "candidates"),
+    [
+        ("de, English", None, ("de", "en")),
+        ("de,de-AT", "de", ()),
+        ("German,", "de", ()),
+        ("auto", None, ()),
+    ],
+)
+def test_several_languages_are_candidates(text: str, spoken: str | None, candidates: tuple[str, ...]) -> None:
+    options = parsed(form=f"language={text}").options
+    assert (options.spoken_language, options.candidate_languages) == (spoken, candidates)
+
+
+@pytest.mark.parametrize("text", ["de,klingon", "de,auto", ","])
+def test_one_unknown_language_among_several_is_refused(text: str) -> None:
+    with pytest.raises(BadParameter, match="language"):
+        parsed(form=f"language={text}")
+
+
 def test_a_language_that_is_not_allowed_is_as_unknown() -> None:
     for text in ("fr", "French", "klingon"):
         with pytest.raises(BadParameter, match=r"use auto, an English language name or one of en, de$"):
@@ -303,7 +324,7 @@ def test_raw_pcm_is_not_diarized_unless_asked_for() -> None:
         ("diarize=false|return_speaker_embeddings=true", "return_speaker_embeddings"),
         ("encode=false|return_speaker_embeddings=true", "return_speaker_embeddings"),
         ("word_timestamps=false|highlight_words=true|output=srt", "highlight_words"),
-        ("task=translate|highlight_words=true|output=srt", "highlight_words"),
+        ("task=translate|align=wav2vec2", "align"),
         ("vad_offset=0.4|vad_onset=0.3", "vad_offset"),
     ],
 )
@@ -329,8 +350,8 @@ def test_contradictions_are_refused(written: str, name: str) -> None:
             "return_speaker_embeddings has no effect with output_format=srt",
         ),
         (
-            "task=translate|word_timestamps=true",
-            "word_timestamps has no effect with task=translate, which has no word times",
+            "word_timestamps=false|diarize=false|align=attention",
+            "align has no effect with word_timestamps=false and diarize=false",
         ),
         ("speaker=2", "unknown parameter 'speaker' was ignored"),
         ("diarise=false", "unknown parameter 'diarise' was ignored; did you mean diarize?"),

@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.failures import is_engine_failure
 from app.engines.interfaces import (
@@ -30,12 +31,13 @@ from app.errors import (
     ServiceDraining,
     StageCancelled,
 )
+from app.events import Listener, nobody_listens
 from app.models.catalogue import Catalogue
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline
 from app.request_context import Extras, RequestContext
-from app.transcript import Diarization, Transcript, Turn
+from app.transcript import Diarization, Segment, Transcript, Word
 from tests.fake_engines import FakeEngines, GivenSound, some_upload
 
 DEMO = Catalogue(default="demo").resolve()
@@ -100,17 +102,99 @@ def test_the_aligner_of_the_spoken_language_is_used(language: str) -> None:
     assert engines.aligned == [language]
 
 
-def test_a_language_without_an_aligner_keeps_its_text_and_says_which_setting_helps() -> None:
+def test_a_language_without_an_aligner_is_timed_by_attention_and_says_which_setting_helps() -> None:
     transcript = transcribe(FakeEngines(language="cy"), diarize=False)
+    assert [word.start for segment in transcript.segments for word in segment.words or ()] == [0.0, 0.5]
+    (warning,) = transcript.warnings
+    assert "words in welsh are timed by Whisper's attention, which is coarser" in warning
+    assert "ALIGN_MODELS=cy=" in warning
+
+
+@pytest.mark.parametrize(
+    ("options", "by_transcriber"),
+    [
+        ({}, {"en": False, "cy": True}),
+        ({"align": "attention"}, {"en": True, "cy": True}),
+        ({"align": "wav2vec2"}, {"en": False, "cy": False}),
+        ({"task": "translate"}, {"en": True, "cy": True}),
+        ({"word_timestamps": False, "diarize": False}, {"en": True, "cy": True}),
+    ],
+)
+def test_the_transcriber_times_words_where_no_aligner_is_to(
+    options: dict[str, Any], by_transcriber: dict[str, bool]
+) -> None:
+    engines = FakeEngines()
+    transcribe(engines, **options)
+    (request,) = engines.requests
+    assert {code: request.times_words(code) for code in by_transcriber} == by_transcriber
+
+
+def test_without_attention_a_language_without_an_aligner_keeps_its_text_without_times() -> None:
+    transcript = transcribe(FakeEngines(language="cy"), diarize=False, align="wav2vec2")
     assert [segment.text for segment in transcript.segments] == ["hello there"]
     assert [segment.words for segment in transcript.segments] == [None]
-    assert "ALIGN_MODELS=cy=" in transcript.warnings[0]
+    assert "word times are missing: no alignment model" in transcript.warnings[0]
+
+
+@dataclass
+class Bilingual(FakeEngines):
+    """Hears English, Welsh and English again, each word timed where that is asked for."""
+
+    aligned: list[tuple[str, ...]] = field(default_factory=list)
+
+    def transcribe(
+        self,
+        waveform: Waveform,
+        request: TranscriptionRequest,
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> Transcription:
+        spoken = (("one", "en"), ("dau", "cy"), ("three", "en"))
+        segments = tuple(
+            Segment(place, place + 0.9, text, language=code) for place, (text, code) in enumerate(spoken)
+        )
+        timed = tuple(
+            replace(each, words=(Word(each.text, each.start, each.end),))
+            if request.times_words(each.language or "")
+            else each
+            for each in segments
+        )
+        return Transcription(timed, "en", left_out=((63.2, 70.0),))
+
+    def align(
+        self,
+        waveform: Waveform,
+        segments: tuple[Segment, ...],
+        checkpoint: Checkpoint,
+        tell: Listener = nobody_listens,
+    ) -> tuple[Segment, ...]:
+        self.aligned.append(tuple(segment.text for segment in segments))
+        return super().align(waveform, segments, checkpoint, tell)
+
+
+def test_each_language_has_its_own_aligner_or_attention_and_time_orders_all() -> None:
+    engines = Bilingual()
+    transcript = transcribe(engines, diarize=False)
+    assert engines.aligned == [("one", "three")]
+    assert [(segment.text, segment.language) for segment in transcript.segments] == [
+        ("one", "en"),
+        ("dau", "cy"),
+        ("three", "en"),
+    ]
+    assert all(segment.words for segment in transcript.segments)
+    assert transcript.languages == pytest.approx({"en": 2 / 3, "cy": 1 / 3})
+    left_out, attention = transcript.warnings
+    assert left_out == "what was heard from 1:03 to 1:10 was improbable or went in circles and was left out"
+    assert "welsh" in attention
 
 
 def test_translations_are_never_aligned_with_the_spoken_language() -> None:
-    transcript = transcribe(FakeEngines(language="en"), task="translate", diarize=False)
-    assert transcript.segments[0].words is None
-    assert transcript.warnings == ()
+    engines = Bilingual()
+    transcript = transcribe(engines, task="translate", diarize=False)
+    assert engines.aligned == []
+    assert all(segment.words for segment in transcript.segments)
+    _, attention = transcript.warnings
+    assert attention.startswith("the words of a translation are timed by Whisper's attention")
 
 
 def test_without_word_timestamps_and_speakers_nothing_is_aligned() -> None:
@@ -127,14 +211,16 @@ def test_without_word_timestamps_speakers_are_still_told_apart_word_by_word() ->
 
 
 @pytest.mark.parametrize("concurrently", [False, True])
-@pytest.mark.parametrize(("missing", "lost"), [("aligner", "word times"), ("diarizer", "speakers")])
+@pytest.mark.parametrize(
+    ("missing", "lost"), [("aligner", "timed by Whisper's attention"), ("diarizer", "speakers are missing")]
+)
 def test_a_stage_that_is_unavailable_leaves_the_transcript_and_a_warning(
     missing: str, lost: str, concurrently: bool
 ) -> None:
     transcript = transcribe(Unavailable(missing=missing), concurrently=concurrently)
     assert " ".join(segment.text for segment in transcript.segments) == "hello there"
     assert len(transcript.warnings) == 1
-    assert transcript.warnings[0].startswith(f"{lost} are missing: ")
+    assert lost in transcript.warnings[0]
     assert "accept its terms" in transcript.warnings[0]
 
 
@@ -142,7 +228,8 @@ def test_an_engine_that_breaks_while_aligning_tells_the_client_nothing_of_its_in
     broken = Unavailable(missing="aligner", reason=EngineFailed("alignment"))
     warnings = transcribe(broken, diarize=False).warnings
     assert warnings == (
-        "word times are missing: alignment failed unexpectedly; the log of the service has the cause",
+        "words in english are timed by Whisper's attention, which is coarser than an aligner: "
+        "alignment failed unexpectedly; the log of the service has the cause",
     )
 
 
@@ -346,21 +433,9 @@ def test_where_nobody_speaks_the_answer_says_so(diarize: bool) -> None:
     assert transcript.warnings == ("no speech was found",)
 
 
-def test_a_translation_of_several_people_says_that_segments_are_given_whole() -> None:
-    (warning,) = transcribe(FakeEngines(), task="translate").warnings
-    assert "one speaker" in warning
-
-
-@dataclass
-class OnePerson(FakeEngines):
-    """Hears a single voice."""
-
-    def diarize(self, *arguments: object) -> Diarization:
-        return Diarization((Turn(0.0, 1.0, "SPEAKER_00"),))
-
-
-def test_a_translation_of_one_person_needs_no_warning() -> None:
-    assert transcribe(OnePerson(), task="translate").warnings == ()
+def test_a_translation_of_several_people_has_a_speaker_for_every_word() -> None:
+    transcript = transcribe(FakeEngines(), task="translate")
+    assert [segment.speaker for segment in transcript.segments] == ["SPEAKER_00", "SPEAKER_01"]
 
 
 @dataclass

@@ -102,7 +102,6 @@ class AudioRequestReader:
             stream=stream,
             extras=Extras(
                 soon=stream,
-                languages=candidates if len(candidates) > 1 else (),
                 token_logprobs=with_logprobs,
                 speakers_required=form == "diarized_json",
             ),
@@ -167,7 +166,7 @@ class AudioRequestReader:
             needs_times = form in ("verbose_json", "srt", "vtt") or stream
             yield "word_timestamps", "true" if needs_times else "false"
         yield from self._speakers(fields, form)
-        language = fields.scalar("language") or (candidates[0] if len(candidates) == 1 else "")
+        language = fields.scalar("language") or ",".join(candidates)
         yield "language", language
         yield "prompt", plain_line(fields.scalar("prompt") or "")[-_LONGEST_PHRASE:]
         yield "keywords", plain_line(", ".join(fields.array("keywords")))[:_LONGEST_PHRASE]

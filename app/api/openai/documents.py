@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.api.openai.speaker_names import names_of
-from app.api.openai.tokens import compression_ratio, deal_out, logprobs
+from app.api.openai.tokens import deal_out, logprobs
 from app.api.openai.words import timed_words
 from app.formats.sanitize import plain_line
 from app.options.languages import LANGUAGES_WITHOUT_SPACES, UNDETERMINED, language_name
@@ -112,8 +112,10 @@ def usage(transcript: Transcript) -> dict[str, Any]:
 
 
 def languages_of(transcript: Transcript) -> list[dict[str, str]]:
-    """Return the spoken language in the form of gpt-transcribe; nothing where nobody speaks."""
-    return [] if transcript.language == UNDETERMINED else [{"code": transcript.language}]
+    """Return the spoken languages in the form of gpt-transcribe; nothing where nobody speaks."""
+    if transcript.language == UNDETERMINED:
+        return []
+    return [{"code": code} for code in transcript.languages or (transcript.language,)]
 
 
 def _figures(segment: Segment) -> dict[str, float]:
@@ -122,7 +124,7 @@ def _figures(segment: Segment) -> dict[str, float]:
     return {
         "temperature": decoding.temperature if decoding else 0.0,
         "avg_logprob": round(logprob, 6) if logprob is not None and math.isfinite(logprob) else -1.0,
-        "compression_ratio": round(compression_ratio(decoding), 6) if decoding else 1.0,
+        "compression_ratio": round(decoding.compression_ratio, 6) if decoding else 1.0,
         "no_speech_prob": decoding.no_speech_prob if decoding else 0.0,
     }
 

@@ -1,11 +1,10 @@
 """The decoder's tokens, dealt out to the sentences that alignment has made of its chunks."""
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from app.transcript import Decoding, Segment, Token
+from app.transcript import Segment, Token
 
 
 def deal_out(segments: Sequence[Segment]) -> Iterator[tuple[Segment, tuple[Token, ...]]]:
@@ -27,12 +26,6 @@ def _reaching(tokens: Sequence[Token], length: int) -> int:
             return count
         length -= len(b"".join(token.text.split()))
     return len(tokens)
-
-
-def compression_ratio(decoding: Decoding) -> float:
-    """Return how many times smaller zlib makes the text of a chunk: high where words repeat."""
-    text = b"".join(token.text for token in decoding.tokens).strip()
-    return len(text) / len(zlib.compress(text)) if text else 0.0
 
 
 def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:

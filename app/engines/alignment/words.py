@@ -139,7 +139,7 @@ def _word(aligned: AlignedText, start: int, end: int) -> Word:
 
 def _without_distant_punctuation(aligned: AlignedText, known: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the positions `known` of a word without punctuation at its edges that lies apart in time."""
-    spoken = [order for order, index in enumerate(known) if _is_spoken(aligned.text[index])]
+    spoken = [order for order, index in enumerate(known) if is_spoken(aligned.text[index])]
     if not spoken:
         return known
     begin, end = spoken[0], spoken[-1]
@@ -150,7 +150,7 @@ def _without_distant_punctuation(aligned: AlignedText, known: NDArray[np.int64])
     return known[begin : end + 1]
 
 
-def _is_spoken(text: str) -> bool:
+def is_spoken(text: str) -> bool:
     """Return whether `text` is more than punctuation that nobody speaks: commas, quotes or brackets."""
     return any(
         character in _SPOKEN_SYMBOLS or not unicodedata.category(character).startswith("P")
@@ -165,10 +165,10 @@ def _attach_punctuation(words: Sequence[Word]) -> list[Word]:
     """
     attached = list(words)
     for index, word in enumerate(words):
-        if word.start is None or word.end is None or _is_spoken(word.text):
+        if word.start is None or word.end is None or is_spoken(word.text):
             continue
         before = attached[index - 1].end if index else None
-        after = next((other.start for other in words[index:] if _is_spoken(other.text)), None)
+        after = next((other.start for other in words[index:] if is_spoken(other.text)), None)
         if before is not None and word.start > before:
             attached[index] = replace(word, start=before, end=before)
         elif not index and after is not None and word.end < after:

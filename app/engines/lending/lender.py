@@ -103,6 +103,10 @@ class PooledEngines:
         load = partial(self.loader.aligner, source, language)
         return self._lease(engine_id, load, self.plan.align, self.align_batch_size, checkpoint)
 
+    def aligns(self, model: ModelSpec, language: str) -> bool:
+        """Return whether an aligner is known for `language`, which need not mean that it can be had."""
+        return self.catalogue.aligner_source(model, language) is not None
+
     def diarizer(
         self, model: ModelSpec, checkpoint: Checkpoint
     ) -> AbstractContextManager[EngineLease[Diarizer]]:

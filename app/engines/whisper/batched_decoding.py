@@ -1,78 +1,177 @@
 """The chunks of one request to segments, a batch at a time."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
-from app.engines.platform.libraries import whisper_tokenizer
+from app.engines.interfaces import TranscriptionRequest
+from app.engines.whisper.attention import with_readings
 from app.engines.whisper.features import ahead, features_of
-from app.engines.whisper.rows import Decoded, Detail, Features, Row, RowDecoder, Search
+from app.engines.whisper.guard import Guard, Written
+from app.engines.whisper.prompt import prompt_tokens
+from app.engines.whisper.rows import Encoded, Features, Row, RowDecoder, Search
 from app.engines.whisper.speech_chunks import Chunk
-from app.engines.whisper.token_text import token_bytes
+from app.engines.whisper.vocabulary import Vocabulary
 from app.events import ChunkDecoded, Listener, advance_of, nobody_counts, nobody_listens
+from app.options.languages import UNDETERMINED
 from app.stage import Stage
-from app.transcript import Decoding, Segment, Token
+from app.transcript import Segment
+
+Languages = Callable[[Sequence[Chunk], Sequence[Encoded]], list[tuple[Chunk, str]]]
+"""Returns chunks, given with what the encoder made of them, each with its language, or cut into such."""
 
 SPEECH_SHARE = 0.15
 """Part of the work that the search for speech is, before the first chunk is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How one request wants its chunks to be decoded."""
+class Passage:
+    """A chunk in one language."""
 
-    tokenizer: "whisper_tokenizer.Tokenizer"
-    prompt: tuple[int, ...]
-    search: Search
-    detail: Detail
+    chunk: Chunk
+    language: str
+    row: Row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChunkDecoding:
-    """Decodes chunks of one recording; the spectrograms of the next batch are computed meanwhile."""
+    """Decodes the chunks of one recording; the spectrograms of the next batch are computed meanwhile."""
 
     decoder: RowDecoder
+    vocabulary: Vocabulary
     mels: int
+    waveform: Waveform
+    """(samples,)"""
+    request: TranscriptionRequest
+    search: Search
     batch_size: int
     checkpoint: Checkpoint
     tell: Listener = nobody_listens
-    soon: bool = False
-    """The first text is awaited: the first batches are small, and more chunks will follow."""
+    encoded: dict[float, Encoded] = field(default_factory=dict)
+    """Chunks that were encoded before, by their starts; each is used once."""
+    _told: int = 0
 
-    def segments(
-        self, waveform: Waveform, chunks: Sequence[Chunk], asked: Asked, told: int = 0
-    ) -> list[Segment]:
-        """Return a segment for each chunk of `waveform` (samples,), even where its text is empty.
+    def segments(self, chunks: Sequence[Chunk], languages: Languages) -> list[Segment]:
+        """Return a segment for each chunk, or part of one in one language, even where its text is empty.
 
-        Whoever listens hears of each, in order, after the `told` chunks before them.
+        Whoever listens hears of each, in order.
         """
-        duration = len(waveform) / SAMPLE_RATE
         segments: list[Segment] = []
-        advance = nobody_counts if self.soon else advance_of(Stage.TRANSCRIBE, self.tell, SPEECH_SHARE)
-        for batch, features in ahead(self._batches(waveform, chunks)):
+        advance = (
+            nobody_counts if self.request.soon else advance_of(Stage.TRANSCRIBE, self.tell, SPEECH_SHARE)
+        )
+        done = 0
+        for batch, features in ahead(self._batches(chunks)):
             self.checkpoint()
-            for chunk, decoded in zip(batch, self._decode(features, asked), strict=True):
-                segments.append(_segment(chunk, decoded, asked, duration))
-                number, language = told + len(segments) - 1, asked.tokenizer.language_code
-                self.tell(ChunkDecoded(segments[-1], number, language))
-            advance(_speech_seconds(chunks[: len(segments)]), _speech_seconds(chunks))
+            passages = self._passages(batch, self._encode(batch, features), languages)
+            segments += self._decode(passages)
+            done += len(batch)
+            advance(_speech_seconds(chunks[:done]), _speech_seconds(chunks))
         return segments
 
-    def _batches(
-        self, waveform: Waveform, chunks: Sequence[Chunk]
-    ) -> Iterator[tuple[Sequence[Chunk], list[Features]]]:
+    def _batches(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Sequence[Chunk], list[Features]]]:
         """Yield chunks with their spectrograms, a batch at a time; fewer at first if text is wanted soon."""
         most = max(1, self.batch_size)
-        size, start = 1 if self.soon else most, 0
+        size, start = 1 if self.request.soon else most, 0
         while batch := chunks[start : start + size]:
-            yield batch, [features_of(waveform, chunk, self.mels) for chunk in batch]
+            yield batch, [self._features(chunk) for chunk in batch]
             start, size = start + size, min(2 * size, most)
 
-    def _decode(self, features: Sequence[Features], asked: Asked) -> list[Decoded]:
-        sounds = self.decoder.encode(features)
-        return self.decoder.decode([Row(sound, asked.prompt, asked.search, asked.detail) for sound in sounds])
+    def _features(self, chunk: Chunk) -> Features:
+        return features_of(self.waveform, chunk, self.mels)
+
+    def _encode(self, chunks: Sequence[Chunk], features: Sequence[Features]) -> list[Encoded]:
+        """Return what the encoder makes of `chunks`; some may be known already."""
+        known = {place: self.encoded.pop(chunk["start"], None) for place, chunk in enumerate(chunks)}
+        new = [place for place, sound in known.items() if sound is None]
+        if new:
+            known |= zip(new, self.decoder.encode([features[place] for place in new]), strict=True)
+        return [sound for sound in known.values() if sound is not None]
+
+    def _passages(
+        self, chunks: Sequence[Chunk], sounds: Sequence[Encoded], languages: Languages
+    ) -> list[Passage]:
+        """Return the rows to decode; parts of a chunk are encoded by themselves."""
+        whole = {chunk["start"]: (chunk, sound) for chunk, sound in zip(chunks, sounds, strict=True)}
+        found = languages(chunks, sounds)
+        parts = [chunk for chunk, _ in found if not _is_whole(chunk, whole)]
+        encoded = iter(self.decoder.encode([self._features(chunk) for chunk in parts]) if parts else ())
+        return [
+            Passage(
+                chunk,
+                language,
+                Row(
+                    whole[chunk["start"]][1] if _is_whole(chunk, whole) else next(encoded),
+                    self._prompt(language),
+                    self.search,
+                ),
+            )
+            for chunk, language in found
+        ]
+
+    def _prompt(self, language: str) -> tuple[int, ...]:
+        tokenizer = self.vocabulary.tokenizer(language, self.request.task)
+        return prompt_tokens(tokenizer, self.request.initial_prompt, self.request.hotwords)
+
+    def _decode(self, passages: Sequence[Passage]) -> list[Segment]:
+        guard = Guard(self.decoder, self.vocabulary.decoding, self.vocabulary.multilingual, self.checkpoint)
+        written = guard.decode([passage.row for passage in passages])
+        segments = [self._segment(passage, each) for passage, each in zip(passages, written, strict=True)]
+        segments = self._read_out(passages, segments)
+        for segment in segments:
+            self.tell(ChunkDecoded(segment, self._told, segment.language or UNDETERMINED))
+            self._told += 1
+        return segments
+
+    def _segment(self, passage: Passage, written: Written) -> Segment:
+        duration, chunk, logprob = (
+            len(self.waveform) / SAMPLE_RATE,
+            passage.chunk,
+            written.decoded.avg_logprob,
+        )
+        start = min(max(0.0, float(chunk["start"])), duration)
+        kept = written.is_worth_keeping or self.request.temperature > 0
+        return Segment(
+            start=round(start, 3),
+            end=round(max(start, min(float(chunk["end"]), duration)), 3),
+            text=self.vocabulary.text(written.decoded) if kept else "",
+            avg_logprob=logprob if math.isfinite(logprob) else None,
+            decoding=written.decoding,
+            language=passage.language,
+        )
+
+    def _read_out(self, passages: Sequence[Passage], segments: Sequence[Segment]) -> list[Segment]:
+        """Return `segments` with what is known of each of their tokens, where that is asked for."""
+        wanted = [
+            (place, segment.decoding)
+            for place, segment in enumerate(segments)
+            if segment.text and segment.decoding and self._is_to_be_read_out(segment)
+        ]
+        rows = [passages[place].row for place, _ in wanted]
+        numbers = [[token.number for token in decoding.tokens] for _, decoding in wanted]
+        readings = self.decoder.read_out(rows, numbers) if wanted else []
+        read = list(segments)
+        for (place, decoding), reading in zip(wanted, readings, strict=True):
+            speech = passages[place].chunk["segments"]
+            read[place] = with_readings(segments[place], decoding, reading, speech)
+        return read
+
+    def read_out_again(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Return `segments`, as they came from here, with what is known of each of their tokens."""
+        chunks: list[Chunk] = [{"start": each.start, "end": each.end, "segments": []} for each in segments]
+        read: list[Segment] = []
+        for batch, features in ahead(self._batches(chunks)):
+            self.checkpoint()
+            some = segments[len(read) : len(read) + len(batch)]
+            codes = [segment.language or UNDETERMINED for segment in some]
+            found = self._passages(batch, self.decoder.encode(features), _given(codes))
+            read += self._read_out(found, some)
+        return read
+
+    def _is_to_be_read_out(self, segment: Segment) -> bool:
+        return self.request.token_logprobs or self.request.times_words(segment.language or UNDETERMINED)
 
 
 def _speech_seconds(chunks: Sequence[Chunk]) -> float:
@@ -85,24 +184,9 @@ def segment_of(chunk: Chunk, duration: float) -> Segment:
     return Segment(round(start, 3), round(max(start, min(float(chunk["end"]), duration)), 3), "")
 
 
-def _segment(chunk: Chunk, decoded: Decoded, asked: Asked, duration: float) -> Segment:
-    return replace(
-        segment_of(chunk, duration),
-        text=asked.tokenizer.decode(list(decoded.tokens)).strip(),
-        avg_logprob=decoded.avg_logprob if math.isfinite(decoded.avg_logprob) else None,
-        decoding=_decoding(decoded, asked),
-    )
+def _given(codes: Sequence[str]) -> Languages:
+    return lambda chunks, _sounds: list(zip(chunks, codes, strict=True))
 
 
-def _decoding(decoded: Decoded, asked: Asked) -> Decoding:
-    name, end = asked.tokenizer.tokenizer.id_to_token, asked.tokenizer.eot
-    logprobs = decoded.logprobs or (None,) * len(decoded.tokens)
-    return Decoding(
-        tokens=tuple(
-            Token(number, token_bytes(name(number)), logprob)
-            for number, logprob in zip(decoded.tokens, logprobs, strict=True)
-            if number < end
-        ),
-        temperature=asked.search.temperature,
-        no_speech_prob=decoded.no_speech_prob,
-    )
+def _is_whole(chunk: Chunk, whole: dict[float, tuple[Chunk, Encoded]]) -> bool:
+    return chunk["start"] in whole and whole[chunk["start"]][0]["end"] == chunk["end"]

@@ -2,15 +2,29 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import ctranslate2
 import torch
 
-from app.engines.whisper.model import WhisperModel, rows_of
-from app.engines.whisper.rows import Decoded, Encoded, Features, Row
+from app.engines.whisper.model import WhisperModel, part_of, rows_of
+from app.engines.whisper.rows import (
+    FRAMES_PER_SECOND,
+    Decoded,
+    Encoded,
+    Features,
+    Reading,
+    Row,
+    Search,
+    Window,
+)
+
+T = TypeVar("T")
+_SECONDS_PER_STEP = 0.02
+"""Of the encoder's output: two frames of the spectrogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,75 +38,78 @@ class DirectDecoder:
         batch = self.model.encode(torch.stack([each.mels for each in features]))
         return [Encoded(batch, place, each.seconds) for place, each in enumerate(features)]
 
-    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
-        """Return how probable each language, by Whisper's code, is for each chunk."""
-        answers = self.model.model.detect_language(_together(sounds))
-        return [{token[2:-2]: float(share) for token, share in answer} for answer in answers]
+    def languages(self, windows: Sequence[Window]) -> list[Mapping[str, float]]:
+        """Return how probable each language, by Whisper's code, is for each window."""
+        return [self._languages(window) for window in windows]
 
     def decode(self, rows: Sequence[Row]) -> list[Decoded]:
         """Return what is written for each row: those that may share a batch together."""
-        groups: defaultdict[object, list[int]] = defaultdict(list)
-        for place, row in enumerate(rows):
-            groups[self.group(row)].append(place)
-        written: dict[int, Decoded] = {}
-        for places in groups.values():
-            written |= zip(places, self._decode_together([rows[place] for place in places]), strict=True)
-        return [written[place] for place in range(len(rows))]
+        return _in_groups(len(rows), lambda place: self.group(rows[place]), self._decode_those_of(rows))
+
+    def read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        """Return when each of the tokens `written` for each row is said, and how probable it is."""
+
+        def read(places: Sequence[int]) -> list[Reading]:
+            return self._read_out([rows[place] for place in places], [written[place] for place in places])
+
+        return _in_groups(len(rows), lambda place: rows[place].prompt, read)
+
+    def _languages(self, window: Window) -> Mapping[str, float]:
+        first, last = (round(edge / _SECONDS_PER_STEP) for edge in (window.start, window.end))
+        part = part_of(window.sound.batch, window.sound.place, first, max(first + 1, last))
+        return {token[2:-2]: float(share) for token, share in self.model.model.detect_language(part)[0]}
 
     def group(self, row: Row) -> Hashable:
         """Return what CTranslate2 takes one of for a batch; languages, tasks and earlier text may differ."""
         start = row.prompt.index(self.model.start_token)
         return row.search, start, len(row.prompt) - start
 
-    def _decode_together(self, rows: Sequence[Row]) -> list[Decoded]:
-        sounds = _together([row.sound for row in rows])
+    def _decode_those_of(self, rows: Sequence[Row]) -> Callable[[Sequence[int]], list[Decoded]]:
+        return lambda places: self._decode([rows[place] for place in places])
+
+    def _decode(self, rows: Sequence[Row]) -> list[Decoded]:
         results = self.model.model.generate(
-            sounds,
+            _together([row.sound for row in rows]),
             [list(row.prompt) for row in rows],
             max_length=self.model.max_length,
             return_scores=True,
             return_no_speech_prob=True,
-            **_search(rows[0]),
+            **_options(rows[0].search),
         )
-        logprobs = self._logprobs(rows, [result.sequences_ids[0] for result in results])
         return [
-            Decoded(
-                tuple(result.sequences_ids[0]),
-                _mean_logprob(result),
-                float(result.no_speech_prob),
-                logprobs.get(place),
-            )
-            for place, result in enumerate(results)
+            Decoded(tuple(each.sequences_ids[0]), _mean_logprob(each), float(each.no_speech_prob))
+            for each in results
         ]
 
-    def _logprobs(self, rows: Sequence[Row], written: Sequence[list[int]]) -> Mapping[int, tuple[float, ...]]:
-        """Return the log probability of every token `written` for the rows that ask for it.
-
-        They are found by reading the tokens out once more, all that follow the same prompt together.
-        """
-        prompts: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-        for place, row in enumerate(rows):
-            if row.detail.logprobs:
-                prompts[row.prompt].append(place)
-        known: dict[int, tuple[float, ...]] = {}
-        for prompt, places in prompts.items():
-            sounds = _together([rows[place].sound for place in places])
-            tokens = [written[place] for place in places]
-            known |= zip(places, self._read_out(sounds, prompt, tokens), strict=True)
-        return known
-
-    def _read_out(
-        self, sounds: ctranslate2.StorageView, prompt: Sequence[int], written: Sequence[list[int]]
-    ) -> list[tuple[float, ...]]:
+    def _read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        """Return the readings of rows that have the same prompt."""
         no_timestamps = self.model.no_timestamps_token
-        start = [token for token in prompt if token != no_timestamps]
         answers = self.model.model.align(
-            sounds, start, [tokens or [no_timestamps] for tokens in written], sounds.shape[1] * 2
+            _together([row.sound for row in rows]),
+            [token for token in rows[0].prompt if token != no_timestamps],
+            [list(tokens) or [no_timestamps] for tokens in written],
+            [max(2, round(row.sound.seconds * FRAMES_PER_SECOND)) for row in rows],
         )
         return [
-            tuple(math.log(max(share, 1e-30)) for share in answer.text_token_probs[: len(tokens)])
+            Reading(
+                tuple(math.log(max(share, 1e-30)) for share in answer.text_token_probs[: len(tokens)]),
+                tuple(_onsets(answer.alignments)[: len(tokens) + 1]) if tokens else (),
+            )
             for answer, tokens in zip(answers, written, strict=True)
         ]
+
+
+def _in_groups(
+    count: int, key: Callable[[int], Hashable], work: Callable[[Sequence[int]], Iterable[T]]
+) -> list[T]:
+    """Return what `work` makes of the places 0 to `count`, called once for all of the same `key`."""
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for place in range(count):
+        groups[key(place)].append(place)
+    done: dict[int, T] = {}
+    for places in groups.values():
+        done |= zip(places, work(places), strict=True)
+    return [done[place] for place in range(count)]
 
 
 def _together(sounds: Sequence[Encoded]) -> ctranslate2.StorageView:
@@ -103,8 +120,7 @@ def _together(sounds: Sequence[Encoded]) -> ctranslate2.StorageView:
     return rows_of([(sound.batch, sound.place) for sound in sounds])
 
 
-def _search(row: Row) -> dict[str, Any]:
-    search = row.search
+def _options(search: Search) -> dict[str, Any]:
     suppressed = {"suppress_tokens": [-1, *search.suppressed]}
     if search.temperature == 0:
         return {"beam_size": search.beam_size, **suppressed}
@@ -120,3 +136,8 @@ def _search(row: Row) -> dict[str, Any]:
 def _mean_logprob(result: Any) -> float:
     length = len(result.sequences_ids[0])
     return float(result.scores[0] * length / (length + 1))
+
+
+def _onsets(path: Sequence[tuple[int, int]]) -> list[float]:
+    """Return when each token begins, in seconds, from the (token, step) pairs of the path through both."""
+    return [next(steps)[1] * _SECONDS_PER_STEP for _, steps in groupby(path, key=lambda pair: pair[0])]

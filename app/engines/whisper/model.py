@@ -48,15 +48,21 @@ def rows_of(places: Sequence[tuple[ctranslate2.StorageView, int]]) -> ctranslate
     """Return the given row of each batch (rows, 1500, dimension) as one new batch on the same device."""
     first = places[0][0]
     if first.device == "cpu":
-        return ctranslate2.StorageView.from_array(
-            np.stack([np.asarray(batch)[place] for batch, place in places])
-        )
-    device = torch.device("cuda", first.device_index)
-    rows = [torch.as_tensor(_exchangeable(batch), device=device)[place] for batch, place in places]
-    return ctranslate2.StorageView.from_array(torch.stack(rows)).to(first.dtype)
+        return ctranslate2.StorageView.from_array(np.stack([np.asarray(batch)[row] for batch, row in places]))
+    together = torch.stack([_on_gpu(batch)[row] for batch, row in places])
+    return ctranslate2.StorageView.from_array(together).to(first.dtype)
 
 
-def _exchangeable(batch: ctranslate2.StorageView) -> ctranslate2.StorageView:
-    """Return `batch` in a number format that the array interface knows, which bfloat16 is not."""
-    unknown = batch.dtype == ctranslate2.DataType.bfloat16
-    return batch.to(ctranslate2.DataType.float32) if unknown else batch
+def part_of(batch: ctranslate2.StorageView, row: int, first: int, beyond: int) -> ctranslate2.StorageView:
+    """Return the steps from `first` to `beyond` of one row of `batch` (rows, 1500, dimension)."""
+    if batch.device == "cpu":
+        return ctranslate2.StorageView.from_array(np.asarray(batch)[row : row + 1, first:beyond])
+    part = _on_gpu(batch)[row : row + 1, first:beyond].contiguous()
+    return ctranslate2.StorageView.from_array(part).to(batch.dtype)
+
+
+def _on_gpu(batch: ctranslate2.StorageView) -> torch.Tensor:
+    """Return `batch` as a tensor; the array interface does not know bfloat16."""
+    if batch.dtype == ctranslate2.DataType.bfloat16:
+        batch = batch.to(ctranslate2.DataType.float32)
+    return torch.as_tensor(batch, device=torch.device("cuda", batch.device_index))

@@ -37,6 +37,15 @@ class Encoded:
     seconds: Seconds
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A part of one chunk, in seconds from its start."""
+
+    sound: Encoded
+    start: Seconds
+    end: Seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """How tokens are chosen; the same for all rows that are decoded together."""
@@ -50,13 +59,6 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """What is to be known of each token beside its number; it costs one more look of the decoder."""
-
-    logprobs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One chunk to decode."""
 
@@ -64,7 +66,6 @@ class Row:
     prompt: tuple[int, ...]
     """Tokens before the text: what went before, language, task, and whether there are timestamps."""
     search: Search = Search()
-    detail: Detail = Detail()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,19 @@ class Decoded:
     """Mean log probability of the tokens and of the end after them."""
     no_speech_prob: float
     """How probable it was, before the first token, that nobody speaks."""
-    logprobs: tuple[float, ...] | None = None
-    """Of each token after those before it, where asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of each token once the text is read out to the decoder."""
+
+    logprobs: tuple[float, ...]
+    """Of each token after those before it."""
+    times: tuple[Seconds, ...]
+    """When each token begins, from the start of the chunk, and when the last one ends.
+
+    Found by the decoder's cross-attention: tokens follow each other without a gap, in steps of 20 ms.
+    """
 
 
 class RowDecoder(Protocol):
@@ -87,8 +99,8 @@ class RowDecoder(Protocol):
         """Return what the encoder makes of each chunk."""
         ...
 
-    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
-        """Return how probable each language, by Whisper's code, is for each chunk.
+    def languages(self, windows: Sequence[Window]) -> list[Mapping[str, float]]:
+        """Return how probable each language, by Whisper's code, is for each window.
 
         The model must be multilingual.
         """
@@ -100,4 +112,8 @@ class RowDecoder(Protocol):
 
     def group(self, row: Row) -> Hashable:
         """Return what rows must have in common to be decoded in one batch."""
+        ...
+
+    def read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        """Return when each of the tokens `written` for each row is said, and how probable it is."""
         ...

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.checkpoint import Checkpoint
 from app.engines.failures import is_out_of_memory
-from app.engines.whisper.rows import Decoded, Encoded, Features, Row, RowDecoder
+from app.engines.whisper.rows import Decoded, Encoded, Features, Reading, Row, RowDecoder, Window
 from app.transcript import Seconds
 
 LOOK_SECONDS = 0.1
@@ -210,15 +210,24 @@ class _Member:
         """Return what the encoder makes of each chunk."""
         return self._together(self.decoder.encode, [(Kind(0, "encode"), each) for each in features])
 
-    def languages(self, sounds: Sequence[Encoded]) -> list[Mapping[str, float]]:
-        """Return how probable each language is for each chunk."""
-        return self._together(self.decoder.languages, [(Kind(1, "languages"), each) for each in sounds])
+    def languages(self, windows: Sequence[Window]) -> list[Mapping[str, float]]:
+        """Return how probable each language is for each window."""
+        return self._together(self.decoder.languages, [(Kind(1, "languages"), each) for each in windows])
 
     def decode(self, rows: Sequence[Row]) -> list[Decoded]:
         """Return what is written for each row."""
         return self._together(
             self.decoder.decode, [(Kind(2, "decode", self.decoder.group(row)), row) for row in rows]
         )
+
+    def read_out(self, rows: Sequence[Row], written: Sequence[Sequence[int]]) -> list[Reading]:
+        """Return when each of the tokens `written` for each row is said, and how probable it is."""
+
+        def read(pairs: Sequence[tuple[Row, Sequence[int]]]) -> list[Reading]:
+            return self.decoder.read_out([row for row, _ in pairs], [tokens for _, tokens in pairs])
+
+        kinds = (Kind(3, "read out", row.prompt) for row in rows)
+        return self._together(read, list(zip(kinds, zip(rows, written, strict=True), strict=True)))
 
     def group(self, row: Row) -> Hashable:
         """Return what rows must have in common to share a batch."""

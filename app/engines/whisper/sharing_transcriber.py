@@ -6,7 +6,7 @@ from app.engines.interfaces import Transcription, TranscriptionRequest
 from app.engines.whisper.shared_batches import SharedBatches
 from app.engines.whisper.transcriber import WhisperTranscriber
 from app.events import Listener, nobody_listens
-from app.transcript import LanguageGuess
+from app.transcript import LanguageGuess, Segment
 
 
 class SharingTranscriber:
@@ -48,6 +48,14 @@ class SharingTranscriber:
         with self._shared.joined(checkpoint) as decoder:
             transcriber = self._transcriber.with_decoder(decoder)
             return transcriber.find_speech(waveform, request, checkpoint, tell)
+
+    def time_words(
+        self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        """Return `segments`, as they were transcribed, split into sentences whose words carry times."""
+        with self._shared.joined(checkpoint) as decoder:
+            transcriber = self._transcriber.with_decoder(decoder)
+            return transcriber.time_words(waveform, segments, task, checkpoint)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,)."""

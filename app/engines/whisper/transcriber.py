@@ -10,17 +10,24 @@ import torch
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
 from app.engines.failures import engine_errors
-from app.engines.interfaces import USUAL_BOUNDS, SpeechBounds, Transcription, TranscriptionRequest
+from app.engines.interfaces import (
+    USUAL_BOUNDS,
+    SpeechBounds,
+    Transcription,
+    TranscriptionRequest,
+    always,
+)
 from app.engines.platform.allocator import return_freed_memory
-from app.engines.platform.libraries import whisper_tokenizer
-from app.engines.whisper.batched_decoding import SPEECH_SHARE, Asked, ChunkDecoding, segment_of
+from app.engines.whisper.attention import sentences_of
+from app.engines.whisper.batched_decoding import SPEECH_SHARE, ChunkDecoding, Languages, segment_of
 from app.engines.whisper.generation import DirectDecoder
-from app.engines.whisper.language_detection import guess_language
+from app.engines.whisper.language_detection import LanguageDetection, Passages
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.numerals import numeral_tokens
-from app.engines.whisper.prompt import prompt_tokens
-from app.engines.whisper.rows import Detail, RowDecoder, Search
+from app.engines.whisper.passages import shares_of
+from app.engines.whisper.rows import Encoded, RowDecoder, Search
 from app.engines.whisper.speech_chunks import Chunk
+from app.engines.whisper.vocabulary import Vocabulary
 from app.engines.whisper.voice_activity import VoiceActivity
 from app.events import Listener, advance_of, nobody_listens
 from app.models.model_spec import Abilities
@@ -159,17 +166,32 @@ class WhisperTranscriber:
         scope = self._scope
         scope.abilities.check(scope.name, language=request.language, task=request.task)
         with engine_errors(Stage.TRANSCRIBE.noun):
+            hearing = self._hearing(waveform, checkpoint)
+            decoding = self._decoding(waveform, request, checkpoint, tell, hearing.encoded)
             guess = LanguageGuess(request.language, 1.0) if request.language else None
-            sizes = self._model.mels, self._batch_size
-            decoding = ChunkDecoding(self._decoder, *sizes, checkpoint, tell, request.soon)
+            languages: Languages | None = None
             segments: list[Segment] = []
             for chunks in self._speech(waveform, request, checkpoint, tell):
-                guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
-                asked = self._asked(request, guess.code)
-                segments += decoding.segments(waveform, chunks, asked, told=len(segments))
-            guess = guess or self._guess(waveform, (), checkpoint, request.languages)
-            spoken = tuple(segment for segment in segments if segment.text)
-            return Transcription(spoken, guess.code, guess.passed_over)
+                guess = guess or self._guess(hearing, chunks, request.languages)
+                languages = languages or self._languages(request, guess.code)
+                segments += decoding.segments(chunks, languages)
+            guess = guess or LanguageGuess(UNDETERMINED, 0.0)
+            return _transcription(segments, guess, request)
+
+    def time_words(
+        self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
+    ) -> tuple[Segment, ...]:
+        """Return `segments`, as they were transcribed, split into sentences whose words carry times.
+
+        Raises:
+            EngineFailed: the engine broke in an unforeseen way.
+        """
+        with engine_errors(Stage.ALIGN.noun):
+            decoding = self._decoding(waveform, TranscriptionRequest(task, times_words=always), checkpoint)
+            timed = decoding.read_out_again(segments)
+            return tuple(
+                sentence for segment in timed for sentence in sentences_of(segment, _written(segment, task))
+            )
 
     def find_speech(
         self,
@@ -189,7 +211,7 @@ class WhisperTranscriber:
             found = self._speech(waveform, request, checkpoint, tell)
             chunks = [chunk for stretch in found for chunk in stretch]
             guess = LanguageGuess(request.language, 1.0) if request.language else None
-            guess = guess or self._guess(waveform, chunks, checkpoint, request.languages)
+            guess = guess or self._guess(self._hearing(waveform, checkpoint), chunks, request.languages)
             speech = tuple(segment_of(chunk, len(waveform) / SAMPLE_RATE) for chunk in chunks)
             return Transcription(speech, guess.code, guess.passed_over)
 
@@ -206,7 +228,7 @@ class WhisperTranscriber:
                 window = waveform[start : start + _DETECTION_WINDOW]
                 chunks = self._voice_activity.chunks(window, self._chunk_seconds, checkpoint, self._bounds)
                 if chunks:
-                    return self._guess(window, chunks, checkpoint)
+                    return self._guess(self._hearing(window, checkpoint), chunks)
             return LanguageGuess(UNDETERMINED, 0.0)
 
     def _speech(
@@ -223,25 +245,79 @@ class WhisperTranscriber:
             if chunks:
                 yield chunks
 
-    def _guess(
+    def _hearing(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageDetection:
+        return LanguageDetection(self._decoder, self._model.mels, waveform, checkpoint)
+
+    def _decoding(
         self,
         waveform: Waveform,
-        chunks: Sequence[Chunk],
+        request: TranscriptionRequest,
         checkpoint: Checkpoint,
-        candidates: Sequence[str] = (),
+        tell: Listener = nobody_listens,
+        encoded: dict[float, Encoded] | None = None,
+    ) -> ChunkDecoding:
+        vocabulary = Vocabulary(self._model.hf_tokenizer, self._model.model.is_multilingual)
+        return ChunkDecoding(
+            self._decoder,
+            vocabulary,
+            self._model.mels,
+            waveform,
+            request,
+            _search(request, vocabulary),
+            self._batch_size,
+            checkpoint,
+            tell,
+            {} if encoded is None else encoded,
+        )
+
+    def _languages(self, request: TranscriptionRequest, main: str) -> Languages:
+        """Return what tells the language of each chunk: the one that was given, or heard for each passage."""
+        if request.language or self._scope.abilities.english_only:
+            return lambda chunks, _sounds: [(chunk, main) for chunk in chunks]
+        return Passages(self._decoder, main, request.languages or self._scope.languages).of
+
+    def _guess(
+        self, hearing: LanguageDetection, chunks: Sequence[Chunk], candidates: Sequence[str] = ()
     ) -> LanguageGuess:
         """Return the likeliest language, of `candidates` if there are any."""
         if chunks and self._scope.abilities.english_only:
             return LanguageGuess("en", 1.0)
-        hearing = self._decoder, self._model.mels
-        guess = guess_language(*hearing, waveform, chunks, checkpoint, candidates or self._scope.languages)
+        guess = hearing.guess(chunks, candidates or self._scope.languages)
         return replace(guess, passed_over=None) if candidates else guess
 
-    def _asked(self, request: TranscriptionRequest, language: str) -> Asked:
-        tokenizer = whisper_tokenizer.Tokenizer(
-            self._model.hf_tokenizer, self._model.model.is_multilingual, task=request.task, language=language
-        )
-        prompt = prompt_tokens(tokenizer, request.initial_prompt, request.hotwords)
-        suppressed = numeral_tokens(tokenizer) if request.suppress_numerals else ()
-        search = Search(request.temperature, request.beam_size, suppressed=suppressed)
-        return Asked(tokenizer, prompt, search, Detail(request.token_logprobs))
+
+def _transcription(
+    segments: Sequence[Segment], guess: LanguageGuess, request: TranscriptionRequest
+) -> Transcription:
+    """Return the answer: what has no text is left out, what the decoder has timed is cut into sentences."""
+    spoken = [segment for segment in segments if segment.text]
+    shares = shares_of([(segment.language or guess.code, segment.end - segment.start) for segment in spoken])
+    language = next(iter(shares), request.language or UNDETERMINED)
+    return Transcription(
+        tuple(
+            sentence
+            for segment in spoken
+            for sentence in (
+                sentences_of(segment, _written(segment, request.task))
+                if request.times_words(segment.language or UNDETERMINED)
+                else (segment,)
+            )
+        ),
+        language,
+        guess.passed_over if language == guess.code else None,
+        tuple(
+            (segment.start, segment.end)
+            for segment in segments
+            if not segment.text and segment.decoding and segment.decoding.tokens
+        ),
+    )
+
+
+def _search(request: TranscriptionRequest, vocabulary: Vocabulary) -> Search:
+    suppressed = numeral_tokens(vocabulary.tokenizer("en")) if request.suppress_numerals else ()
+    return Search(request.temperature, request.beam_size, suppressed=suppressed)
+
+
+def _written(segment: Segment, task: str) -> str:
+    """Return the language of the text of `segment`."""
+    return "en" if task == "translate" else segment.language or UNDETERMINED
