@@ -17,7 +17,7 @@ from app.engines.whisper.vocabulary import Vocabulary
 from app.events import ChunkDecoded, Listener, advance_of, nobody_counts, nobody_listens
 from app.options.languages import UNDETERMINED
 from app.stage import Stage
-from app.transcript import Segment
+from app.transcript import Seconds, Segment
 
 Languages = Callable[[Sequence[Chunk], Sequence[Encoded]], list[tuple[Chunk, str]]]
 """Returns chunks, given with what the encoder made of them, each with its language, or cut into such."""
@@ -49,6 +49,8 @@ class ChunkDecoding:
     batch_size: int
     checkpoint: Checkpoint
     tell: Listener = nobody_listens
+    pad: Seconds = 0.0
+    """How much earlier and later than somebody speaks the speech of a chunk begins and ends."""
     encoded: dict[float, Encoded] = field(default_factory=dict)
     """Chunks that were encoded before, by their starts; each is used once."""
     _told: int = 0
@@ -154,9 +156,18 @@ class ChunkDecoding:
         readings = self.decoder.read_out(rows, numbers) if wanted else []
         read = list(segments)
         for (place, decoding), reading in zip(wanted, readings, strict=True):
-            speech = passages[place].chunk["segments"]
+            speech = self._unpadded(passages[place].chunk)
             read[place] = with_readings(segments[place], decoding, reading, speech)
         return read
+
+    def _unpadded(self, chunk: Chunk) -> list[tuple[Seconds, Seconds]]:
+        """Return from when to when somebody speaks in `chunk`; at the recording's edges there is no pad."""
+        duration = len(self.waveform) / SAMPLE_RATE
+        return [
+            (start + self.pad * (start > 0), end - self.pad * (end < duration))
+            for start, end in chunk["segments"]
+            if end - start > 3 * self.pad
+        ]
 
     def read_out_again(self, segments: Sequence[Segment]) -> list[Segment]:
         """Return `segments`, as they came from here, with what is known of each of their tokens."""
