@@ -65,6 +65,9 @@ class GivenEngines:
     def aligner(self, _model: ModelSpec, _language: str, _checkpoint: Checkpoint) -> Iterator[Any]:
         yield self.engines["aligner"]
 
+    def aligns(self, _model: ModelSpec, _language: str) -> bool:
+        return True
+
     @contextmanager
     def diarizer(self, _model: ModelSpec, _checkpoint: Checkpoint) -> Iterator[Any]:
         yield self.engines["diarizer"]
