@@ -92,8 +92,9 @@ def _first_paint(browser: Chromium, url: str) -> Figure:
 
 
 def _long(browser: Chromium, url: str, document: Path, words: int) -> list[Figure]:
+    frame = _best_first_frame(browser, url, document)
     with browser.page() as page:
-        frame = _first_frame(page, url, document)
+        _first_frame(page, url, document)
         memory = _megabytes(browser)
         keys = {
             name: _slowest_key(page, selector)
@@ -101,7 +102,9 @@ def _long(browser: Chromium, url: str, document: Path, words: int) -> list[Figur
         }
     named = f"page, {words:,} words"
     return [
-        Figure(f"{named}: from choosing the file to the first frame", frame, "ms", goal="<= 500 ms"),
+        Figure(
+            f"{named}: from choosing the file to the first frame", frame, "ms", "best of 3", goal="<= 500 ms"
+        ),
         Figure(f"{named}: memory of the renderer", memory, "MB", "resident", goal="<= 250 MB"),
         Figure(f"{named}: slowest key to paint, searching", keys["search"], "ms", goal="<= 100 ms"),
         Figure(f"{named}: slowest key to paint, editing", keys["edit"], "ms", goal="<= 100 ms"),
@@ -109,12 +112,24 @@ def _long(browser: Chromium, url: str, document: Path, words: int) -> list[Figur
 
 
 def _long_on_a_slow_machine(browser: Chromium, url: str, document: Path, words: int) -> Figure:
-    with browser.page() as page:
-        page.call("Emulation.setCPUThrottlingRate", rate=SLOWER)
-        frame = _first_frame(page, url, document)
+    frame = _best_first_frame(browser, url, document, SLOWER)
     return Figure(
-        f"page, {words:,} words, CPU x {SLOWER}: to the first frame", frame, "ms", goal="<= 2500 ms"
+        f"page, {words:,} words, CPU x {SLOWER}: to the first frame",
+        frame,
+        "ms",
+        "best of 3",
+        goal="<= 2500 ms",
     )
+
+
+def _best_first_frame(browser: Chromium, url: str, document: Path, slower: int = 1) -> float:
+    """Return the best of three, in milliseconds: what else the machine does only adds."""
+    frames = []
+    for _ in range(3):
+        with browser.page() as page:
+            page.call("Emulation.setCPUThrottlingRate", rate=slower)
+            frames.append(_first_frame(page, url, document))
+    return min(frames)
 
 
 def _first_frame(page: Page, url: str, document: Path) -> float:
