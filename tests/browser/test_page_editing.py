@@ -72,6 +72,13 @@ def test_20_a_name_that_exists_merges_after_a_question_and_undo_restores(reader:
     reader.clicks_button("Yes, same person", "#dialog")
     tab.wait_for("document.querySelectorAll('#legend tbody tr').length === 2")
     assert "SPEAKER_02" not in reader.speakers()
+    reader.clicks("#legend tbody tr:nth-child(2) td:last-child button")
+    reader.clicks_button("Rename SPEAKER_01", "#menu")
+    reader.writes("#dialog input", "Maria")
+    reader.presses("Enter")
+    tab.wait_for("document.getElementById('legend').textContent.includes('Maria')")
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "More about Maria"
+    reader.clicks("#undo")
     reader.clicks("#undo")
     assert reader.speakers() == before
     assert reader.legend() == legend
@@ -91,6 +98,8 @@ def test_21_a_line_all_from_here_on_and_a_new_person(reader: Person, tab: Page, 
     choose_speaker(reader, 2, "SPEAKER_02")
     expected = [*before[:2], "SPEAKER_02", *before[3:]]
     assert reader.speakers() == expected
+    focused = "document.activeElement === document.querySelectorAll('#transcript .who')[2]"
+    assert tab.evaluate(focused)
     choose_speaker(reader, 4, "This line and all after it", "SPEAKER_01")
     expected = [*expected[:4], *["SPEAKER_01"] * len(before[4:])]
     assert reader.speakers() == expected

@@ -4,7 +4,7 @@ import { byId, h } from "./dom.js";
 import { clock, t } from "./i18n.js";
 import { indexAt, wordSpans } from "./transcript.js";
 
-const DOUBTFUL = 0.5;
+const DOUBTFUL = 0.5, KINDS = ["time", "who", "edit"];
 const CHARACTER_PX = 8, LINE_PX = 24, ROW_PX = 14;
 
 /** `actions`: play(time), edit(index, text), split(index, offset), join(index), chooseSpeaker(index, anchor), editing(). */
@@ -13,6 +13,7 @@ export function createList(actions) {
   let work = null, looks = new Map(), rows = [], byElement = new Map(), active = -1, held = false, current = null, only = null;
 
   function show(next) {
+    const focused = document.activeElement, at = byElement.get(focused?.closest("li"));
     const known = new Map(rows.map((row) => [row.segment, row]));
     work = next;
     const model = createModel(), width = Math.max(240, host.clientWidth - 260);
@@ -29,8 +30,12 @@ export function createList(actions) {
     byElement = new Map(rows.map((row, index) => [row.item, index]));
     host.lang = next.about.language === "und" ? "" : next.about.language;
     active = -1;
-    if (!rows.includes(current)) setCurrent(rows[0]);
+    if (!rows.includes(current)) setCurrent(rows[at] ?? rows[0]);
+    if (at !== undefined && !focused.isConnected) focusIn(at, focused.className);
   }
+
+  /** A row that was made anew keeps the focus of the one in its place. */
+  const focusIn = (index, kind) => KINDS.includes(kind) && rows[Math.min(index, rows.length - 1)]?.item.querySelector(`.${kind}`).focus({ preventScroll: true });
 
   /** Rows are copies of one, which is the fastest way to thousands of them. */
   const createModel = () => h("li", {}, h("button", { class: "time", tabIndex: -1 }),
@@ -85,7 +90,7 @@ export function createList(actions) {
   host.addEventListener("focusin", (event) => setCurrent(rows[indexOf(event.target)]));
   host.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !["time", "who", "edit"].includes(event.target.className)) return;
+    if (!step || !KINDS.includes(event.target.className)) return;
     event.preventDefault();
     let next = indexOf(event.target) + step;
     while (rows[next]?.item.hidden) next += step;
@@ -103,7 +108,7 @@ export function createList(actions) {
     actions.editing();
     const { openEditor } = await import("./editor.js");
     const row = rows[index];
-    if (row) openEditor(row, index, caret, actions, () => rows[Math.min(index, rows.length - 1)]?.item.querySelector(".edit")?.focus());
+    if (row) openEditor(row, index, caret, actions, () => focusIn(index, "edit"));
   }
 
   /** Mark what is said at `time`, and keep it in sight while `following`. */

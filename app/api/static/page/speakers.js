@@ -11,13 +11,15 @@ export function createSpeakers(actions) {
 
   function show(work) {
     const rows = talkTimes(work);
+    const focused = document.activeElement, id = focused?.closest("#legend tr")?.dataset.id;
     body.replaceChildren(...rows.map(legendRow));
+    if (id !== undefined) (body.querySelector(`[data-id="${CSS.escape(id)}"]`) ?? body).querySelector(`button.${focused.className}`)?.focus();
     return rows;
   }
 
   function legendRow({ id, name, colour, seconds, share, lines }) {
     const label = t("speakers.lines", { n: lines });
-    return h("tr", { "data-colour": colour % 8 },
+    return h("tr", { "data-id": id, "data-colour": colour % 8 },
       h("th", { scope: "row" }, h("button", { class: "who", title: t("speaker.rename", { name }), "aria-label": t("speaker.rename", { name }), onclick: ({ currentTarget }) => renameHere(id, currentTarget) },
         h("span", { class: "avatar", "data-initial": initial(name) }), h("span", { class: "name" }, name))),
       h("td", { class: "time", title: label }, clock(seconds), h("span", { class: "unseen" }, ` (${about(seconds)}, ${label})`)),
