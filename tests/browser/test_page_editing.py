@@ -67,6 +67,7 @@ def test_20_a_name_that_exists_merges_after_a_question_and_undo_restores(reader:
     rename(reader, "SPEAKER_02", "SPEAKER_00")
     assert reader.sees("#dialog-title") == "Same person?"
     reader.clicks_button("No", "#dialog")
+    tab.wait_for("document.activeElement.closest('#legend tr') !== null")
     assert reader.speakers() == before
     rename(reader, "SPEAKER_02", "SPEAKER_00")
     reader.clicks_button("Yes, same person", "#dialog")
