@@ -10,7 +10,7 @@ def share(part: str, whole: str, scale: float = 100.0) -> Callable[[Sums], float
     """Return what divides two of the sums; None where the set has none of the second."""
 
     def divided(sums: Sums) -> float | None:
-        return scale * sums.get(part, 0.0) / sums[whole] if sums.get(whole) else None
+        return scale * sums[part] / sums[whole] if part in sums and sums.get(whole) else None
 
     return divided
 
@@ -52,6 +52,7 @@ FIGURES: Mapping[str, Callable[[Sums], float | None]] = MappingProxyType(
         "speech missed, %": share("speech missed", "speech"),
         "other sound called speech, %": share("other called speech", "other"),
         "seconds per audio minute": share("seconds", "audio seconds", 60.0),
+        "processor seconds per audio minute": share("processor seconds", "audio seconds", 60.0),
         "transcribe stage, seconds per audio minute": share("stage transcribe", "audio seconds", 60.0),
     }
 )
@@ -64,7 +65,11 @@ SHOWN: Mapping[str, Sequence[str]] = MappingProxyType(
         "passages": ("time in the right language, %", "recordings with a wrong language"),
         "borders": tuple(name for name in FIGURES if name.startswith("word ") and "ms" in name),
         "missed": ("speech missed, %", "other sound called speech, %"),
-        "time": ("seconds per audio minute", "transcribe stage, seconds per audio minute"),
+        "time": (
+            "seconds per audio minute",
+            "processor seconds per audio minute",
+            "transcribe stage, seconds per audio minute",
+        ),
     }
 )
 """The figures that each measure gives."""

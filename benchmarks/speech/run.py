@@ -50,9 +50,9 @@ def measure(system: System, asked: SpeechSet) -> dict[str, Any]:
 
 def _heard(system: System, recording: Recording, asked: SpeechSet) -> dict[str, Any]:
     samples = recording.samples()
-    heard, seconds = timed(system, samples, asked)
-    sums: Counter[str] = Counter({"seconds": seconds, "audio seconds": length_of(samples)})
-    sums.update({f"stage {name}": spent for name, spent in heard.stages.items()})
+    heard, spent = timed(system, samples, asked)
+    sums: Counter[str] = Counter({**spent, "audio seconds": length_of(samples)})
+    sums.update({f"stage {name}": seconds for name, seconds in heard.stages.items()})
     for name in asked.measures:
         if name in MEASURES:
             sums.update(MEASURES[name](recording, heard))
