@@ -160,6 +160,11 @@ def test_short_pauses_do_not_end_speech_and_chunks_are_filled() -> None:
     ]
 
 
+def test_half_a_minute_of_speech_is_one_chunk() -> None:
+    """Though it does not end with a frame."""
+    assert edges(chunks_of(scores_of((0, 30), seconds=30.016), USUAL_BOUNDS, 30.0, 30.0)) == [(0.0, 30.0)]
+
+
 def test_speech_without_a_pause_is_cut_where_it_is_least_sure() -> None:
     endless = scores_of((0, 60))
     endless[round(17 / FRAME)] = 0.6

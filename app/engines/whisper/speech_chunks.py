@@ -37,13 +37,14 @@ def chunks_of(
     `bounds.pad` before and after the speech that was found, within the recording.
     """
     pad = round(bounds.pad / FRAME)
-    wider = [(max(0, start - pad), end + pad) for start, end in spans(active(scores, bounds))]
+    whole = duration / FRAME
+    wider = [(max(0, start - pad), min(end + pad, whole)) for start, end in spans(active(scores, bounds))]
     speech = [
         piece
         for span in _joined(wider, round(CUT_PAUSE / FRAME))
-        for piece in _cut(scores, span, int(longest / FRAME))
+        for piece in _cut(scores, span, longest / FRAME)
     ]
-    return _merged([(start * FRAME, min(end * FRAME, duration)) for start, end in speech], longest)
+    return _merged([(start * FRAME, end * FRAME) for start, end in speech], longest)
 
 
 def active(scores: NDArray[np.float32], bounds: SpeechBounds) -> NDArray[np.bool_]:
@@ -60,9 +61,9 @@ def spans(speaking: NDArray[np.bool_]) -> list[Span]:
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _joined(wider: Sequence[Span], pause: int) -> Iterator[Span]:
+def _joined(wider: Sequence[tuple[int, float]], pause: int) -> Iterator[tuple[int, float]]:
     """Yield `wider`, those closer than `pause` frames as one."""
-    begun: Span | None = None
+    begun: tuple[int, float] | None = None
     for start, end in wider:
         if begun is not None and start - begun[1] < pause:
             begun = begun[0], end
@@ -74,12 +75,12 @@ def _joined(wider: Sequence[Span], pause: int) -> Iterator[Span]:
         yield begun
 
 
-def _cut(scores: NDArray[np.float32], span: Span, longest: int) -> Iterator[Span]:
+def _cut(scores: NDArray[np.float32], span: tuple[int, float], longest: float) -> Iterator[tuple[int, float]]:
     """Yield `span` in pieces of at most `longest` frames, cut in the second half at the lowest score."""
     start, end = span
     while end - start > longest:
-        middle = start + longest // 2
-        lowest = middle + int(np.argmin(scores[middle : start + longest]))
+        middle = start + int(longest) // 2
+        lowest = middle + int(np.argmin(scores[middle : start + int(longest)]))
         yield start, lowest
         start = lowest
     yield start, end
