@@ -53,6 +53,7 @@ def pictures_of_page(browser: Chromium, url: str, directory: Path) -> dict[str, 
             person.clicks(f"#legend tbody tr:nth-child({row}) .who")
             person.writes("#legend th input", name)
             person.presses("Enter")
+            page.wait_for(f"document.getElementById('legend').textContent.includes('{name}')")
         page.evaluate("document.activeElement.blur()")
         line = next(number for number, text in enumerate(person.lines()) if WORD in text)
         person.clicks_word(line, WORD)

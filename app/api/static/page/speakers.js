@@ -29,6 +29,7 @@ export function createSpeakers(actions) {
 
   /** The name becomes a field in its place. Enter or leaving it saves, Escape restores. */
   function renameHere(id, button) {
+    menus();
     const old = nameOf(actions.work(), id);
     const field = h("input", { type: "text", value: old, maxLength: 80, "aria-label": t("speaker.name"), autocomplete: "off" });
     let open = true;
@@ -37,7 +38,7 @@ export function createSpeakers(actions) {
       open = false;
       field.replaceWith(button);
       if (save) await (await menus()).give(id, field.value);
-      if (refocus) focusName(id);
+      if (refocus && !body.querySelector("input")) focusName(id);
     };
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== "Escape") return;
