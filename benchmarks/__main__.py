@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from benchmarks import (
     align,
@@ -21,11 +21,13 @@ from benchmarks import (
     streaming,
     whole_pipeline,
 )
+from benchmarks.card import formats, large, peaks, service, start
 from benchmarks.pairs import Comparison, Figure
 from benchmarks.scale import Scale
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
+Benchmark: TypeAlias = Callable[[Scale], Iterable[Comparison | Figure]]
+BENCHMARKS: dict[str, Benchmark] = {
     "align": align.run,
     "diarize": diarize.run,
     "pipeline": whole_pipeline.run,
@@ -41,30 +43,43 @@ BENCHMARKS: dict[str, Callable[[Scale], Sequence[Comparison | Figure]]] = {
     "batching": batching.run,
     "known_text": known_text.run,
 }
+ON_A_CARD: dict[str, Benchmark] = {
+    "formats": formats.run,
+    "start": start.run,
+    "large": large.run,
+    "memory": peaks.run,
+    "service": service.run,
+}
+"""What says something about a GPU alone; on a CPU it is run only to show that it runs."""
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which to run, of {', '.join(BENCHMARKS)}; all by default")
+    every = {**BENCHMARKS, **ON_A_CARD}
+    parser.add_argument(
+        "names",
+        nargs="*",
+        help=f"which to run, of {', '.join(every)}; by default those before {next(iter(ON_A_CARD))}",
+    )
     parser.add_argument("--quick", action="store_true", help="only show that they run; results are not kept")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--cache", type=Path, default=Path(".cache/benchmarks"), help="where made models go")
+    parser.add_argument("--pairs", type=int, default=5, help="how often each side is timed")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go")
     asked = parser.parse_args()
-    unknown = set(asked.names) - set(BENCHMARKS)
+    unknown = set(asked.names) - set(every)
     if unknown:
-        parser.error(
-            f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
-        )
-    scale = Scale(quick=asked.quick, device=asked.device, cache=asked.cache.resolve())
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(every)}")
+    scale = Scale(quick=asked.quick, device=asked.device, cache=asked.cache.resolve(), most_pairs=asked.pairs)
     for name in asked.names or BENCHMARKS:
-        here = machine.describe()
-        results = BENCHMARKS[name](scale)
+        here, kept = machine.describe(), []
         print(f"\n{name}")
-        for result in results:
+        for result in every[name](scale):
             print(f"  {_line(result)}", flush=True)
-        if not asked.quick:
-            _keep(name, here, [result.as_json() for result in results], asked.device)
+            kept.append(result.as_json())
+            if not asked.quick:
+                _keep(asked.results / f"{machine.label(asked.device)}.json", name, here, kept)
 
 
 def _line(result: Comparison | Figure) -> str:
@@ -79,10 +94,9 @@ def _line(result: Comparison | Figure) -> str:
     )
 
 
-def _keep(name: str, here: dict[str, Any], results: list[dict[str, Any]], device: str) -> None:
-    """Write the results of one benchmark into this machine's file, beside the others'."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{machine.label(device)}.json"
+def _keep(path: Path, name: str, here: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Write what one benchmark has found so far into this machine's file, beside the others' results."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     kept[name] = {"machine": here, "results": results}
     path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

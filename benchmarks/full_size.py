@@ -9,11 +9,18 @@ import numpy as np
 import torch
 
 from app.audio.waveform import to_float32
+from app.models.whisper_shapes import SHAPES
 from benchmarks.sounds import DEMO, meeting
 
 LETTERS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"etaonihsrdlumwcfgypbvk'xjqz")
 TOKENS_PER_CHUNK = 100
 """A random decoder would go on to its limit; this many tokens are what 25 seconds of speech take."""
+VOCABULARY = 51_866
+"""Tokens of large-v3 and turbo; the others have one less."""
+ENCODER_LAYERS = {"turbo": 32}
+"""Where the encoder has more than the decoder."""
+MELS = {"turbo": 128, "large": 128}
+"""Bands of the spectrogram, where they are not 80."""
 
 
 def wav2vec2(size: str) -> Any:
@@ -112,20 +119,55 @@ def whisper_small(folder: Path, quantization: str = "int8") -> Path:
     return target
 
 
-def _random_whisper(tokens: list[str]) -> Any:
+def whisper_of_size(folder: Path, size: str) -> Path:
+    """Return the directory of a Whisper of the shape and vocabulary of `size` in float16, made on first use.
+
+    Tokens beyond those of the bundle's tokenizer are there and are never written.
+    """
+    target = folder / f"whisper-{size}"
+    if (target / "done").exists():
+        return target
+    from ctranslate2.converters.transformers import WhisperLoader
+
+    given = DEMO / "whisper"
+    real = json.loads((given / "vocabulary.json").read_text(encoding="utf-8"))
+    tokens = [*real, *(f"<|never {number}|>" for number in range(VOCABULARY - len(real)))]
+    spec = WhisperLoader().get_model_spec(_random_whisper(tokens, size))
+    spec.register_vocabulary(tokens)
+    spec.validate()
+    spec.optimize(quantization="float16")
+    target.mkdir(parents=True, exist_ok=True)
+    spec.save(str(target))
+    shutil.copy(given / "tokenizer.json", target)
+    _write_settings(given, target, size)
+    (target / "done").touch()
+    return target
+
+
+def _write_settings(given: Path, target: Path, size: str) -> None:
+    features = json.loads((given / "preprocessor_config.json").read_text())
+    features["feature_size"] = MELS.get(size, 80)
+    (target / "preprocessor_config.json").write_text(json.dumps(features))
+    wanted, made = (json.loads((place / "config.json").read_text()) for place in (given, target))
+    made |= {key: wanted[key] for key in ("lang_ids", "suppress_ids", "suppress_ids_begin")}
+    made["alignment_heads"] = [[SHAPES[size].decoder_layers - 1, 0]]
+    (target / "config.json").write_text(json.dumps(made))
+
+
+def _random_whisper(tokens: list[str], size: str = "small") -> Any:
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    end = tokens.index("<|endoftext|>")
+    end, shape = tokens.index("<|endoftext|>"), SHAPES[size]
     config = WhisperConfig(
         vocab_size=len(tokens),
-        d_model=768,
-        encoder_layers=12,
-        decoder_layers=12,
-        encoder_attention_heads=12,
-        decoder_attention_heads=12,
-        encoder_ffn_dim=3072,
-        decoder_ffn_dim=3072,
-        num_mel_bins=80,
+        d_model=shape.width,
+        encoder_layers=ENCODER_LAYERS.get(size, shape.decoder_layers),
+        decoder_layers=shape.decoder_layers,
+        encoder_attention_heads=shape.heads,
+        decoder_attention_heads=shape.heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+        num_mel_bins=MELS.get(size, 80),
         pad_token_id=end,
         bos_token_id=end,
         eos_token_id=end,

@@ -12,8 +12,9 @@ class Scale:
     device: str
     cache: Path
     """Where made models are kept between runs."""
+    most_pairs: int = 5
 
     @property
     def pairs(self) -> int:
         """Return how many pairs are timed."""
-        return 1 if self.quick else 5
+        return 1 if self.quick else self.most_pairs

@@ -1,0 +1,1 @@
+"""What only a GPU shows: number formats, code that is compiled, peaks of memory, the largest models."""
