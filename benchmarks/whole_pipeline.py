@@ -2,11 +2,11 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from benchmarks.pairs import Comparison, compare
 from benchmarks.scale import Scale
 from benchmarks.sounds import long_meeting
 
+T = TypeVar("T")
 SPEC = ModelSpec(name="random-small", source="", chunk_seconds=30.0, is_local=True)
 
 
@@ -52,6 +53,17 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenLease:
+    """The use of an engine made before."""
+
+    engine: Any
+
+    def run(self, work: Callable[[Any], T]) -> T:
+        """Return what `work` makes of the engine."""
+        return work(self.engine)
+
+
+@dataclass(frozen=True, slots=True)
 class GivenEngines:
     """Lends engines made before."""
 
@@ -59,18 +71,18 @@ class GivenEngines:
 
     @contextmanager
     def transcriber(self, _model: ModelSpec, _checkpoint: Checkpoint) -> Iterator[Any]:
-        yield self.engines["transcriber"]
+        yield GivenLease(self.engines["transcriber"])
 
     @contextmanager
     def aligner(self, _model: ModelSpec, _language: str, _checkpoint: Checkpoint) -> Iterator[Any]:
-        yield self.engines["aligner"]
+        yield GivenLease(self.engines["aligner"])
 
     def aligns(self, _model: ModelSpec, _language: str) -> bool:
         return True
 
     @contextmanager
     def diarizer(self, _model: ModelSpec, _checkpoint: Checkpoint) -> Iterator[Any]:
-        yield self.engines["diarizer"]
+        yield GivenLease(self.engines["diarizer"])
 
 
 @dataclass(frozen=True, slots=True)

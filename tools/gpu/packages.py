@@ -16,17 +16,19 @@ PACKAGES = (
     *("pydantic-settings", "annotated-types", "typing-inspection", "python-dotenv"),
     *("prometheus-client", "rich", "markdown-it-py", "mdurl", "soundfile", "cffi"),
     *("requests", "urllib3", "charset-normalizer", "idna", "certifi"),
+    *("opencc", "rapidfuzz", "webvtt-py"),
 )
 """By their names in the locks."""
 ON_THE_MACHINE = frozenset(
     {"torch", "torchaudio", "transformers", "numpy", "scipy", "sklearn", "huggingface_hub", "httpx", "yaml"}
-    | {"pytest", "hypothesis", "typing_extensions", "psutil"}
+    | {"pytest", "hypothesis", "typing_extensions", "psutil", "tokenizers"}
 )
 """What the machine brings, by the names under which it is imported."""
 IMPORTED_AS = {
     "faster_whisper": "faster-whisper",
     "pyannote": "pyannote-audio",
     "dotenv": "python-dotenv",
+    "webvtt": "webvtt-py",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
 """Names of packages where they are not those of their modules with hyphens."""
