@@ -1,6 +1,7 @@
 """A text that the caller knows already, in place of recognition: when its words are said, and what is not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
@@ -40,7 +41,9 @@ def place_known_text(
             lambda engine: engine.place(waveform, speech.segments, given, checkpoint, context.tell)
         )
     context.warnings += [*_absent(placed.segments), *_unexplained(placed.unexplained)]
-    return placed
+    return replace(
+        placed, segments=tuple(replace(each, language=speech.language) for each in placed.segments)
+    )
 
 
 def _absent(segments: Sequence[Segment]) -> list[str]:

@@ -64,6 +64,8 @@ class Decoding:
     """How probable it was, before the first token, that nobody speaks."""
     compression_ratio: float = 0.0
     """How many times smaller zlib makes the text: high where words repeat."""
+    written: tuple[int, ...] = ()
+    """All numbers in the order in which they were decoded, those of times among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ def _client(shared: SharedBatches, number: int, clips: int, begin: threading.Bar
     for _ in range(clips):
         time.sleep(chance.uniform(0.5, 1.5) * BETWEEN_SECONDS)
         started = time.perf_counter()
-        with shared.joined(_nothing) as decoder:
-            _transcribe(decoder)
+        decoder = shared.for_request(_nothing)
+        _transcribe(decoder)
         done.append(Clip(number, time.perf_counter() - started))
     return done
 

@@ -6,9 +6,6 @@ from app.audio.ffmpeg_allowlist import DECODERS, DEMUXERS
 from app.audio.ffmpeg_timeline import timeline_filter
 from app.audio.waveform import SAMPLE_RATE
 
-_FRAMES = "asetnsamples=n=16384:p=0"
-"""Longer frames than most codecs have: a third fewer switches between ffmpeg's threads, the same samples."""
-
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
@@ -31,7 +28,7 @@ def pcm_command(ffmpeg: str, task: DecodeTask, *, through_fd: bool, max_seconds:
     return [
         *listing_command(ffmpeg, task, through_fd=through_fd),
         *("-map", f"0:a:{task.track}", "-map_metadata", "-1"),
-        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05,{_FRAMES}"),
+        *("-af", f"{timeline_filter(task.max_gap_seconds)},aresample=async=1:min_hard_comp=0.05"),
         *("-ar", str(SAMPLE_RATE), "-t", f"{max_seconds:.3f}", "-c:a", "pcm_s16le"),
         *("-threads", "1", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
     ]

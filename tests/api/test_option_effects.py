@@ -194,6 +194,12 @@ def test_segments_tell_how_they_were_decoded(ask: Ask) -> None:
         assert segment["temperature"] == 0.0
 
 
+def test_stream(ask: Ask) -> None:
+    streamed = ask(stream=True, diarize=False)
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert "event: result" in streamed.text
+
+
 def test_diarize(ask: Ask) -> None:
     assert len(speakers_of(ask())) == 3
     assert "speaker" not in ask(diarize=False).text

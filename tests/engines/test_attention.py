@@ -50,12 +50,12 @@ def plain(text: str) -> str:
 
 def test_words_begin_where_they_are_said(timed: Timed) -> None:
     apart = errors(recordings("conversation-*") + recordings("sentence-*"), timed, "start")
-    assert np.mean(apart) <= 0.25
+    assert np.mean(apart) <= 0.08
 
 
 def test_words_end_where_they_are_said(timed: Timed) -> None:
     apart = errors(recordings("conversation-*") + recordings("sentence-*"), timed, "end")
-    assert np.mean(apart) <= 0.3
+    assert np.mean(apart) <= 0.1
 
 
 def test_text_is_split_into_sentences_of_timed_words_in_order(timed: Timed) -> None:
@@ -87,7 +87,7 @@ def test_words_can_be_timed_afterwards_as_if_it_had_been_asked_for_at_once(
     later = transcriber.time_words(samples_of(path), plain.segments, "transcribe", nothing)
     assert [word.text for word in words_of(later)] == [word.text for word in words_of(timed(path))]
     for word, other in zip(words_of(later), words_of(timed(path)), strict=True):
-        assert word.start == pytest.approx(other.start, abs=0.3)
+        assert word.start == pytest.approx(other.start, abs=0.05)
 
 
 def segment_of(*pieces: bytes, speech: Sequence[tuple[float, float]] = ()) -> Segment:

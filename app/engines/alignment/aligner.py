@@ -215,7 +215,10 @@ class Wav2Vec2Aligner:
             spans = self._splitter.spans(aligned.text)
             sentences = to_sentences(aligned, spans, spaced=self._spaced, avg_logprob=segment.avg_logprob)
             if sentences:
-                return tuple(replace(sentence, decoding=segment.decoding) for sentence in sentences)
+                return tuple(
+                    replace(sentence, decoding=segment.decoding, language=segment.language)
+                    for sentence in sentences
+                )
         return (replace(segment, words=words_without_times(segment.text, spaced=self._spaced)),)
 
 

@@ -121,7 +121,7 @@ class ChunkDecoding:
         guard = Guard(self.decoder, self.vocabulary.decoding, self.vocabulary.multilingual, self.checkpoint)
         written = guard.decode([passage.row for passage in passages])
         segments = [self._segment(passage, each) for passage, each in zip(passages, written, strict=True)]
-        segments = self._read_out(passages, segments)
+        segments = self._read_out(passages, segments, [each.decoded.tokens for each in written])
         for segment in segments:
             self.tell(ChunkDecoded(segment, self._told, segment.language or UNDETERMINED))
             self._told += 1
@@ -144,18 +144,24 @@ class ChunkDecoding:
             language=passage.language,
         )
 
-    def _read_out(self, passages: Sequence[Passage], segments: Sequence[Segment]) -> list[Segment]:
-        """Return `segments` with what is known of each of their tokens, where that is asked for."""
+    def _read_out(
+        self, passages: Sequence[Passage], segments: Sequence[Segment], written: Sequence[Sequence[int]]
+    ) -> list[Segment]:
+        """Return `segments` with what is known of each of their tokens, where that is asked for.
+
+        `written` are the tokens of each as they were decoded, time stamps among them: later ones go by them.
+        """
         wanted = [
             (place, segment.decoding)
             for place, segment in enumerate(segments)
             if segment.text and segment.decoding and self._is_to_be_read_out(segment)
         ]
         rows = [passages[place].row for place, _ in wanted]
-        numbers = [[token.number for token in decoding.tokens] for _, decoding in wanted]
+        numbers = [written[place] for place, _ in wanted]
         readings = self.decoder.read_out(rows, numbers) if wanted else []
         read = list(segments)
-        for (place, decoding), reading in zip(wanted, readings, strict=True):
+        for (place, decoding), tokens, whole in zip(wanted, numbers, readings, strict=True):
+            reading = whole.only([self.vocabulary.is_text(token) for token in tokens])
             speech = self._unpadded(passages[place].chunk)
             read[place] = with_readings(segments[place], decoding, reading, speech)
         return read
@@ -178,7 +184,8 @@ class ChunkDecoding:
             some = segments[len(read) : len(read) + len(batch)]
             codes = [segment.language or UNDETERMINED for segment in some]
             found = self._passages(batch, self.decoder.encode(features), _given(codes))
-            read += self._read_out(found, some)
+            written = [_numbers(segment) for segment in some]
+            read += self._read_out(found, some, written)
         return read
 
     def _is_to_be_read_out(self, segment: Segment) -> bool:
@@ -193,6 +200,10 @@ def segment_of(chunk: Chunk, duration: float) -> Segment:
     """Return the segment of a chunk whose text is not known, in a recording of so many seconds."""
     start = min(max(0.0, float(chunk["start"])), duration)
     return Segment(round(start, 3), round(max(start, min(float(chunk["end"]), duration)), 3), "")
+
+
+def _numbers(segment: Segment) -> list[int]:
+    return list(segment.decoding.written) if segment.decoding else []
 
 
 def _given(codes: Sequence[str]) -> Languages:

@@ -4,6 +4,7 @@ Nothing that makes rows knows the weights. Rows of several chunks, languages, ta
 over together; the decoder sees to what may share a batch.
 """
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -90,6 +91,11 @@ class Reading:
 
     Found by the decoder's cross-attention: tokens follow each other without a gap, in steps of 20 ms.
     """
+
+    def only(self, kept: Sequence[bool]) -> "Reading":
+        """Return the reading of the tokens that are `kept`; the time of others goes to those before them."""
+        starts = itertools.compress(self.times, kept)
+        return Reading(tuple(itertools.compress(self.logprobs, kept)), (*starts, *self.times[-1:]))
 
 
 class RowDecoder(Protocol):

@@ -4,11 +4,11 @@ There is no thread of its own. Requests hand over their chunks and wait; whichev
 idle works on a batch for all. A batch takes from each request in turn, and only chunks that may share one.
 """
 
+import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,30 +67,21 @@ class SharedBatches:
         self._changed = threading.Condition()
         self._waiting: list[Chunk] = []
         """In the order in which they came."""
-        self._joined = 0
-        self._numbers = 0
+        self._numbers = itertools.count()
         self._working = False
+        self._at_work: list[Chunk] = []
         self._last: dict[str, _Past] = {}
         """The last batch of each kind, by its name."""
 
-    @contextmanager
-    def joined(self, checkpoint: Checkpoint) -> Iterator[RowDecoder]:
-        """Yield the decoder of one request, which calls `checkpoint` while it waits."""
-        with self._changed:
-            self._joined += 1
-            self._numbers += 1
-            member = _Member(self, self._decoder, self._numbers, checkpoint)
-        try:
-            yield member
-        finally:
-            with self._changed:
-                self._joined -= 1
-                self._changed.notify_all()
+    def for_request(self, checkpoint: Checkpoint) -> RowDecoder:
+        """Return the decoder of one request, which calls `checkpoint` while it waits."""
+        return _Member(self, self._decoder, next(self._numbers), checkpoint)
 
     @property
-    def joined_now(self) -> int:
-        """Number of requests that may hand over chunks."""
-        return self._joined
+    def requests_now(self) -> int:
+        """Number of requests whose chunks wait or are worked on."""
+        with self._changed:
+            return _owners([*self._waiting, *self._at_work])
 
     def work_off(self, chunks: Sequence[Chunk], checkpoint: Checkpoint) -> list[Any]:
         """Return the result of each of `chunks`, once all are done; the caller may work on those of others.
@@ -127,6 +118,7 @@ class SharedBatches:
             self._let_it_fill()
             batch = next_batch(self._waiting, self._most)
             self._waiting = [chunk for chunk in self._waiting if chunk not in batch]
+            self._at_work = batch
             return batch
 
     def _let_it_fill(self) -> None:
@@ -149,7 +141,7 @@ class SharedBatches:
         finally:
             with self._changed:
                 self._last[batch[0].kind.name] = _Past(_owners(batch), time.monotonic() - begun)
-                self._working = False
+                self._working, self._at_work = False, []
                 for chunk in batch:
                     chunk.done = True
                 self._changed.notify_all()

@@ -33,9 +33,9 @@ class SharingTranscriber:
         tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time."""
-        with self._shared.joined(checkpoint) as decoder:
-            transcriber = self._transcriber.with_decoder(decoder)
-            return transcriber.transcribe(waveform, request, checkpoint, tell)
+        decoder = self._shared.for_request(checkpoint)
+        transcriber = self._transcriber.with_decoder(decoder)
+        return transcriber.transcribe(waveform, request, checkpoint, tell)
 
     def find_speech(
         self,
@@ -45,19 +45,19 @@ class SharingTranscriber:
         tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the chunks of speech of `waveform` (samples,), with empty texts, and the language."""
-        with self._shared.joined(checkpoint) as decoder:
-            transcriber = self._transcriber.with_decoder(decoder)
-            return transcriber.find_speech(waveform, request, checkpoint, tell)
+        decoder = self._shared.for_request(checkpoint)
+        transcriber = self._transcriber.with_decoder(decoder)
+        return transcriber.find_speech(waveform, request, checkpoint, tell)
 
     def time_words(
         self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:
         """Return `segments`, as they were transcribed, split into sentences whose words carry times."""
-        with self._shared.joined(checkpoint) as decoder:
-            transcriber = self._transcriber.with_decoder(decoder)
-            return transcriber.time_words(waveform, segments, task, checkpoint)
+        decoder = self._shared.for_request(checkpoint)
+        transcriber = self._transcriber.with_decoder(decoder)
+        return transcriber.time_words(waveform, segments, task, checkpoint)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,)."""
-        with self._shared.joined(checkpoint) as decoder:
-            return self._transcriber.with_decoder(decoder).detect_language(waveform, checkpoint)
+        decoder = self._shared.for_request(checkpoint)
+        return self._transcriber.with_decoder(decoder).detect_language(waveform, checkpoint)

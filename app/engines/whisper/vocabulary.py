@@ -28,17 +28,20 @@ class Vocabulary:
         name = self.tokens.id_to_token
         tokens = tuple(Token(number, token_bytes(name(number))) for number in self._text(decoded))
         ratio = compression_ratio(b"".join(token.text for token in tokens))
-        return Decoding(tokens, temperature, decoded.no_speech_prob, ratio)
+        return Decoding(tokens, temperature, decoded.no_speech_prob, ratio, decoded.tokens)
 
     def text(self, decoded: Decoded) -> str:
         """Return the text of what was written."""
         text: str = self.tokens.decode(self._text(decoded))
         return text.strip()
 
+    def is_text(self, number: int) -> bool:
+        """Return whether a token stands for text, not for a language, a task or a time."""
+        return number < int(self.tokens.token_to_id("<|endoftext|>"))
+
     def _text(self, decoded: Decoded) -> Sequence[int]:
         """Return the tokens of the text alone."""
-        end = self.tokens.token_to_id("<|endoftext|>")
-        return [number for number in decoded.tokens if number < end]
+        return list(filter(self.is_text, decoded.tokens))
 
 
 def compression_ratio(text: bytes) -> float:
