@@ -149,14 +149,14 @@ class Transcript:
     """Whisper's code of the spoken language (for translate: of the speech, not of the text)."""
     duration: Seconds
     model: str
-    languages: Mapping[str, float] = field(default_factory=dict)
-    """Which share of the speech is in which language, by Whisper's codes, the largest first."""
     speaker_embeddings: Mapping[str, tuple[float, ...]] | None = None
     tracks: tuple[AudioTrack, ...] = ()
     """All sound tracks of the file."""
     warnings: tuple[str, ...] = ()
     fit: TextFit | None = None
     """Known where the caller gave the text."""
+    languages: Mapping[str, float] = field(default_factory=dict)
+    """Which share of the speech is in which language, by Whisper's codes, the largest first."""
 
 
 def _check_finite(*times: Seconds) -> None:

@@ -26,7 +26,7 @@ from app.engines.platform.device_plan import (
     segmentation_windows,
 )
 from app.engines.platform.precision import number_format
-from app.engines.whisper.transcriber import WhisperTranscriber
+from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from app.models.model_spec import ModelSpec
 from app.options.asr_options import AsrOptions
 from app.pipeline import Pipeline
@@ -169,6 +169,7 @@ def _our_engines(models: Models, scale: Scale) -> GivenEngines:
                 batch_size=GPU_BATCH_SIZE if scale.device == "cuda" else CPU_BATCH_SIZE,
                 cpu_threads=0,
                 chunk_seconds=30.0,
+                scope=Scope(guarded=False),
             ),
             "aligner": Wav2Vec2Aligner(
                 HuggingFaceModel(models.wav2vec2),

@@ -42,15 +42,15 @@ MUTANTS = (
     Mutant(
         "last segment dropped",
         "app/engines/whisper/transcriber.py",
-        "tuple(segment for segment in segments if segment.text)",
-        "tuple(segment for segment in segments if segment.text)[:-1]",
+        "spoken = [segment for segment in segments if segment.text]",
+        "spoken = [segment for segment in segments if segment.text][:-1]",
         ("tests/engines/test_whisper.py",),
     ),
     Mutant(
         "aligned with the wrong language",
-        "app/pipeline.py",
-        "self._engines.aligner(context.model, transcription.language,",
-        'self._engines.aligner(context.model, "de" if transcription.language == "en" else "en",',
+        "app/word_times.py",
+        "self.engines.aligner(self.context.model, language,",
+        'self.engines.aligner(self.context.model, "de" if language == "en" else "en",',
         ("tests/unit/test_pipeline.py",),
     ),
     Mutant(

@@ -48,8 +48,11 @@ _MEDIA_TYPES = {
     "text/markdown": "**SPEAKER_00** 0:00\n\nGood morning.\n",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "PK...",
 }
-_EVENTS = {
-    "text/event-stream": 'event: progress\ndata: {"stage":"align","done":0.5,"all":0.9,"seconds_left":3}\n\n',
+_EVENT = 'event: progress\ndata: {"stage":"align","done":0.5,"all":0.9,"seconds_left":3}\n\n'
+EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "description": "One server-sent event; its data is JSON, or [DONE].",
 }
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "API_KEY of the server, where it has one."},
@@ -88,10 +91,12 @@ def option_schemas() -> dict[str, dict[str, Any]]:
 
 def transcript_answer(model: type, *, streams: bool = False) -> dict[str, Any]:
     """Return the description of a transcript: JSON as `model`, a bare document, or events if it `streams`."""
-    documents = {
+    documents: dict[str, Any] = {
         media_type: {"schema": {"type": "string"}, "example": example}
-        for media_type, example in (_MEDIA_TYPES | (_EVENTS if streams else {})).items()
+        for media_type, example in _MEDIA_TYPES.items()
     }
+    if streams:
+        documents["text/event-stream"] = {"schema": EVENT_SCHEMA, "example": _EVENT}
     return {
         "model": model,
         "description": "The transcript, in the form that output_format asks for.",

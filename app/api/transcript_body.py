@@ -106,7 +106,7 @@ class TranscriptBody(_Part):
 
     segments: list[SegmentBody]
     language: Name = UNDETERMINED
-    languages: dict[Name, Figure] = {}
+    languages: dict[Name, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = {}
     duration: Time | None = None
     """Seconds; without it the end of the last segment."""
     model: Name = ""

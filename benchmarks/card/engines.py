@@ -12,7 +12,7 @@ from app.engines.diarization.diarizer import PyannoteDiarizer
 from app.engines.diarization.stages import DiarizationStages
 from app.engines.platform.device_plan import embedding_windows, segmentation_windows
 from app.engines.platform.precision import number_format
-from app.engines.whisper.transcriber import WhisperTranscriber
+from app.engines.whisper.transcriber import Scope, WhisperTranscriber
 from benchmarks.full_size import diarization_pipeline, letter_ids, wav2vec2, whisper_of_size
 
 
@@ -81,4 +81,5 @@ def transcriber(folder: Path, choice: Choice, device: str, *, chunk_seconds: flo
         batch_size=choice.batch_size,
         cpu_threads=0,
         chunk_seconds=chunk_seconds,
+        scope=Scope(guarded=False),
     )

@@ -75,7 +75,7 @@ def kept(answer: Answer) -> dict[str, str]:
 
 MISTAKES = {
     "no such path": head(0, path="/nowhere"),
-    "no such option value": head(None, path="/asr?output_format=docx") + chunk(form(PCM)) + chunk(b""),
+    "no such option value": head(None, path="/asr?output_format=pdf") + chunk(form(PCM)) + chunk(b""),
     "no file": head(0),
     "no audio": head(len(form(b"text"))) + form(b"text"),
     "unknown model": head(None, path="/asr?model=nobody") + chunk(form(PCM)) + chunk(b""),

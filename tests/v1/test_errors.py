@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.errors import DeadlineExceeded, EngineFailed, ModelUnavailable, OutOfMemory
+from app.transcript import Segment
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 from tests.v1.forms import TRANSCRIPTIONS, TRANSLATIONS, error_of, send
@@ -204,9 +205,15 @@ def test_speakers_that_cannot_be_had_fail_the_request_that_needs_them(
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_words_that_cannot_be_aligned_are_placed_by_their_length(
-    tmp_path: Path, engines: FakeEngines, language: str
+    tmp_path: Path, engines: FakeEngines, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Neither an aligner nor the decoder's attention knows when they are said."""
     engines.align_failure = EngineFailed("alignment")
+
+    def fails(*_: object) -> tuple[Segment, ...]:
+        raise EngineFailed("transcription")
+
+    monkeypatch.setattr(engines, "time_words", fails)
     with in_process(engines, tmp_path) as client:
         fields = [
             ("response_format", "verbose_json"),

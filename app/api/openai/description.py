@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.api.openai.audio_request import FORMS, Task
-from app.api.openapi import AUDIO_FILE, SECURITY, error_answers, option_schemas
+from app.api.openapi import AUDIO_FILE, EVENT_SCHEMA, SECURITY, error_answers, option_schemas
 from app.api.schemas import OpenAiErrorAnswer
 
 _PASSED_ON = ("diarize", "num_speakers", "min_speakers", "max_speakers", "hotwords")
@@ -29,7 +29,7 @@ def audio_answers(task: Task) -> dict[int | str, dict[str, Any]]:
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     content |= {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/vtt")}
     if task == "transcribe":
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": EVENT_SCHEMA}
     described = "What is said, in the form that response_format asks for."
     return {200: {"description": described, "content": content}, **openai_errors()}
 

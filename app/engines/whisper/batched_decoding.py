@@ -53,6 +53,8 @@ class ChunkDecoding:
     """How much earlier and later than somebody speaks the speech of a chunk begins and ends."""
     encoded: dict[float, Encoded] = field(default_factory=dict)
     """Chunks that were encoded before, by their starts; each is used once."""
+    guarded: bool = True
+    """What is improbable or goes in circles is decoded again, and left out if nothing better comes."""
     _told: int = 0
 
     def segments(self, chunks: Sequence[Chunk], languages: Languages) -> list[Segment]:
@@ -119,7 +121,8 @@ class ChunkDecoding:
 
     def _decode(self, passages: Sequence[Passage]) -> list[Segment]:
         guard = Guard(self.decoder, self.vocabulary.decoding, self.vocabulary.multilingual, self.checkpoint)
-        written = guard.decode([passage.row for passage in passages])
+        rows = [passage.row for passage in passages]
+        written = guard.decode(rows) if self.guarded else guard.decode_once(rows)
         segments = [self._segment(passage, each) for passage, each in zip(passages, written, strict=True)]
         segments = self._read_out(passages, segments, [each.decoded.tokens for each in written])
         for segment in segments:
@@ -134,7 +137,7 @@ class ChunkDecoding:
             written.decoded.avg_logprob,
         )
         start = min(max(0.0, float(chunk["start"])), duration)
-        kept = written.is_worth_keeping or self.request.temperature > 0
+        kept = written.is_worth_keeping or self.request.temperature > 0 or not self.guarded
         return Segment(
             start=round(start, 3),
             end=round(max(start, min(float(chunk["end"]), duration)), 3),

@@ -101,7 +101,7 @@ class Guard:
 
         A temperature above 0 is the client's own choice: it gets the first that comes.
         """
-        written = self._decode(rows)
+        written = self.decode_once(rows)
         if rows[0].search.temperature > 0:
             return written
         for temperature in TEMPERATURES:
@@ -113,11 +113,12 @@ class Guard:
                 replace(rows[place], search=replace(rows[place].search, temperature=temperature))
                 for place in bad
             ]
-            for place, other in zip(bad, self._decode(again), strict=True):
+            for place, other in zip(bad, self.decode_once(again), strict=True):
                 written[place] = max(written[place], other, key=lambda each: each.worth)
         return written
 
-    def _decode(self, rows: Sequence[Row]) -> list[Written]:
+    def decode_once(self, rows: Sequence[Row]) -> list[Written]:
+        """Return what is written for each of `rows` at the first try."""
         return [
             Written(
                 decoded,

@@ -41,12 +41,14 @@ _DETECTION_WINDOW = 300 * SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What may be asked of one model."""
+    """What may be asked of one model, and how far its text is believed."""
 
     name: str = "whisper"
     abilities: Abilities = field(default_factory=Abilities)
     languages: tuple[str, ...] = tuple(LANGUAGES)
     """Codes of those that are detected."""
+    guarded: bool = True
+    """False: what is improbable or goes in circles stays, as for weights that mean nothing."""
 
 
 class WhisperTranscriber:
@@ -269,6 +271,7 @@ class WhisperTranscriber:
             tell,
             self._bounds.changed(pad=request.vad_pad).pad,
             {} if encoded is None else encoded,
+            self._scope.guarded,
         )
 
     def _languages(self, request: TranscriptionRequest, main: str) -> Languages:
