@@ -10,6 +10,7 @@ from app.transcript import AudioTrack, Decoding, Segment, TextFit, Transcript, W
 
 Time = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Figure = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=200)]
 
 
@@ -25,7 +26,7 @@ class WordBody(_Part):
     word: str
     start: Time | None = None
     end: Time | None = None
-    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    score: Share | None = None
     speaker: Name | None = None
 
     def word_of(self) -> Word:
@@ -44,9 +45,9 @@ class SegmentBody(_Part):
     words: list[WordBody] | None = None
     language: Name | None = None
     avg_logprob: Figure | None = None
-    no_speech_prob: Figure | None = None
-    compression_ratio: Figure | None = None
-    temperature: Figure | None = None
+    no_speech_prob: Share | None = None
+    compression_ratio: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    temperature: Share | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -93,8 +94,8 @@ class TrackBody(_Part):
 class FitBody(_Part):
     """How well a text that was given fits its recording."""
 
-    found: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    accounted: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    found: Share
+    accounted: Share
 
     def fit_of(self) -> TextFit:
         """Return it as the formats know it."""
@@ -106,7 +107,7 @@ class TranscriptBody(_Part):
 
     segments: list[SegmentBody]
     language: Name = UNDETERMINED
-    languages: dict[Name, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = {}
+    languages: dict[Name, Share] = {}
     duration: Time | None = None
     """Seconds; without it the end of the last segment."""
     model: Name = ""
