@@ -158,9 +158,14 @@ class Pipeline:
     def _listen(
         self, waveform: Waveform, context: RequestContext, checkpoint: Checkpoint
     ) -> Listening | None:
-        """Return what the diarizer hears in `waveform`; None where somebody waits for the first text."""
+        """Return what the diarizer hears in `waveform`; None where somebody waits for the first text.
+
+        A model that cannot be had fails the request before anything is listened to.
+        """
         if context.extras.soon:
             return None
+        with context.stage(Stage.LOAD), self._engines.transcriber(context.model, checkpoint):
+            pass
         lending = self._engines.diarizer(context.model, checkpoint)
         with context.using(Stage.DIARIZE, lending) as lease:
             return lease.run(lambda engine: engine.listen(waveform, checkpoint, context.tell))
