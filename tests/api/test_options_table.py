@@ -59,7 +59,9 @@ def shown_default(name: str) -> str:
 def assert_same_range(row: dict[str, str], described: dict[str, Any]) -> None:
     column = next(column for column in row if column.startswith("Range"))
     bounds = [described[key] for key in ("minimum", "maximum", "maxLength") if key in described]
-    assert [int(number) for number in re.findall(r"\d+", row[column])] == bounds, row
+    assert [float(number) for number in re.findall(r"\b\d+(?:\.\d+)?\b", row[column])] == bounds, row
     if "enum" in described:
         assert [word for word in described["enum"] if word not in row[column]] == [], row
-        assert len(re.findall(r"[a-z]+", row[column].removeprefix("one of"))) == len(described["enum"]), row
+        assert len(re.findall(r"[a-z][a-z0-9]*", row[column].removeprefix("one of"))) == len(
+            described["enum"]
+        ), row
