@@ -13,6 +13,8 @@ from app.engines.whisper.speech_chunks import Chunk
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.transcript import LanguageGuess
 
+LONGEST = 30.0
+"""Seconds that the encoder takes."""
 MAX_PROBES = 5
 """Chunks of a recording that are tried at most; three that agree decide."""
 
@@ -99,10 +101,15 @@ class Passages:
 
 
 def hear(decoder: RowDecoder, chunk: Chunk, sound: Encoded) -> list[Heard]:
-    """Return how probable each language is in each window of `chunk`."""
+    """Return how probable each language is in each window of `chunk`.
+
+    Where it is one window, the decoder sees all of it with the silence behind, as it was trained to.
+    """
     spans = windows_of(chunk)
     start = chunk["start"]
     windows = [Window(sound, max(0.0, first - start), last - start) for first, last in spans]
+    if len(windows) == 1:
+        windows = [Window(sound, 0.0, LONGEST)]
     shares = decoder.languages(windows)
     return [Heard(*span, each) for span, each in zip(spans, shares, strict=True)]
 
