@@ -24,7 +24,7 @@ def test_dutch_dialogue_is_written_down(base: Ours, source: Source) -> None:
 
 def test_music_noise_and_silence_give_no_words(base: Ours, source: Source) -> None:
     found = figures_of(base, sets.nothing(source))
-    assert found["invented words a minute"] <= 1.5
+    assert found["invented words a minute"] <= 0.2
     assert found["phantom languages"] == 0
 
 
