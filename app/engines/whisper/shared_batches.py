@@ -122,11 +122,11 @@ class SharedBatches:
             return batch
 
     def _let_it_fill(self) -> None:
-        """Wait a little for those who shared the last batch of this kind: they are likely to come again."""
+        """Wait a little for those who shared the last batches: they are likely to come again."""
         batch = next_batch(self._waiting, self._most)
-        last = self._last.get(batch[0].kind.name, _Past())
-        until = time.monotonic() + PATIENCE * last.seconds
-        while len(batch) < self._most and _owners(batch) < last.owners:
+        until = time.monotonic() + PATIENCE * self._last.get(batch[0].kind.name, _Past()).seconds
+        expected = max((past.owners for past in self._last.values()), default=1)
+        while len(batch) < self._most and _owners(batch) < expected:
             if (left := until - time.monotonic()) <= 0:
                 return
             self._changed.wait(left)
