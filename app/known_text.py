@@ -7,6 +7,7 @@ from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
 from app.engines.interfaces import Engines, PlacedText, Transcription
 from app.errors import ParameterConflict
+from app.formats.timestamps import minutes
 from app.options.given_text import read_given_text
 from app.request_context import RequestContext
 from app.stage import Stage
@@ -61,11 +62,6 @@ def _absent(segments: Sequence[Segment]) -> list[str]:
 def _unexplained(places: Sequence[tuple[Seconds, Seconds]]) -> list[str]:
     if not places:
         return []
-    shown = ", ".join(f"{_clock(start)} to {_clock(end)}" for start, end in places[:_MOST_NAMED])
+    shown = ", ".join(f"{minutes(start)} to {minutes(end)}" for start, end in places[:_MOST_NAMED])
     more = f" and in {len(places) - _MOST_NAMED} more places" if len(places) > _MOST_NAMED else ""
     return [f"more is said than the transcript holds: {shown}{more}"]
-
-
-def _clock(seconds: Seconds) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}"

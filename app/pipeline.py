@@ -18,6 +18,7 @@ from app.concurrency import run_concurrently
 from app.engines.interfaces import Engines, Listening, SpeakerCountRange, Transcription, TranscriptionRequest
 from app.engines.platform.allocator import return_freed_memory
 from app.events import Listener, advance_of, nobody_listens
+from app.formats.timestamps import minutes
 from app.known_speakers import name_known
 from app.known_text import place_known_text
 from app.options.asr_options import AsrOptions
@@ -29,7 +30,7 @@ from app.retelling import telling_later, telling_of_a_part
 from app.speakers import assign_speakers
 from app.stage import Stage
 from app.time_shift import later
-from app.transcript import Diarization, LanguageGuess, Seconds, Segment, TextFit, Transcript
+from app.transcript import Diarization, LanguageGuess, Segment, TextFit, Transcript, language_shares
 from app.voice_samples import decode_samples, voices_of
 from app.word_times import DEGRADABLE, WordTimes, degrade, explain, timed_by_transcriber, warn
 from app.work.upload_store import StoredUpload
@@ -71,7 +72,9 @@ class Pipeline:
         return Transcript(
             segments=_finished(heard.segments, options),
             language=heard.language,
-            languages=_shares(heard.segments),
+            languages=language_shares(
+                (each.language, each.end - each.start) for each in heard.segments if each.language is not None
+            ),
             duration=duration,
             model=context.model.name,
             speaker_embeddings=heard.embeddings if options.return_speaker_embeddings else None,
@@ -298,26 +301,11 @@ def _limits(parts: Sequence[Heard]) -> list[str]:
     return [f"{LANGUAGES_DIFFER}: {', '.join(languages)}"] if len(languages) > 1 else []
 
 
-def _shares(segments: Sequence[Segment]) -> dict[str, float]:
-    """Return which share of the speech is in which language, the largest first."""
-    seconds: dict[str, Seconds] = {}
-    for segment in segments:
-        if segment.language is not None:
-            seconds[segment.language] = seconds.get(segment.language, 0.0) + segment.end - segment.start
-    whole = sum(seconds.values())
-    return {code: seconds[code] / whole for code in sorted(seconds, key=lambda code: -seconds[code]) if whole}
-
-
 def _left_out(transcription: Transcription, options: AsrOptions) -> str:
     """Return where something was heard that cannot have been said."""
     shift = (options.start or 0.0) if options.offset_times else 0.0
-    spans = (f"{_minutes(start + shift)} to {_minutes(end + shift)}" for start, end in transcription.left_out)
+    spans = (f"{minutes(start + shift)} to {minutes(end + shift)}" for start, end in transcription.left_out)
     return f"what was heard from {', '.join(spans)} was improbable or went in circles and was left out"
-
-
-def _minutes(seconds: Seconds) -> str:
-    """Return a time as m:ss."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _passed_over(likelier: str | None, taken: str) -> list[str]:

@@ -4,7 +4,7 @@ Every number in them is finite: what an engine does not know is None, never NaN.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -189,3 +189,15 @@ class LanguageGuess:
     confidence: float
     passed_over: str | None = None
     """A likelier language, which the operator does not allow."""
+
+
+def language_shares(spoken: Iterable[tuple[str, Seconds]]) -> dict[str, float]:
+    """Return which share of the time each language has, by Whisper's code, the largest first.
+
+    None has any where nothing lasts.
+    """
+    seconds: dict[str, Seconds] = {}
+    for code, length in spoken:
+        seconds[code] = seconds.get(code, 0.0) + length
+    whole = sum(seconds.values())
+    return {code: seconds[code] / whole for code in sorted(seconds, key=lambda each: -seconds[each]) if whole}

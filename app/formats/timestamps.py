@@ -30,3 +30,12 @@ def clock(total_milliseconds: int, decimal_mark: str) -> str:
     total_minutes, seconds = divmod(total_seconds, 60)
     hours, minutes = divmod(total_minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal_mark}{rest:03d}"
+
+
+def minutes(seconds: Seconds) -> str:
+    """Return a place in a recording as m:ss, for people.
+
+    >>> minutes(61.9)
+    '1:01'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.engines.whisper.passages import Heard, divided, shares_of, smoothed, windows_of
+from app.engines.whisper.passages import Heard, divided, smoothed, windows_of
 from app.engines.whisper.speech_chunks import Chunk
+from app.transcript import language_shares
 
 
 def heard(*languages: str, share: float = 0.95, seconds: float = 5.0) -> list[Heard]:
@@ -72,5 +73,5 @@ def test_a_chunk_is_cut_in_the_pause_where_the_language_changes() -> None:
 
 
 def test_shares_are_of_the_time_spoken() -> None:
-    assert shares_of([("en", 3.0), ("de", 9.0), ("en", 0.0)]) == {"de": 0.75, "en": 0.25}
-    assert shares_of([]) == {}
+    assert language_shares([("en", 3.0), ("de", 9.0), ("en", 0.0)]) == {"de": 0.75, "en": 0.25}
+    assert language_shares([]) == {}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
@@ -131,16 +131,10 @@ class ChunkDecoding:
         return segments
 
     def _segment(self, passage: Passage, written: Written) -> Segment:
-        duration, chunk, logprob = (
-            len(self.waveform) / SAMPLE_RATE,
-            passage.chunk,
-            written.decoded.avg_logprob,
-        )
-        start = min(max(0.0, float(chunk["start"])), duration)
+        logprob = written.decoded.avg_logprob
         kept = written.is_worth_keeping or self.request.temperature > 0 or not self.guarded
-        return Segment(
-            start=round(start, 3),
-            end=round(max(start, min(float(chunk["end"]), duration)), 3),
+        return replace(
+            segment_of(passage.chunk, len(self.waveform) / SAMPLE_RATE),
             text=self.vocabulary.text(written.decoded) if kept else "",
             avg_logprob=logprob if math.isfinite(logprob) else None,
             decoding=written.decoding,

@@ -1,7 +1,7 @@
 """Which language each stretch of speech is in, smoothed over time, and chunks cut where it changes."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -111,12 +111,3 @@ def _cut(chunk: Chunk, start: Seconds, end: Seconds) -> Chunk:
         if first < end and last > start
     ]
     return {"start": start, "end": end, "segments": inside}
-
-
-def shares_of(spoken: Collection[tuple[str, Seconds]]) -> dict[str, float]:
-    """Return which share of the time each language has, the largest first."""
-    seconds: dict[str, float] = {}
-    for code, length in spoken:
-        seconds[code] = seconds.get(code, 0.0) + length
-    whole = sum(seconds.values()) or 1.0
-    return {code: seconds[code] / whole for code in sorted(seconds, key=lambda each: -seconds[each])}

@@ -33,9 +33,7 @@ class SharingTranscriber:
         tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the text of `waveform` (samples,) at 16 kHz in chunks of speech, in order of time."""
-        decoder = self._shared.for_request(checkpoint)
-        transcriber = self._transcriber.with_decoder(decoder)
-        return transcriber.transcribe(waveform, request, checkpoint, tell)
+        return self._for_request(checkpoint).transcribe(waveform, request, checkpoint, tell)
 
     def find_speech(
         self,
@@ -45,19 +43,18 @@ class SharingTranscriber:
         tell: Listener = nobody_listens,
     ) -> Transcription:
         """Return the chunks of speech of `waveform` (samples,), with empty texts, and the language."""
-        decoder = self._shared.for_request(checkpoint)
-        transcriber = self._transcriber.with_decoder(decoder)
-        return transcriber.find_speech(waveform, request, checkpoint, tell)
+        return self._for_request(checkpoint).find_speech(waveform, request, checkpoint, tell)
 
     def time_words(
         self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:
         """Return `segments`, as they were transcribed, split into sentences whose words carry times."""
-        decoder = self._shared.for_request(checkpoint)
-        transcriber = self._transcriber.with_decoder(decoder)
-        return transcriber.time_words(waveform, segments, task, checkpoint)
+        return self._for_request(checkpoint).time_words(waveform, segments, task, checkpoint)
 
     def detect_language(self, waveform: Waveform, checkpoint: Checkpoint) -> LanguageGuess:
         """Return the language spoken in `waveform` (samples,)."""
-        decoder = self._shared.for_request(checkpoint)
-        return self._transcriber.with_decoder(decoder).detect_language(waveform, checkpoint)
+        return self._for_request(checkpoint).detect_language(waveform, checkpoint)
+
+    def _for_request(self, checkpoint: Checkpoint) -> WhisperTranscriber:
+        """Return the transcriber of one request, which calls `checkpoint` while it waits for its batches."""
+        return self._transcriber.with_decoder(self._shared.for_request(checkpoint))

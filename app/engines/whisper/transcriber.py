@@ -24,7 +24,6 @@ from app.engines.whisper.generation import DirectDecoder
 from app.engines.whisper.language_detection import LanguageDetection, Passages
 from app.engines.whisper.model import WhisperModel
 from app.engines.whisper.numerals import numeral_tokens
-from app.engines.whisper.passages import shares_of
 from app.engines.whisper.rows import Encoded, RowDecoder, Search
 from app.engines.whisper.speech_chunks import Chunk
 from app.engines.whisper.vocabulary import Vocabulary
@@ -33,7 +32,7 @@ from app.events import Listener, advance_of, nobody_listens
 from app.models.model_spec import Abilities
 from app.options.languages import LANGUAGES, UNDETERMINED
 from app.stage import Stage
-from app.transcript import LanguageGuess, Segment
+from app.transcript import LanguageGuess, Segment, language_shares
 
 _DETECTION_WINDOW = 300 * SAMPLE_RATE
 """Speech is looked for in stretches of five minutes when only the language is wanted."""
@@ -295,7 +294,7 @@ def _transcription(
 ) -> Transcription:
     """Return the answer: what has no text is left out, what the decoder has timed is cut into sentences."""
     spoken = [segment for segment in segments if segment.text]
-    shares = shares_of([(segment.language or guess.code, segment.end - segment.start) for segment in spoken])
+    shares = language_shares((each.language or guess.code, each.end - each.start) for each in spoken)
     language = next(iter(shares), request.language or UNDETERMINED)
     return Transcription(
         tuple(
