@@ -78,6 +78,10 @@ def cue_layout(options: AsrOptions) -> CueLayout:
 
 
 def warnings_line(warnings: Sequence[str]) -> str:
-    """Return the warnings as a header value: printable ASCII, bounded."""
+    """Return the warnings as a header value: printable ASCII, bounded, without white space at its ends.
+
+    HTTP forbids that white space, and the server would close the connection instead of sending such a line.
+    """
     line = " | ".join(warnings).encode("ascii", "backslashreplace").decode("ascii")
-    return "".join(character if character.isprintable() else " " for character in line)[:LONGEST_HEADER]
+    printable = "".join(character if character.isprintable() else " " for character in line)
+    return printable.strip()[:LONGEST_HEADER].rstrip()

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -20,6 +20,7 @@ from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process, tone
 from tests.service import Service
+from tests.wire import Wire, wired
 
 NAME = "Team call.mp3"
 SAID: dict[str, Any] = {
@@ -63,6 +64,23 @@ def same(mine: httpx.Response, theirs: httpx.Response) -> bool:
     return mine.content == theirs.content and all(
         mine.headers.get(name) == theirs.headers.get(name) for name in headers
     )
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    with wired(FakeEngines(), tmp_path_factory.mktemp("wire")) as wire:
+        yield wire
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(warnings=st.lists(st.text(max_size=20), max_size=3), filling=st.integers(0, 4100))
+@example(warnings=[""], filling=0)
+@example(warnings=["a", ""], filling=3996)
+def test_any_warning_leaves_in_a_header(wire: Wire, warnings: list[str], filling: int) -> None:
+    document = {**SAID, "warnings": ["." * filling, *warnings]}
+    answer = httpx.post(f"{wire.url}/render?output_format=txt", json=document)
+    assert answer.status_code == 200
+    assert len(answer.headers["x-asr-warnings"]) <= 4000
 
 
 @pytest.mark.parametrize(
