@@ -7,6 +7,8 @@ import resource
 import selectors
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -28,6 +30,7 @@ class FfmpegProcess:
         self._max_cpu_seconds = max_cpu_seconds
         self._max_memory_bytes = max_memory_bytes
         self._head = b""
+        self._position = 0
         self.messages = FfmpegMessages()
         self.layout: ChannelLayout | None = None
         """The channels of the samples; known before the first of them is returned."""
@@ -88,6 +91,16 @@ class FfmpegProcess:
             self.messages.add(self._take(self._err, _PIPE_BYTES))
         return self._without_head(self._take(self._out, size)) if self._out in ready else b""
 
+    def position(self, end: int) -> int:
+        """Return how many bytes of the file the child has come, at most `end`, where it is to stop.
+
+        An ffmpeg that takes the descriptor moves the position of our own; one that opens the file anew has
+        its own, which the system tells of until the child has closed it.
+        """
+        theirs = self._source.tell() or max(positions_of(self._process.pid, self._source), default=0) or end
+        self._position = max(self._position, min(theirs, end))
+        return self._position
+
     def verdict(self) -> Verdict:
         """Return what the child reported; only after `read` has returned None."""
         code = self._process.wait()
@@ -105,6 +118,15 @@ class FfmpegProcess:
         self._head += block
         self.layout, samples = read_channel_layout(self._head)
         return samples
+
+
+def positions_of(pid: int, file: IO[bytes]) -> Iterator[int]:
+    """Yield the positions at which the process has `file` open; none where the system does not tell."""
+    inode = os.fstat(file.fileno()).st_ino
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            if os.stat(f"/proc/{pid}/fd/{descriptor}").st_ino == inode:
+                yield int(Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().split()[1])
 
 
 def _limit_child(pid: int, cpu_seconds: float, memory_bytes: int) -> None:

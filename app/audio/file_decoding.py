@@ -174,8 +174,8 @@ class FileDecoding:
                 self._go_on()
                 if block and process.layout is not None and not track.take(block, process.layout):
                     raise AudioTooLong(self._limits.max_minutes)
-                if block:  # ffmpeg reads through the same open file, whose position both share
-                    self._advance(self._source.tell(), self._size)
+                if block:
+                    self._advance(process.position(self._end_of(task)), self._size)
             verdict = process.verdict()
         if not track.finish():
             raise AudioTooLong(self._limits.max_minutes)
@@ -185,6 +185,9 @@ class FileDecoding:
         messages, samples = process.messages, excerpt.position - position
         tracks = messages.listing.tracks
         return TrackOutcome(task, verdict, position, samples, messages.timeline, tracks, damaged)
+
+    def _end_of(self, task: DecodeTask) -> int:
+        return self._size if task.span is None else task.span[1]
 
     def _process(self, command: list[str]) -> FfmpegProcess:
         return FfmpegProcess(

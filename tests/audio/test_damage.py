@@ -35,8 +35,12 @@ def test_a_truncated_file_gives_what_arrived(
     if name in NEED_THEIR_END:
         with pytest.raises(AudioUnreadable, match="incomplete"):
             decoder.decode(cut, go_on)
-    elif name in ("ogg_vorbis_8khz", "caf_alac", "musepack"):
-        # So short that a single page holds all of its sound; tables of packets that come last.
+    elif name == "musepack":
+        # ffmpeg 5 gives what is there, ffmpeg 7 nothing.
+        with suppress(AudioUnreadable):
+            assert len(decoder.decode(cut, go_on)) / SAMPLE_RATE < 2.3
+    elif name in ("ogg_vorbis_8khz", "caf_alac"):
+        # So short that a single page holds all of its sound; a table of packets that comes last.
         with pytest.raises(AudioUnreadable):
             decoder.decode(cut, go_on)
     else:

@@ -122,10 +122,11 @@ def test_all_calls_of_a_decoding_share_one_time_limit(tmp_path: Path, encoded: d
 def counting_ffmpeg(tmp_path: Path, instead: str = "") -> tuple[Decoder, Callable[[], int]]:
     """Return a decoder and what tells how often it has started ffmpeg, or `instead`, on a file."""
     script, starts = tmp_path / "ffmpeg", tmp_path / "starts"
-    run = instead or f'exec "{find_ffmpeg()}" "$@"'
+    real = f'exec "{find_ffmpeg()}" "$@"'
+    run = instead or real
     starts.mkdir()
     # A directory for each, since the child may write no file.
-    count = f'case "$*" in *-protocols*) echo fd; exit;; *) mkdir "{starts}/$$";; esac'
+    count = f'case "$*" in *-protocols*) {real};; *) mkdir "{starts}/$$";; esac'
     script.write_text(f"#!/bin/sh\n{count}\n{run}\n")
     script.chmod(0o755)
     return Decoder(str(script)), lambda: len(list(starts.iterdir()))
