@@ -13,13 +13,15 @@ from app.audio.channels import (
     LEVEL_SAMPLES,
     LevelMeter,
     Levels,
+    Meter,
     Metered,
     Mixer,
     Mixing,
     OneChannel,
     downmixed,
 )
-from app.audio.cross_talk import mute, own_sound
+from app.audio.cross_talk import leaks_into, mute, own_sound
+from app.audio.cross_talk_filter import LoudPieces, WithoutCrossTalk, leak_filters
 from app.audio.wave_header import ChannelLayout
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.options.asr_options import AsrOptions
@@ -56,6 +58,14 @@ class Heard:
     """How well the text fits, where the caller gave it."""
 
 
+@dataclass(frozen=True, slots=True)
+class CrossTalk:
+    """What tells how the channels hear each other."""
+
+    levels: Levels
+    pieces: LoudPieces
+
+
 def hear_channels(
     decode: Decode,
     release: Callable[[], None],
@@ -71,8 +81,8 @@ def hear_channels(
         whole = decode(downmixed)
         release()
         return [hear(Sound(whole))]
-    meter = LevelMeter()
-    mix = [decode(partial(_metered_mix, meter))]
+    meter, pieces = LevelMeter(), LoudPieces()
+    mix = [decode(partial(_metered_mix, (meter, pieces)))]
     levels = meter.levels()[round((options.start or 0.0) * SAMPLE_RATE / LEVEL_SAMPLES) :]
     remark = _why_not(levels, meter.channels, options.channels)
     if remark is not None:
@@ -86,19 +96,19 @@ def hear_channels(
         warn(f"the channels hold different people and were heard one by one: {', '.join(names)}")
     if len(options.names_of_channels) > len(names):
         warn(f"channel_names: the recording has {len(names)} channels; further names were ignored")
-    return list(_one_by_one(decode, release, hear, levels, names))
+    return list(_one_by_one(decode, release, hear, CrossTalk(levels, pieces), names))
 
 
 def _one_by_one(
     decode: Decode,
     release: Callable[[], None],
     hear: Callable[[Sound], Heard],
-    levels: Levels,
+    cross_talk: CrossTalk,
     names: Sequence[str],
 ) -> Iterator[Heard]:
     """Yield what is heard on each channel; its samples are gone before the next one is decoded."""
     for number, name in enumerate(names):
-        samples = [_channel(decode, levels, number)]
+        samples = [_channel(decode, cross_talk, number)]
         if number == len(names) - 1:
             release()
         yield _named(hear(Sound(samples.pop(), name, number, len(names))), name)
@@ -138,15 +148,17 @@ def _names(options: AsrOptions, channels: int) -> list[str]:
     return [given[number] if number < len(given) else f"CHANNEL_{number}" for number in range(channels)]
 
 
-def _metered_mix(meter: LevelMeter, layout: ChannelLayout, position: int) -> Mixer:
+def _metered_mix(meters: Sequence[Meter], layout: ChannelLayout, position: int) -> Mixer:
     mixer = downmixed(layout, position) or OneChannel(1, 0)
-    return Metered(mixer, meter, layout.channels, position)
+    return Metered(mixer, meters, layout.channels, position)
 
 
-def _channel(decode: Decode, levels: Levels, number: int) -> Waveform:
+def _channel(decode: Decode, cross_talk: CrossTalk, number: int) -> Waveform:
     """Return one channel without what it hears of the others."""
-    samples = decode(lambda layout, _: OneChannel(layout.channels, number))
-    mute(samples, own_sound(levels, number))
+    leaks = leaks_into(cross_talk.levels, number)
+    filters = leak_filters(cross_talk.pieces, number, leaks)
+    samples = decode(lambda layout, _: WithoutCrossTalk(layout.channels, number, filters))
+    mute(samples, own_sound(cross_talk.levels, number, leaks))
     return samples
 
 

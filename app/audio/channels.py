@@ -1,6 +1,6 @@
 """One channel out of many, and how loud each of them is while they pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -31,6 +31,18 @@ class Mixer(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Measures the channels of a recording, track by track."""
+
+    def begin(self, position: int, channels: int) -> None:
+        """Go on with a track that begins at this sample of the recording."""
+        ...
+
+    def take(self, samples: NDArray[np.int16]) -> None:
+        """Measure whole stretches of samples, shape (samples, channels)."""
+        ...
+
+
 Mixing: TypeAlias = Callable[[ChannelLayout, int], Mixer | None]
 """Given the channels of a track and the sample of the recording with which it begins; None: it is mono."""
 
@@ -50,7 +62,7 @@ class OneChannel:
 
     def feed(self, block: bytes) -> bytes:
         """Take samples and return those of the channel."""
-        samples, self._rest = _whole(self._rest + block, self._channels, 1)
+        samples, self._rest = whole_frames(self._rest + block, self._channels, 1)
         if self._channel >= self._channels:
             return bytes(2 * len(samples))
         return samples[:, self._channel].tobytes()
@@ -98,17 +110,19 @@ class LevelMeter:
 class Metered:
     """A mixer whose channels are measured on their way in."""
 
-    def __init__(self, mixer: Mixer, meter: LevelMeter, channels: int, position: int) -> None:
+    def __init__(self, mixer: Mixer, meters: Sequence[Meter], channels: int, position: int) -> None:
         self._mixer = mixer
-        self._meter = meter
+        self._meters = meters
         self._channels = channels
         self._rest = b""
-        meter.begin(position, channels)
+        for meter in meters:
+            meter.begin(position, channels)
 
     def feed(self, block: bytes) -> bytes:
         """Take samples and return what the mixer makes of them."""
-        samples, self._rest = _whole(self._rest + block, self._channels, LEVEL_SAMPLES)
-        self._meter.take(samples)
+        samples, self._rest = whole_frames(self._rest + block, self._channels, LEVEL_SAMPLES)
+        for meter in self._meters:
+            meter.take(samples)
         return self._mixer.feed(block)
 
     def finish(self) -> bytes:
@@ -116,7 +130,7 @@ class Metered:
         return self._mixer.finish()
 
 
-def _whole(block: bytes, channels: int, frames: int) -> tuple[NDArray[np.int16], bytes]:
+def whole_frames(block: bytes, channels: int, frames: int) -> tuple[NDArray[np.int16], bytes]:
     """Return the samples, shape (samples, channels), in multiples of `frames`, and the bytes left over."""
     unit = 2 * channels * frames
     usable = len(block) // unit * unit

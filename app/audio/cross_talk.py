@@ -4,6 +4,7 @@ Headsets and telephone lines let the other side through, quieter and perhaps lat
 the same all the time, so it can be measured: while the other side speaks, a channel hears mostly that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,9 @@ _FLOOR_PERCENTILE = 10
 _SILENCE_POWER = 1.0
 _ACTIVE = 10.0
 """Power over the noise floor from which on somebody may be speaking."""
-_QUIETER = 0.25
+QUIETER = 0.25
 """Cross-talk has at most this part of the power of its source, 6 dB less."""
-_MARGIN = 8.0
+MARGIN = 8.0
 """Sound of this many times the power that cross-talk has on average, 9 dB more, is somebody's own."""
 _OWN = 0.5
 """Sound of this part of the other side's power is somebody's own, however much leaks."""
@@ -70,7 +71,7 @@ def measure_leak(channel: NDArray[np.float32], other: NDArray[np.float32], floor
     for delay in range(_LATEST + 1):
         at = speaking[speaking + delay < len(channel)]
         heard = channel[at + delay] + _SILENCE_POWER
-        quiet = heard < _QUIETER * other[at]
+        quiet = heard < QUIETER * other[at]
         loud = quiet & (other[at] >= np.median(other[speaking]))
         heard, source = heard[loud], other[at][loud]
         if len(heard) < _LEAST_MEASURED or np.ptp(heard) == 0:
@@ -81,16 +82,24 @@ def measure_leak(channel: NDArray[np.float32], other: NDArray[np.float32], floor
     return found
 
 
-def own_sound(levels: Levels, channel: int) -> Flags:
+def leaks_into(levels: Levels, channel: int) -> dict[int, Leak]:
+    """Return how `channel` hears each of the others that it hears."""
+    floors = noise_floors(levels)
+    others = set(range(levels.shape[1])) - {channel}
+    measured = {
+        other: measure_leak(levels[:, channel], levels[:, other], float(floors[other])) for other in others
+    }
+    return {other: leak for other, leak in measured.items() if leak is not None}
+
+
+def own_sound(levels: Levels, channel: int, leaks: Mapping[int, Leak]) -> Flags:
     """Return in which stretches `channel` is to be heard: all but those with cross-talk and nothing else."""
     floors = noise_floors(levels)
     expected, most = np.zeros((2, len(levels)), np.float32)
-    for other in set(range(levels.shape[1])) - {channel}:
-        leak = measure_leak(levels[:, channel], levels[:, other], float(floors[other]))
-        if leak is not None:
-            source = _source(levels[:, other], float(floors[other]), leak.delay)
-            expected = np.maximum(expected, leak.gain * source)
-            most = np.maximum(most, min(_MARGIN * leak.gain, _OWN) * source)
+    for other, leak in leaks.items():
+        source = _source(levels[:, other], float(floors[other]), leak.delay)
+        expected = np.maximum(expected, leak.gain * source)
+        most = np.maximum(most, min(MARGIN * leak.gain, _OWN) * source)
     heard = expected > floors[channel]
     own = levels[:, channel] > np.maximum(most, _OVER_NOISE * floors[channel])
     steady = moving_sum(own, 2) >= _LEAST_OWN

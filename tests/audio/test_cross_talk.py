@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.audio.channel_contents import hold_different_people, hold_the_same
 from app.audio.channels import LEVEL_SAMPLES, LevelMeter, Levels, Metered, OneChannel
-from app.audio.cross_talk import measure_leak, mute, noise_floors, own_sound
+from app.audio.cross_talk import Flags, leaks_into, measure_leak, mute, noise_floors, own_sound
 from app.audio.decoder import Decoder
 from app.audio.excerpt import Excerpt
 from app.audio.file_decoding import Wanted
@@ -43,6 +43,11 @@ def levels_of(samples: NDArray[np.int16]) -> Levels:
     return meter.levels()
 
 
+def kept_of(samples: NDArray[np.int16], channel: int) -> Flags:
+    levels = levels_of(samples)
+    return own_sound(levels, channel, leaks_into(levels, channel))
+
+
 def late(sound: Sound, seconds: float, decibels: float) -> Sound:
     moved = np.zeros_like(sound)
     samples = round(seconds * SAMPLE_RATE)
@@ -70,7 +75,7 @@ def test_cross_talk_is_muted_and_nobodys_own_speech_is(decibels: float, delay: f
     meanwhile[21 * SAMPLE_RATE : 23 * SAMPLE_RATE] = 0.3 * speech(3, SECONDS)[: 2 * SAMPLE_RATE]
     samples = as_samples([one + meanwhile + late(other, delay, decibels), other])
     heard = samples[:, 0].copy()
-    mute(heard, own_sound(levels_of(samples), 0))
+    mute(heard, kept_of(samples, 0))
     own = loudness(one + meanwhile)
     talk = loudness(late(other, delay, decibels))
     before, after = loudness(samples[:, 0] / 32767), loudness(heard / 32767)
@@ -90,7 +95,7 @@ def loudness(sound: Sound) -> Sound:
 def test_channels_without_cross_talk_stay_as_they_are() -> None:
     samples = as_samples([turns(1, 0), turns(2, 1)])
     for channel in (0, 1):
-        kept = own_sound(levels_of(samples), channel)
+        kept = kept_of(samples, channel)
         speaking = np.repeat(np.abs(samples[:, channel]).reshape(-1, LEVEL_SAMPLES).max(1) > 300, 1)
         assert kept[speaking].all()
 
@@ -136,7 +141,7 @@ def test_one_channel_comes_out_exactly_however_it_arrives() -> None:
     for step in (7, 4096, len(content)):
         for channel in (0, 2, 3):
             meter = LevelMeter()
-            taken = Metered(OneChannel(3, channel), meter, 3, 0)
+            taken = Metered(OneChannel(3, channel), [meter], 3, 0)
             blocks = [taken.feed(content[at : at + step]) for at in range(0, len(content), step)]
             heard = np.frombuffer(b"".join([*blocks, taken.finish()]), np.int16)
             right = samples[:, channel] if channel < 3 else np.zeros(len(samples), np.int16)
@@ -157,7 +162,7 @@ def test_levels_lie_where_the_sound_does_in_an_excerpt_and_behind_a_gap(
     meter = LevelMeter()
 
     def mixing(layout: ChannelLayout, position: int) -> Metered:
-        return Metered(OneChannel(layout.channels, 1), meter, layout.channels, position)
+        return Metered(OneChannel(layout.channels, 1), [meter], layout.channels, position)
 
     samples = decoder.read(path, lambda: None, Wanted(Excerpt(9.5, 4.0), mixing=mixing)).samples
     np.testing.assert_array_equal(samples, (noise // 2)[152000:216000])
