@@ -20,7 +20,7 @@ from app.audio.channels import (
     OneChannel,
     downmixed,
 )
-from app.audio.cross_talk import leaks_into, mute, own_sound
+from app.audio.cross_talk import leaks_into, noise_floors, own_sound, quieten
 from app.audio.cross_talk_filter import LoudPieces, WithoutCrossTalk, leak_filters
 from app.audio.wave_header import ChannelLayout
 from app.audio.waveform import SAMPLE_RATE, Waveform
@@ -158,7 +158,8 @@ def _channel(decode: Decode, cross_talk: CrossTalk, number: int) -> Waveform:
     leaks = leaks_into(cross_talk.levels, number)
     filters = leak_filters(cross_talk.pieces, number, leaks)
     samples = decode(lambda layout, _: WithoutCrossTalk(layout.channels, number, filters))
-    mute(samples, own_sound(cross_talk.levels, number, leaks))
+    floor = float(noise_floors(cross_talk.levels)[number])
+    quieten(samples, own_sound(cross_talk.levels, number, leaks), floor)
     return samples
 
 

@@ -41,7 +41,7 @@ def place_known_text(
         placed = lease.run(
             lambda engine: engine.place(waveform, speech.segments, given, checkpoint, context.tell)
         )
-    context.warnings += [*_absent(placed.segments), *_unexplained(placed.unexplained)]
+    context.warnings += [*_absent(placed.segments), *_unexplained(placed.unexplained, context.options.shift)]
     return replace(
         placed, segments=tuple(replace(each, language=speech.language) for each in placed.segments)
     )
@@ -59,9 +59,11 @@ def _absent(segments: Sequence[Segment]) -> list[str]:
     ]
 
 
-def _unexplained(places: Sequence[tuple[Seconds, Seconds]]) -> list[str]:
+def _unexplained(places: Sequence[tuple[Seconds, Seconds]], shift: Seconds) -> list[str]:
     if not places:
         return []
-    shown = ", ".join(f"{minutes(start)} to {minutes(end)}" for start, end in places[:_MOST_NAMED])
+    shown = ", ".join(
+        f"{minutes(start + shift)} to {minutes(end + shift)}" for start, end in places[:_MOST_NAMED]
+    )
     more = f" and in {len(places) - _MOST_NAMED} more places" if len(places) > _MOST_NAMED else ""
     return [f"more is said than the transcript holds: {shown}{more}"]

@@ -255,7 +255,7 @@ def _retold(sound: Sound, context: RequestContext) -> Listener:
         tell = telling_of_a_part(tell, sound.number, sound.of)
     if options.chinese_script is not None:
         tell = telling_in_script(tell, options.chinese_script)
-    return telling_later(tell, options.start) if options.start and options.offset_times else tell
+    return telling_later(tell, options.shift) if options.shift else tell
 
 
 def _leave_out_speakers(context: RequestContext, failure: Exception) -> None:
@@ -289,7 +289,7 @@ def _finished(segments: tuple[Segment, ...], options: AsrOptions) -> tuple[Segme
         segments = in_script(segments, options.chinese_script)
     if not options.word_timestamps:
         segments = tuple(replace(segment, words=None) for segment in segments)
-    return later(segments, options.start) if options.start and options.offset_times else segments
+    return later(segments, options.shift) if options.shift else segments
 
 
 def _limits(parts: Sequence[Heard]) -> list[str]:
@@ -303,8 +303,10 @@ def _limits(parts: Sequence[Heard]) -> list[str]:
 
 def _left_out(transcription: Transcription, options: AsrOptions) -> str:
     """Return where something was heard that cannot have been said."""
-    shift = (options.start or 0.0) if options.offset_times else 0.0
-    spans = (f"{minutes(start + shift)} to {minutes(end + shift)}" for start, end in transcription.left_out)
+    spans = (
+        f"{minutes(start + options.shift)} to {minutes(end + options.shift)}"
+        for start, end in transcription.left_out
+    )
     return f"what was heard from {', '.join(spans)} was improbable or went in circles and was left out"
 
 

@@ -128,10 +128,17 @@ def _source(other: NDArray[np.float32], floor: float, delay: int) -> NDArray[np.
     return source
 
 
-def mute(samples: Waveform, kept: Flags) -> None:
-    """Silence, in place, the stretches of `samples` that are not kept, with soft edges."""
+def quieten(samples: Waveform, kept: Flags, floor: float) -> None:
+    """Put noise of power `floor`, in place, where `samples` are not kept, with soft edges.
+
+    Silence in its place would change what is recognised beside it, as the hiss that was there does not.
+    """
+    if kept.all():
+        return
     centers = (np.arange(len(kept)) + 0.5) * LEVEL_SAMPLES
+    dice = np.random.default_rng(0)
     for start in range(0, len(samples), _BLOCK_SAMPLES):
         block = samples[start : start + _BLOCK_SAMPLES]
         gains = np.interp(np.arange(start, start + len(block)), centers, kept.astype(np.float32))
-        block[:] = np.rint(block * gains)
+        hiss = dice.standard_normal(len(block), np.float32) * np.sqrt(np.float32(floor / 2))
+        block[:] = np.rint(block * gains + hiss * np.sqrt(1 - gains * gains)).clip(-32768, 32767)

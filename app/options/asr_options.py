@@ -27,6 +27,7 @@ from app.options.fields import (
     TrackName,
     TranscriptText,
 )
+from app.transcript import Seconds
 
 
 class AsrOptions(BaseModel):
@@ -216,6 +217,11 @@ class AsrOptions(BaseModel):
         description="Shortest time of a cue of srt and vtt, where the next one leaves room; unset: 0.8.",
         examples=[1.2],
     )
+
+    @property
+    def shift(self) -> Seconds:
+        """Return how much later times are in the answer than in the part that is worked on."""
+        return (self.start or 0.0) if self.offset_times else 0.0
 
     @property
     def names_of_channels(self) -> tuple[str, ...]:

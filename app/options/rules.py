@@ -78,7 +78,7 @@ def refuse_contradictions(options: AsrOptions) -> None:
 def _refuse_without_recognition(options: AsrOptions) -> None:
     if options.task == "translate":
         raise ParameterConflict("transcript", "needs task=transcribe; a translation is not what is said")
-    if options.channels == "split":
+    if options.channels != "mix":
         raise ParameterConflict("transcript", "needs channels=mix; it does not say who is on which channel")
     if not options.word_timestamps:
         raise ParameterConflict("transcript", "needs word_timestamps=true; word times are what it is for")

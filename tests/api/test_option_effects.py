@@ -1,6 +1,7 @@
 """No option is decoration: each visibly changes what the service makes of a recording of the bundle."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -271,6 +272,16 @@ def test_offset_times(ask: Ask) -> None:
     assert {round(one["start"] - other["start"], 3) for one, other in zip(part, relative, strict=True)} == {
         9.2
     }
+
+
+@pytest.mark.parametrize("shifted", [True, False])
+def test_what_more_is_said_is_placed_where_the_words_are(ask: Ask, shifted: bool) -> None:
+    part = {"diarize": False, "start": "00:00:09.200", "offset_times": shifted}
+    first, second, *_ = ask(**part).json()["segments"]
+    warnings = ask(**part, transcript=first["text"]).json()["warnings"]
+    places = re.findall(r"more is said than the transcript holds: (\d+):([\d.]+) to ", str(warnings))
+    assert len(places) == 1
+    assert 60 * int(places[0][0]) + float(places[0][1]) == pytest.approx(second["start"], abs=1)
 
 
 def test_audio_track(live_service: Service, meeting: Path, tmp_path: Path) -> None:

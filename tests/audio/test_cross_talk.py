@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.audio.channel_contents import hold_different_people, hold_the_same
 from app.audio.channels import LEVEL_SAMPLES, LevelMeter, Levels, Metered, OneChannel
-from app.audio.cross_talk import Flags, leaks_into, measure_leak, mute, noise_floors, own_sound
+from app.audio.cross_talk import Flags, leaks_into, measure_leak, noise_floors, own_sound, quieten
 from app.audio.decoder import Decoder
 from app.audio.excerpt import Excerpt
 from app.audio.file_decoding import Wanted
@@ -18,6 +18,7 @@ from tests.audio.sounds import ffmpeg
 from tests.audio.test_channels import Sound, speech, steady
 
 SECONDS = 36
+HISS = 3e-4
 STRETCHES = SAMPLE_RATE // LEVEL_SAMPLES
 
 
@@ -32,7 +33,7 @@ def turns(seed: int, first: int) -> Sound:
 
 def as_samples(channels: list[Sound]) -> NDArray[np.int16]:
     """Return them interleaved, with the hiss of a quiet line on each."""
-    noisy = [channel + steady(number, 3e-4, SECONDS) for number, channel in enumerate(channels)]
+    noisy = [channel + steady(number, HISS, SECONDS) for number, channel in enumerate(channels)]
     return (np.stack(noisy, 1) * 32767).clip(-32768, 32767).astype(np.int16)
 
 
@@ -68,14 +69,14 @@ def test_how_much_and_how_late_a_channel_hears_another_is_measured(decibels: flo
 
 @pytest.mark.parametrize("delay", [0.0, 0.2])
 @pytest.mark.parametrize("decibels", [-12.0, -25.0])
-def test_cross_talk_is_muted_and_nobodys_own_speech_is(decibels: float, delay: float) -> None:
+def test_cross_talk_becomes_hiss_and_nobodys_own_speech_does(decibels: float, delay: float) -> None:
     """Even of somebody who speaks at the same time, a third as loud."""
     one, other = turns(1, 0), turns(2, 1)
     meanwhile = np.zeros_like(one)
     meanwhile[21 * SAMPLE_RATE : 23 * SAMPLE_RATE] = 0.3 * speech(3, SECONDS)[: 2 * SAMPLE_RATE]
     samples = as_samples([one + meanwhile + late(other, delay, decibels), other])
     heard = samples[:, 0].copy()
-    mute(heard, kept_of(samples, 0))
+    quieten(heard, kept_of(samples, 0), float(noise_floors(levels_of(samples))[0]))
     own = loudness(one + meanwhile)
     talk = loudness(late(other, delay, decibels))
     before, after = loudness(samples[:, 0] / 32767), loudness(heard / 32767)
@@ -83,7 +84,7 @@ def test_cross_talk_is_muted_and_nobodys_own_speech_is(decibels: float, delay: f
     near_own = np.convolve(own > 1e-4, np.ones(31), "same") > 0
     alone = (talk > 0.1 * talk.max()) & ~near_own
     assert np.count_nonzero(alone) > 200
-    assert after[alone].max() == 0
+    assert 0.5 * HISS < after[alone].min() < after[alone].max() < 1.5 * HISS
 
 
 def loudness(sound: Sound) -> Sound:

@@ -304,6 +304,23 @@ def _wrong_options(good: bytes) -> Iterator[BadInput]:
         "audio_track=%3Cb%3E": "audio_track",
         "transcript=Hello&task=translate": "transcript: needs task=transcribe",
         "transcript=Hello&word_timestamps=false": "transcript: needs word_timestamps=true",
+        "transcript=Hello&channels=split": "transcript: needs channels=mix",
+        "transcript=Hello&channels=auto": "transcript: needs channels=mix",
+        "output_format=pdf": "output_format",
+        "align=ctc": "one of auto, wav2vec2, attention",
+        "initial_prompt=a%07b": "at most 4000 characters of text without control characters",
+        "hotwords=a%07b": "at most 4000 characters of text without control characters",
+        "temperature=1.1": "a number from 0 to 1",
+        "vad_onset=0": "a number from 0.01 to 0.99",
+        "vad_offset=1": "a number from 0.01 to 0.99",
+        "vad_offset=0.6&vad_onset=0.5": "0.6 is more than vad_onset 0.5",
+        "vad_pad=-1": "vad_pad",
+        "split_speakers=2": "split_speakers",
+        "fill_nearest=2": "fill_nearest",
+        "max_line_width=0": "a whole number from 1 to 1000",
+        "max_line_count=0": "a whole number from 1 to 100",
+        "highlight_words=2": "highlight_words",
+        "highlight_words=true&word_timestamps=false": "highlight_words: needs word_timestamps=true",
     }
     for query, wording in wrong.items():
         yield BadInput(f"option_{query}", fine, 400, wording, path=f"/asr?{query}")

@@ -1,11 +1,13 @@
 """Every request of the corpus gets its status and its wording, and the service is as good as before."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.options.asr_options import AsrOptions
 from tests.corpus.bad_inputs import LIMITS, everything, wrong_answers
 from tests.fake_engines import FakeEngines
 from tests.in_process import tone
@@ -17,6 +19,11 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     directory = tmp_path_factory.mktemp("uploads")
     with wired(FakeEngines(), directory, **LIMITS) as wire:
         yield wire
+
+
+def test_every_option_has_a_bad_value(tmp_path: Path) -> None:
+    queries = " ".join(bad.path for bad in everything(tmp_path))
+    assert [name for name in AsrOptions.model_fields if not re.search(rf"[?&]{name}=", queries)] == []
 
 
 def test_every_bad_input_gets_the_answer_it_deserves(wire: Wire, tmp_path: Path) -> None:
