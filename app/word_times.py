@@ -41,10 +41,10 @@ class WordTimes:
         done: list[Segment] = []
         for (language, timed), some in _by_language(segments, transcription.language):
             if timed:
-                self._warn_of_attention(language, self._reason(language))
+                warn_of_attention(self.context, language)
                 done += some
             elif self.context.options.task == "translate" or self.context.options.align == "attention":
-                done += self._time_by_attention(some, language, self._reason(language))
+                done += self._time_by_attention(some, language)
             else:
                 done += self._align(some, language)
         return tuple(sorted(done, key=lambda segment: segment.start))
@@ -68,7 +68,7 @@ class WordTimes:
         return self._time_by_attention(segments, language, reason)
 
     def _time_by_attention(
-        self, segments: Sequence[Segment], language: str, reason: str
+        self, segments: Sequence[Segment], language: str, reason: str | None = None
     ) -> Sequence[Segment]:
         """Do what the transcriber was not asked for: an aligner was expected to work."""
         task = self.context.options.task
@@ -81,21 +81,8 @@ class WordTimes:
         except DEGRADABLE as exc:
             degrade(self.context, "word times are missing", explain(exc))
             return segments
-        self._warn_of_attention(language, reason)
+        warn_of_attention(self.context, language, reason)
         return timed
-
-    def _reason(self, language: str) -> str:
-        """Return why the transcriber was asked to time words in `language`."""
-        return "align=attention" if self.context.options.align == "attention" else no_aligner(language)
-
-    def _warn_of_attention(self, language: str, reason: str) -> None:
-        if self.context.options.task == "translate":
-            what, reason = "the words of a translation", "they are not the words that are said"
-        else:
-            what = f"words in {language_name(language)}"
-        warning = f"{what} are timed by Whisper's attention, which is coarser than an aligner: {reason}"
-        if warning not in self.context.warnings:
-            warn(self.context, warning)
 
 
 def timed_by_transcriber(engines: Engines, context: RequestContext) -> Callable[[str], bool]:
@@ -110,6 +97,18 @@ def timed_by_transcriber(engines: Engines, context: RequestContext) -> Callable[
     if options.align == "wav2vec2":
         return never
     return lambda language: not engines.aligns(context.model, language)
+
+
+def warn_of_attention(context: RequestContext, language: str, reason: str | None = None) -> None:
+    """Tell that words in `language` are timed by the transcriber; no `reason`: what was asked for is it."""
+    what = f"words in {language_name(language)}"
+    if context.options.task == "translate":
+        what, reason = "the words of a translation", "they are not the words that are said"
+    elif reason is None:
+        reason = "align=attention" if context.options.align == "attention" else no_aligner(language)
+    warning = f"{what} are timed by Whisper's attention, which is coarser than an aligner: {reason}"
+    if warning not in context.warnings:
+        warn(context, warning)
 
 
 def degrade(context: RequestContext, missing: str, remedy: str) -> None:

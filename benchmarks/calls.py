@@ -172,8 +172,8 @@ def figures(heard: Sequence[Heard]) -> list[Figure]:
         Figure(
             "channels=split: word error rate above that of a channel alone, mean of the calls",
             mean,
-            "points",
-            f"95 % of such means lie within {mean - spread:.2f} to {mean + spread:.2f}",
+            f"± {spread:.2f} points",
+            "the mean and the bounds within which 95 % of such means lie",
             "<= 0.5 points",
         ),
     ]

@@ -149,6 +149,14 @@ class FakeEngines:
         whole = tuple(replace(speech[0], text=piece) for piece in text.pieces)
         return PlacedText(self.align(waveform, whole, checkpoint, tell), TextFit(0.98, 0.9))
 
+    def recognise_and_place(
+        self, waveform: Waveform, request: TranscriptionRequest, text: GivenText, checkpoint: Checkpoint
+    ) -> PlacedText:
+        heard = self.transcribe(waveform, request, checkpoint).segments[0]
+        pieces = (replace(heard, text=piece) for piece in text.pieces)
+        placed = (replace(piece, words=_words(piece, self.score)) for piece in pieces)
+        return PlacedText(tuple(placed), TextFit(0.98, 0.9))
+
     def time_words(
         self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:

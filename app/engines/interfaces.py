@@ -181,6 +181,12 @@ class Transcriber(Engine, Protocol):
         """Return the stretches that `transcribe` would decode, with empty texts, and the language."""
         ...
 
+    def recognise_and_place(
+        self, waveform: Waveform, request: TranscriptionRequest, text: GivenText, checkpoint: Checkpoint
+    ) -> PlacedText:
+        """Return the words of `text` with the times of those that are recognised in their place."""
+        ...
+
     def time_words(
         self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint
     ) -> tuple[Segment, ...]:

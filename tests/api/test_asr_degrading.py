@@ -36,6 +36,15 @@ def test_a_failed_alignment_is_told(tmp_path: Path, failure: Exception) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+def test_a_known_text_is_placed_without_the_aligner_that_failed(tmp_path: Path, failure: Exception) -> None:
+    engines = FakeEngines(align_failure=failure)
+    answer = ask(tmp_path, engines, transcript="Good day.")
+    assert [word["word"] for word in answer.json()["word_segments"]] == ["Good", "day."]
+    assert ["timed by Whisper's attention" in warning for warning in answer.json()["warnings"]] == [True]
+    assert ask(tmp_path, engines, transcript="Good day.", align="wav2vec2").status_code >= 500
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 def test_a_failed_diarization_is_told(tmp_path: Path, failure: Exception) -> None:
     answer = ask(tmp_path, FakeEngines(diarize_failure=failure), return_speaker_embeddings="true")
     assert answer.status_code == 200

@@ -162,6 +162,18 @@ def test_transcript(ask: Ask) -> None:
     assert "Nobody" not in ask(transcript=given, output_format="srt", diarize=True).text
 
 
+def test_transcript_in_a_language_without_an_aligner(tmp_path: Path) -> None:
+    """With engines that answer at once and have an aligner for English alone."""
+    _, answer = asked(tmp_path, transcript="Guten Tag.", language="de")
+    assert [word["word"] for word in answer.json()["word_segments"]] == ["Guten", "Tag."]
+    assert "words in german are timed by Whisper's attention" in answer.json()["warnings"][0]
+    _, refused = asked(tmp_path, transcript="Guten Tag.", language="de", align="wav2vec2")
+    assert (refused.status_code, refused.json()["code"]) == (400, "conflicting_parameters")
+    assert "ALIGN_MODELS=de=<model>" in refused.json()["detail"]
+    _, english = asked(tmp_path, transcript="Good day.", language="en", align="attention")
+    assert "align=attention" in english.json()["warnings"][0]
+
+
 def test_output_format(live_service: Service, meeting: Path) -> None:
     upload, address = {"audio_file": ("a.flac", first_seconds(meeting, 5))}, f"{live_service.url}/asr"
     forms = [{"output_format": name, "diarize": "false"} for name in ("json", "text", "srt", "vtt", "tsv")]

@@ -38,6 +38,19 @@ def gpu_tables(results: Results) -> str:
     )
 
 
+def channels_table(results: Results) -> str:
+    """Return what was measured of recordings with one person per channel, of other stereo, of known texts."""
+    rows = [row for each in results.values() for row in each["results"]]
+    figures = [(*_figure(row), row.get("note", "")) for row in rows if "value" in row]
+    beside = [_comparison(row) for row in rows if "ratio" in row]
+    return (
+        f"On {_place(results)}:\n\n"
+        + table(("Channels", "Value", "Goal", "Of which"), figures)
+        + "\n"
+        + table(("Known texts", "Reference", "Ours", "Ratio", "Goal", "Results"), beside)
+    )
+
+
 def service_table(load: Results) -> str:
     """Return how long the service takes to answer while far more is asked of it than it can do."""
     rows = [

@@ -18,7 +18,7 @@ from app.audio.waveform import SAMPLE_RATE, Waveform, to_float32
 from app.checkpoint import Checkpoint
 from app.engines.alignment.acoustic_models import AcousticModel, Vocabulary, emissions, load_acoustic_model
 from app.engines.alignment.forced_alignment import Emission, align_characters
-from app.engines.alignment.known_text import place_text
+from app.engines.alignment.known_text import pieces_of, place_text
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import (
     AlignableText,
@@ -149,14 +149,8 @@ class Wav2Vec2Aligner:
             heard = [computed[index].cpu().numpy() for index in range(len(speech))]
             checkpoint()
             words_in = partial(self._words_in, samples=len(waveform))
-            return place_text(
-                self._pieces(text), speech, heard, self._vocabulary, words_in, spaced=self._spaced
-            )
-
-    def _pieces(self, text: GivenText) -> list[str]:
-        if text.whole:
-            return list(text.pieces)
-        return [line[start:end] for line in text.pieces for start, end in self._splitter.spans(line)]
+            pieces = pieces_of(text, self._splitter)
+            return place_text(pieces, speech, heard, self._vocabulary, words_in, spaced=self._spaced)
 
     def _words_in(self, segment: Segment, emission: Emission, samples: int) -> list[Word]:
         tokens = to_tokens(segment.text, self._vocabulary.ids, spaced=self._spaced)

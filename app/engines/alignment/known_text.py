@@ -3,19 +3,38 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.engines.alignment.acoustic_models import Vocabulary
 from app.engines.alignment.forced_alignment import Emission
-from app.engines.alignment.text_anchors import HeardCharacters, KnownWord, hear, place_words
+from app.engines.alignment.sentences import SentenceSplitter
+from app.engines.alignment.text_anchors import (
+    HeardCharacters,
+    KnownWord,
+    WordPlacement,
+    hear,
+    place_words,
+)
 from app.engines.alignment.words import words_without_times
 from app.engines.interfaces import PlacedText
+from app.options.given_text import GivenText
 from app.transcript import Seconds, Segment, TextFit, Word
 
 LEAST_EXTRA = 20
 """Characters heard in a row that the text lacks, of which the caller is told."""
+
+
+Span: TypeAlias = tuple[Seconds, Seconds]
+
+
+def pieces_of(text: GivenText, splitter: SentenceSplitter) -> list[str]:
+    """Return the cues of `text`, or the sentences of its lines."""
+    if text.whole:
+        return list(text.pieces)
+    return [line[start:end] for line in text.pieces for start, end in splitter.spans(line)]
 
 
 def place_text(
@@ -37,9 +56,9 @@ def place_text(
     letters = {
         number: label for label, number in vocabulary.ids.items() if len(label) == 1 and label.isalnum()
     }
-    words = _known_words(pieces, frozenset(letters.values()), spaced=spaced)
+    words = _known_words(pieces, frozenset(letters.values()).__contains__, spaced=spaced)
     heard = hear(emissions, letters, vocabulary.blank)
-    placement = place_words(words, heard)
+    placement = place_words(words, heard, together=True)
     timed: list[Word | None] = [None] * len(words)
     for number, (stretch, emission) in enumerate(zip(speech, emissions, strict=True)):
         said = np.flatnonzero(placement.stretches == number).tolist()
@@ -47,24 +66,57 @@ def place_text(
             text = " ".join(words[index].text for index in said)
             for index, word in zip(said, words_in(replace(stretch, text=text), emission), strict=True):
                 timed[index] = word
+    spans = [(stretch.start, stretch.end) for stretch in speech]
+    return _placed(pieces, words, timed, placement, heard, spans)
+
+
+def place_by_words(pieces: Sequence[str], recognised: Sequence[Word], *, spaced: bool) -> PlacedText:
+    """Return `pieces` of a text as segments whose words have the times of the recognised ones they match.
+
+    Words between two that match have those of what was recognised in their place.
+    """
+    said = [(word, word.span) for word in recognised if word.span is not None]
+    letters = ["".join(filter(str.isalnum, word.text.lower())) for word, _ in said]
+    heard = HeardCharacters(
+        "".join(letters),
+        np.repeat(np.arange(len(said)), [len(each) for each in letters]),
+        np.concatenate([np.zeros(0), *(np.arange(len(each)) / len(each) for each in letters if each)]),
+    )
+    words = _known_words(pieces, str.isalnum, spaced=spaced)
+    placement = place_words(words, heard)
+    timed = [
+        replace(said[number][0], text=word.text) if number >= 0 else None
+        for word, number in zip(words, placement.stretches.tolist(), strict=True)
+    ]
+    return _placed(pieces, words, timed, placement, heard, [span for _, span in said])
+
+
+def _placed(
+    pieces: Sequence[str],
+    words: Sequence[KnownWord],
+    timed: Sequence[Word | None],
+    placement: WordPlacement,
+    heard: HeardCharacters,
+    spans: Sequence[Span],
+) -> PlacedText:
     return PlacedText(
         segments=to_segments(pieces, words, timed),
         fit=TextFit(placement.found, float(placement.accounted.mean()) if heard.text else 1.0),
-        unexplained=unexplained(heard, placement.accounted, speech),
+        unexplained=unexplained(heard, placement.accounted, spans),
     )
 
 
-def _known_words(pieces: Sequence[str], alphabet: frozenset[str], *, spaced: bool) -> list[KnownWord]:
+def _known_words(pieces: Sequence[str], is_heard: Callable[[str], bool], *, spaced: bool) -> list[KnownWord]:
     return [
-        KnownWord(word.text, number, "".join(filter(alphabet.__contains__, word.text.lower())))
+        KnownWord(word.text, number, "".join(filter(is_heard, word.text.lower())))
         for number, piece in enumerate(pieces)
         for word in words_without_times(piece, spaced=spaced)
     ]
 
 
 def unexplained(
-    heard: HeardCharacters, accounted: NDArray[np.bool_], stretches: Sequence[Segment]
-) -> tuple[tuple[Seconds, Seconds], ...]:
+    heard: HeardCharacters, accounted: NDArray[np.bool_], stretches: Sequence[Span]
+) -> tuple[Span, ...]:
     """Return where at least LEAST_EXTRA characters in a row are heard that the text does not account for."""
     found = []
     position = 0
@@ -75,9 +127,9 @@ def unexplained(
     return tuple(found)
 
 
-def _time(heard: HeardCharacters, position: int, stretches: Sequence[Segment]) -> Seconds:
-    stretch = stretches[heard.stretches[position]]
-    return round(float(stretch.start + heard.shares[position] * (stretch.end - stretch.start)), 3)
+def _time(heard: HeardCharacters, position: int, stretches: Sequence[Span]) -> Seconds:
+    start, end = stretches[heard.stretches[position]]
+    return round(float(start + heard.shares[position] * (end - start)), 3)
 
 
 def to_segments(

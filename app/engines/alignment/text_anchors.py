@@ -81,6 +81,8 @@ class _Text:
     """Where the characters of each piece start, and where those of the last one end (pieces + 1,)."""
     middles: NDArray[np.float64]
     """The middle of each word, in characters (words,)."""
+    word_pieces: NDArray[np.int64]
+    """The piece that each word is in (words,)."""
 
     @classmethod
     def of(cls, words: Sequence[KnownWord]) -> "_Text":
@@ -93,6 +95,7 @@ class _Text:
             pieces=np.repeat(pieces, lengths),
             starts=np.concatenate([[0], np.cumsum(counts)]),
             middles=ends - (lengths + 1) / 2,
+            word_pieces=pieces,
         )
 
 
@@ -114,8 +117,14 @@ def hear(emissions: Sequence[Emission], labels: Mapping[int, str], blank: int) -
     return HeardCharacters("".join(texts), np.array(stretches, dtype=np.int64), np.array(shares))
 
 
-def place_words(words: Sequence[KnownWord], heard: HeardCharacters) -> WordPlacement:
-    """Return in which stretch of speech each of `words` is said, if it is."""
+def place_words(
+    words: Sequence[KnownWord], heard: HeardCharacters, *, together: bool = False
+) -> WordPlacement:
+    """Return in which stretch of speech each of `words` is said, if it is.
+
+    With `together` the words at either end of a piece that are not heard are said where those next to them
+    are: speech pauses between sentences rather than in them.
+    """
     text = _Text.of(words)
     anchors = _with_misheard(text, heard.text, _anchors(text.characters, heard.text))
     said = _said_pieces(text, anchors)
@@ -123,7 +132,7 @@ def place_words(words: Sequence[KnownWord], heard: HeardCharacters) -> WordPlace
     stretches = np.full(len(words), -1)
     kept = np.array([said[word.piece] for word in words], dtype=bool)
     if len(anchors):
-        stretches[kept] = _stretches(text, anchors, heard)[kept]
+        stretches[kept] = heard.stretches[_nearest(text, anchors, len(heard.text), together=together)][kept]
     accounted = np.zeros(len(heard.text), dtype=bool)
     accounted[anchors[:, 1]] = True
     return WordPlacement(stretches, len(anchors) / max(1, len(text.characters)), accounted)
@@ -188,10 +197,15 @@ def _said_pieces(text: _Text, anchors: Anchors, *, neighbours: bool = True) -> N
     return said
 
 
-def _stretches(text: _Text, anchors: Anchors, heard: HeardCharacters) -> NDArray[np.int64]:
-    """Return the stretch of each word (words,): where its middle is heard, or between its neighbours."""
+def _nearest(text: _Text, anchors: Anchors, heard: int, *, together: bool) -> NDArray[np.int64]:
+    """Return which of so many heard characters the middle of each word is nearest to (words,)."""
     known = np.concatenate([[-1], anchors[:, 0], [len(text.characters)]])
-    places = np.concatenate([[0], anchors[:, 1], [len(heard.text) - 1]])
-    nearest = np.rint(np.interp(text.middles, known, places)).astype(np.int64)
-    stretches: NDArray[np.int64] = heard.stretches[nearest]
-    return stretches
+    places = np.concatenate([[0], anchors[:, 1], [heard - 1]])
+    nearest: NDArray[np.int64] = np.rint(np.interp(text.middles, known, places)).astype(np.int64)
+    if not together:
+        return nearest
+    pieces = text.pieces[anchors[:, 0]]
+    first, end = (np.searchsorted(pieces, text.word_pieces, side) for side in ("left", "right"))
+    held = np.clip(nearest, anchors[np.minimum(first, len(anchors) - 1), 1], anchors[end - 1, 1])
+    there: NDArray[np.int64] = np.where(first < end, held, nearest)
+    return there

@@ -2,10 +2,11 @@
 
 from app.audio.waveform import Waveform
 from app.checkpoint import Checkpoint
-from app.engines.interfaces import Transcription, TranscriptionRequest
+from app.engines.interfaces import PlacedText, Transcription, TranscriptionRequest
 from app.engines.whisper.shared_batches import SharedBatches
 from app.engines.whisper.transcriber import WhisperTranscriber
 from app.events import Listener, nobody_listens
+from app.options.given_text import GivenText
 from app.transcript import LanguageGuess, Segment
 
 
@@ -44,6 +45,12 @@ class SharingTranscriber:
     ) -> Transcription:
         """Return the chunks of speech of `waveform` (samples,), with empty texts, and the language."""
         return self._for_request(checkpoint).find_speech(waveform, request, checkpoint, tell)
+
+    def recognise_and_place(
+        self, waveform: Waveform, request: TranscriptionRequest, text: GivenText, checkpoint: Checkpoint
+    ) -> PlacedText:
+        """Return the words of `text` with the times of those that are recognised in their place."""
+        return self._for_request(checkpoint).recognise_and_place(waveform, request, text, checkpoint)
 
     def time_words(
         self, waveform: Waveform, segments: tuple[Segment, ...], task: str, checkpoint: Checkpoint

@@ -9,9 +9,12 @@ import torch
 
 from app.audio.waveform import SAMPLE_RATE, Waveform
 from app.checkpoint import Checkpoint
+from app.engines.alignment.known_text import pieces_of, place_by_words
+from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.failures import engine_errors
 from app.engines.interfaces import (
     USUAL_BOUNDS,
+    PlacedText,
     SpeechBounds,
     Transcription,
     TranscriptionRequest,
@@ -30,7 +33,8 @@ from app.engines.whisper.vocabulary import Vocabulary
 from app.engines.whisper.voice_activity import VoiceActivity
 from app.events import Listener, advance_of, nobody_listens
 from app.models.model_spec import Abilities
-from app.options.languages import LANGUAGES, UNDETERMINED
+from app.options.given_text import GivenText
+from app.options.languages import LANGUAGES, LANGUAGES_WITHOUT_SPACES, UNDETERMINED
 from app.stage import Stage
 from app.transcript import LanguageGuess, Segment, language_shares
 
@@ -193,6 +197,19 @@ class WhisperTranscriber:
             return tuple(
                 sentence for segment in timed for sentence in sentences_of(segment, _written(segment, task))
             )
+
+    def recognise_and_place(
+        self, waveform: Waveform, request: TranscriptionRequest, text: GivenText, checkpoint: Checkpoint
+    ) -> PlacedText:
+        """Return the words of `text` with the times of those that are recognised in their place.
+
+        Raises what `transcribe` raises.
+        """
+        heard = self.transcribe(waveform, replace(request, times_words=always), checkpoint)
+        with engine_errors(Stage.ALIGN.noun):
+            recognised = [word for segment in heard.segments for word in segment.words or ()]
+            pieces = pieces_of(text, SentenceSplitter(heard.language))
+            return place_by_words(pieces, recognised, spaced=heard.language not in LANGUAGES_WITHOUT_SPACES)
 
     def find_speech(
         self,
