@@ -286,14 +286,17 @@ def test_offset_times(ask: Ask) -> None:
     }
 
 
-@pytest.mark.parametrize("shifted", [True, False])
-def test_what_more_is_said_is_placed_where_the_words_are(ask: Ask, shifted: bool) -> None:
-    part = {"diarize": False, "start": "00:00:09.200", "offset_times": shifted}
-    first, second, *_ = ask(**part).json()["segments"]
-    warnings = ask(**part, transcript=first["text"]).json()["warnings"]
-    places = re.findall(r"more is said than the transcript holds: (\d+):([\d.]+) to ", str(warnings))
-    assert len(places) == 1
-    assert 60 * int(places[0][0]) + float(places[0][1]) == pytest.approx(second["start"], abs=1)
+def test_where_more_is_said_is_told_in_the_times_of_the_answer(ask: Ask) -> None:
+    part = {"diarize": False, "start": "00:00:09.200"}
+    first = ask(**part).json()["segments"][0]["text"]
+
+    def place(**options: object) -> int:
+        warnings = ask(**part, **options, transcript=first).json()["warnings"]
+        found = re.findall(r"more is said than the transcript holds: (\d+):(\d+) to ", str(warnings))
+        ((minutes, seconds),) = found
+        return 60 * int(minutes) + int(seconds)
+
+    assert place() - place(offset_times=False) in (9, 10)
 
 
 def test_audio_track(live_service: Service, meeting: Path, tmp_path: Path) -> None:
