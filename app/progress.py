@@ -13,6 +13,9 @@ from app.pace import GRID, Pace, Rates
 from app.stage import Stage
 from app.transcript import Seconds
 
+EVIDENCE = 0.1
+"""Part of the work after which it tells of the rest, on a machine that has not done all of it before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -25,7 +28,7 @@ class Reading:
     done_of_all: float
     """Of the whole request, 0 to 1; never less than before."""
     seconds_left: Seconds | None
-    """None: a stage has never run here, or a model is being loaded: nobody knows."""
+    """None: a model is being loaded, or a stage has never run here and little is done yet."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,11 @@ class _Course:
     """Fractions that its engine told, rising."""
     passed: list[Seconds] = field(default_factory=list)
     """What had passed when it told each."""
+
+    @property
+    def taken(self) -> Seconds:
+        """What it took to come as far as its engine has told."""
+        return self.passed[-1] if self.passed else 0.0
 
     def seconds(self, now: Seconds) -> Seconds:
         return self.spent + (0.0 if self.began_at is None else now - self.began_at)
@@ -139,16 +147,29 @@ class Progress:
         return [stage for stage, course in self._courses.items() if course.began_at is not None]
 
     def _seconds_left(self, audio_seconds: Seconds) -> Seconds | None:
-        if not self._rates.learned:
+        usual = self._usual(audio_seconds)
+        if usual is None:
             return None
-        usual = {stage: rate * audio_seconds for stage, rate in self._rates.by_stage.items()}
         under_way = self._under_way()
         left = {stage: self._left_of(stage, usual[stage]) for stage in usual}
         beside = max((left.pop(stage) for stage in under_way), default=0.0)
         return beside + sum(left.values())
 
+    def _usual(self, audio_seconds: Seconds) -> dict[Stage, Seconds] | None:
+        """Return what each stage takes here; where some never ran, in proportion to what was done so far."""
+        usual = {stage: rate * audio_seconds for stage, rate in self._rates.by_stage.items()}
+        if self._rates.learned:
+            return usual
+        begun = {stage: course for stage, course in self._courses.items() if course.fraction > 0}
+        done = sum(usual[stage] * course.fraction for stage, course in begun.items())
+        if done < EVIDENCE * sum(usual.values()):
+            return None
+        scale = sum(course.taken for course in begun.values()) / done
+        return {stage: scale * seconds for stage, seconds in usual.items()}
+
     def _left_of(self, stage: Stage, usual: Seconds) -> Seconds:
-        """Return what is left of a stage: of its time, which is estimated anew the further it has come."""
+        """Return what is left of a stage: estimated anew with each part it tells of, and running down."""
         course = self._courses[stage]
         left = 1.0 - course.fraction
-        return left * (left * usual + course.seconds(self._clock()))
+        since = course.seconds(self._clock()) - max(course.taken, course.spent)
+        return max(0.0, left * (left * usual + course.taken) - since)

@@ -4,6 +4,7 @@ import json
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,7 +34,8 @@ def run(scale: Scale) -> list[Comparison | Figure]:
     recording, short = (flac(30.0), flac(10.0)) if scale.quick else (flac(600.0), flac(60.0))
     with TemporaryDirectory() as folder, running_service(Path(folder), {"DEVICE": scale.device}) as service:
         which = ("the first recording of the process", "the second")
-        return [*(_error(service.url, recording, each) for each in which), _cost(service, short, scale.pairs)]
+        judged = [figure for each in which for figure in _judged(service.url, recording, each)]
+        return [*judged, _cost(service, short, scale.pairs)]
 
 
 def _cost(service: Service, recording: bytes, pairs: int) -> Comparison:
@@ -56,9 +58,21 @@ def _cost(service: Service, recording: bytes, pairs: int) -> Comparison:
     )
 
 
-def _error(url: str, recording: bytes, which: str) -> Figure:
-    """Return how far the estimate was from the truth, in percent of what was left."""
+def _judged(url: str, recording: bytes, which: str) -> list[Figure]:
     told, _, ended = _streamed(url, recording)
+    return [_error(told, ended, which), _steps_back(told, which)]
+
+
+def _steps_back(told: list[Told], which: str) -> Figure:
+    """Return how often progress was less than before; one that does not end at 1 counts as well."""
+    parts = [*(each.content["all"] for each in told), 1.0]
+    back = sum(after < before for before, after in pairwise(parts)) + (parts[-2] < 1)
+    note = f"{len(told)} times told, at the end {parts[-2]:g}"
+    return Figure(f"progress of 10 min that went back, {which}", back, "times", note, "<= 0")
+
+
+def _error(told: list[Told], ended: float, which: str) -> Figure:
+    """Return how far the estimate was from the truth, in percent of what was left."""
     early = next(
         each for each in told if each.at >= EARLY * ended and each.content["seconds_left"] is not None
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.events import ChunkDecoded, Event, StageAdvanced, StageBegan, StageEnded, advance_of, nobody_listens
 from app.options.asr_options import AsrOptions
 from app.pace import USUAL_SHARES, Pace
-from app.progress import Progress, Reading, stages_of
+from app.progress import EVIDENCE, Progress, Reading, stages_of
 from app.stage import Stage
 from app.transcript import Segment
 
@@ -99,11 +99,37 @@ def test_a_stage_that_is_slower_than_ever_changes_the_estimate_as_it_goes_on() -
     assert wrong[-1] < 1
 
 
-def test_an_unknown_machine_makes_no_promise_and_still_moves() -> None:
+def test_an_unknown_machine_makes_no_promise_before_a_tenth_is_done() -> None:
+    """Then what was done tells of the rest: here all takes seven times as long as usual for a minute."""
     clock = Clock()
-    seen = run(Progress(Pace().rates("demo", EVERY), clock), clock, TOOK)
-    assert {reading.seconds_left for _, reading in seen} == {None}
-    assert [reading.done_of_all for _, reading in seen] == sorted(reading.done_of_all for _, reading in seen)
+    seen = run(Progress(Pace().rates("demo", EVERY), clock), clock, {s: 7 * t for s, t in TOOK.items()})
+    early = [reading for _, reading in seen if reading.done_of_all < EVIDENCE]
+    assert early
+    assert {reading.seconds_left for reading in early} == {None}
+    for left, reading in seen[len(early) :]:
+        assert reading.seconds_left == pytest.approx(left, rel=0.25, abs=0.5)
+
+
+def test_while_nothing_is_told_the_time_that_is_left_runs_down() -> None:
+    clock = Clock()
+    progress = Progress(paced(decode=0.0, transcribe=1.0, diarize=0.0, align=0.0).rates("demo", EVERY), clock)
+    progress.note(StageBegan(Stage.TRANSCRIBE))
+    left = []
+    for _ in range(5):
+        left.append(progress.read(MINUTE).seconds_left)
+        clock.now += 20
+    assert left == pytest.approx([60, 40, 20, 0, 0])
+    progress.note(StageAdvanced(Stage.TRANSCRIBE, 0.5))
+    assert progress.read(MINUTE).seconds_left == pytest.approx(0.5 * (0.5 * 60 + 100))
+
+
+def test_what_ran_before_without_speakers_tells_of_a_request_with_them() -> None:
+    clock = Clock()
+    progress = Progress(paced(decode=0.01, transcribe=0.25, align=0.06).rates("demo", EVERY), clock)
+    seen = run(progress, clock, {stage: 2 * TOOK[stage] for stage in EVERY})
+    late = [(left, reading) for left, reading in seen if reading.stage is Stage.TRANSCRIBE][5:]
+    for left, reading in late:
+        assert reading.seconds_left == pytest.approx(left, rel=0.25)
 
 
 def test_a_stage_whose_parts_go_unevenly_is_known_after_the_first_time() -> None:
