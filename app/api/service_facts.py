@@ -24,6 +24,7 @@ def service_facts(services: Services) -> dict[str, Any]:
         "models": list(catalogue.names),
         "default_model": catalogue.default_name,
         "languages": list(catalogue.languages),
+        "sample": None if catalogue.sample is None else catalogue.sample.name,
         "diarization": services.ledger.report().no_speakers is None,
         "outputs": [
             {"name": name, "label": form.label, "ending": form.extension} for name, form in FORMATS.items()

@@ -87,8 +87,16 @@ class Catalogue:
     @property
     def diarizer_name(self) -> str:
         """The source of the default model's diarization pipeline as clients may see it."""
-        bundled = self.default_name == _DEMO_MODEL.name and self.default_name not in self.extra_models
-        return _DEMO_MODEL.name if bundled else shown_source(self.diarizer)
+        return _DEMO_MODEL.name if self._is_bundled else shown_source(self.diarizer)
+
+    @property
+    def sample(self) -> Path | None:
+        """A recording to try the default model with; None but for the bundled one, which knows no other."""
+        return _DEMO / "meeting.flac" if self._is_bundled else None
+
+    @property
+    def _is_bundled(self) -> bool:
+        return self.default_name == _DEMO_MODEL.name and self.default_name not in self.extra_models
 
     def resolve(self, name: str | None = None) -> ModelSpec:
         """Return the model called `name`, or the default one for None or an empty name.

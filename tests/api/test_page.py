@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app import __version__
 from app.api.service_facts import as_markup
 from app.formats import FORMATS
+from tests.conftest import DEMO
 from tests.fake_engines import FakeEngines
 from tests.in_process import in_process
 
@@ -43,6 +44,7 @@ def test_the_page_knows_limits_and_names_of_its_service(client: TestClient) -> N
     assert facts["languages"] == ["en", "de"]
     assert {"mp3", "m4a", "wav", "mp4"} <= set(facts["endings"])
     assert facts["diarization"] is True
+    assert facts["sample"] == "meeting.flac"
     assert [output["name"] for output in facts["outputs"]] == list(FORMATS)
 
 
@@ -98,3 +100,13 @@ def test_the_page_is_asked_for_its_key_like_everything_else(tmp_path: Path) -> N
         assert refused.status_code == 401
         assert any(each.startswith("Basic") for each in refused.headers.get_list("www-authenticate"))
         assert client.get("/", auth=("anybody", "secret")).status_code == 200
+
+
+def test_the_sample_is_offered_where_the_model_knows_it(tmp_path: Path) -> None:
+    with in_process(FakeEngines(), tmp_path) as client:
+        sample = client.get(f"/{facts_of(client)['sample']}")
+        assert sample.content == (DEMO / "meeting.flac").read_bytes()
+        assert sample.headers["x-content-type-options"] == "nosniff"
+    with in_process(FakeEngines(), tmp_path, default_model="small") as client:
+        assert facts_of(client)["sample"] is None
+        assert client.get("/meeting.flac").status_code == 404

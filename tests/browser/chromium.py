@@ -267,10 +267,10 @@ class Chromium:
 def running_chromium(
     binary: str, directory: Path, reachable_host: str, *more: str, names: str = ""
 ) -> Iterator[Chromium]:
-    """Yield a fresh browser that can reach no host but `reachable_host`, which `names` leads to as well."""
+    """Yield a fresh browser that can reach no host but `reachable_host`; `names` lead to this machine."""
     from_browser, to_us = os.pipe()
     to_browser, commands = os.pipe()
-    known = f"MAP {names} {reachable_host}, " if names else ""
+    known = f"MAP {names} 127.0.0.1, " if names else ""
     arguments = [
         "--headless=new",
         "--no-sandbox",
@@ -301,10 +301,3 @@ def running_chromium(
         os.close(from_browser)
         process.terminate()
         process.wait(20)
-
-
-@contextmanager
-def chromium_page(binary: str, directory: Path, reachable_host: str) -> Iterator[Page]:
-    """Yield a tab of a fresh browser that can reach no host but `reachable_host`."""
-    with running_chromium(binary, directory, reachable_host) as browser:
-        yield Page(browser.connection)

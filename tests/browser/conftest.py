@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import soundfile
 
@@ -25,7 +26,7 @@ def running_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromi
         pytest.skip(chromium.MISSING)
     devices = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     directory = tmp_path_factory.mktemp("chromium")
-    with running_chromium(binary, directory, "127.0.0.1", *devices, names="nas.test") as browser:
+    with running_chromium(binary, directory, "127.0.0.*", *devices, names="nas.test") as browser:
         yield browser
 
 
@@ -81,6 +82,14 @@ def reader(
     person.visit(live_service.url)
     person.reads(answer, meeting, tmp_path)
     return person
+
+
+@pytest.fixture(scope="session")
+def opening_answer(live_service: Service, opening: Path) -> dict[str, Any]:
+    """What the service says of the opening of the sample meeting."""
+    answered = httpx.post(f"{live_service.url}/asr", files={"audio_file": opening.read_bytes()}, timeout=300)
+    document: dict[str, Any] = answered.raise_for_status().json()
+    return document
 
 
 @pytest.fixture

@@ -19,6 +19,12 @@ performance.now = () => now() + window.clockShift;
 """Keeps what the page's policy had to block, and lets a test turn the clock forward."""
 
 
+def marks_of(name: str) -> str:
+    """Return an expression for the words that are marked, by the Custom Highlight API."""
+    said = "startContainer.data.slice(each.startOffset, each.endOffset)"
+    return f"[...(CSS.highlights.get('{name}') ?? [])].map(each => each.{said})"
+
+
 class Tab(Protocol):
     """A tab of some browser."""
 
@@ -153,7 +159,7 @@ class Person:
 
     def marked(self, name: str = "playing") -> list[str]:
         """Return the words that are marked, by the Custom Highlight API."""
-        marks: list[str] = self.tab.evaluate(f"[...(CSS.highlights.get('{name}') ?? [])].map(String)")
+        marks: list[str] = self.tab.evaluate(marks_of(name))
         return marks
 
     def downloaded(self, directory: Path, name: str, seconds: float = 15) -> bytes:

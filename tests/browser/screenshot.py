@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.browser.chromium import MISSING, Chromium, Page, find_chromium, running_chromium
 from tests.browser.docs_page import open_docs, transcribe_on_page
-from tests.browser.person import RESULT, Person
+from tests.browser.person import RESULT, Person, marks_of
 from tests.conftest import DEMO
 
 MEETING = DEMO / "meeting.flac"
@@ -51,13 +51,13 @@ def pictures_of_page(browser: Chromium, url: str, directory: Path) -> dict[str, 
         for label, name in NAMES.items():
             row = [each for each, *_ in person.legend()].index(label) + 1
             person.clicks(f"#legend tbody tr:nth-child({row}) .who")
-            person.writes("#legend th input", name)
+            person.writes("#dialog input", name)
             person.presses("Enter")
             page.wait_for(f"document.getElementById('legend').textContent.includes('{name}')")
         page.evaluate("document.activeElement.blur()")
         line = next(number for number, text in enumerate(person.lines()) if WORD in text)
         person.clicks_word(line, WORD)
-        page.wait_for(f"[...CSS.highlights.get('playing')].map(String).includes({json.dumps(WORD)})")
+        page.wait_for(f"{marks_of('playing')}.includes({json.dumps(WORD)})")
         page.evaluate(
             "document.getElementById('audio').pause(), document.getElementById('transcript').scrollTop = 0"
         )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.options.asr_options import AsrOptions
-from tests.browser.chromium import Page, chromium_page, find_chromium
+from tests.browser.chromium import Chromium, Page
 from tests.browser.docs_page import ANSWER, OPERATION, open_docs, shown, transcribe_on_page
 from tests.browser.person import READY
 from tests.browser.prefix_proxy import PREFIX, behind_prefix
@@ -20,14 +20,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def page(live_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(live_service: Service, running_browser: Chromium) -> Iterator[Page]:
     """The opened page, in a browser that can reach this machine and nothing else."""
-    binary = find_chromium()
-    if binary is None:
-        pytest.skip(
-            "no Chromium on PATH: apt-get install chromium, or name one with CHROMIUM=/path/to/chromium"
-        )
-    with chromium_page(binary, tmp_path_factory.mktemp("chromium"), "127.0.0.1") as page:
+    with running_browser.page() as page:
         open_docs(page, live_service.url)
         yield page
 
@@ -82,17 +77,14 @@ def test_nothing_was_sent_that_nobody_chose(answered: Page) -> None:
 
 @pytest.mark.parametrize("page_path", ["docs", "docs/", "/docs"])
 def test_the_page_sends_to_the_service_below_the_same_path(
-    page_path: str, live_service: Service, opening: Path, tmp_path: Path
+    page_path: str, live_service: Service, short: Path, running_browser: Chromium
 ) -> None:
     """A proxy may show the service below a path: what the page sends must go there too."""
-    binary = find_chromium()
-    if binary is None:
-        pytest.skip("no Chromium on PATH")
-    with behind_prefix(live_service.url) as url, chromium_page(binary, tmp_path, "127.0.0.1") as page:
+    with behind_prefix(live_service.url) as url, running_browser.page() as page:
         page.open(f"{url}/{page_path}")
         page.wait_for(f"document.querySelector('{OPERATION}') !== null", 60)
         if page_path == "docs":
-            transcribe_on_page(page, opening)
+            transcribe_on_page(page, short)
             assert shown(page, f"{ANSWER} .response-col_status").split()[0] == "200"
             sent = [urlsplit(each).path for each in page.requested_urls]
             assert f"{PREFIX}/asr" in sent
@@ -100,18 +92,17 @@ def test_the_page_sends_to_the_service_below_the_same_path(
         assert page.complaints == []
 
 
-def test_a_browser_cannot_be_made_to_send_from_another_site(live_service: Service, tmp_path: Path) -> None:
+def test_a_browser_cannot_be_made_to_send_from_another_site(
+    live_service: Service, running_browser: Chromium
+) -> None:
     """A page may send a form anywhere without asking first; what counts is that it is refused there."""
-    binary = find_chromium()
-    if binary is None:
-        pytest.skip("no Chromium on PATH")
     send = "(() => {{ const form = new FormData(); form.append('audio_file', new Blob(['x']), 'x.wav'); "
     send += (
         "return fetch('{url}/asr', {{method: 'POST', mode: 'no-cors', body: form}}).then(() => 'sent') }})()"
     )
     before = refused(live_service)
     other_site = behind_prefix(live_service.url, "127.0.0.2")
-    with other_site as url, chromium_page(binary, tmp_path, "127.0.0.*") as page:
+    with other_site as url, running_browser.page() as page:
         page.open(f"{url}/health")
         page.wait_for("document.body.innerText.includes('healthy')")
         assert page.evaluate(send.format(url=live_service.url)) == "sent"
@@ -125,13 +116,10 @@ def refused(service: Service) -> float:
     return float(found[0].split()[-1]) if found else 0.0
 
 
-def test_a_browser_opens_the_page_with_the_key(tmp_path: Path) -> None:
+def test_a_browser_opens_the_page_with_the_key(tmp_path: Path, running_browser: Chromium) -> None:
     """It offers a password only for a challenge that it can read, and then sends it with every request."""
-    binary = find_chromium()
-    if binary is None:
-        pytest.skip("no Chromium on PATH")
     settings = {"API_KEY": "s3cret", "PRELOAD_MODEL": "none", "DEFAULT_MODEL": "demo"}
-    with running_service(tmp_path, settings) as service, chromium_page(binary, tmp_path, "127.0.0.1") as page:
+    with running_service(tmp_path, settings) as service, running_browser.page() as page:
         open_docs(page, service.url.replace("//", "//anybody:s3cret@"))
         assert page.evaluate("fetch('v1/models').then(answer => answer.status)") == 200
         page.open(service.url.replace("//", "//anybody:s3cret@"))

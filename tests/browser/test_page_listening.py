@@ -3,13 +3,14 @@
 import re
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.chromium import Page
 from tests.browser.conftest import BOTH
-from tests.browser.person import Person
+from tests.browser.person import Person, marks_of
 
 pytestmark = pytest.mark.browser
 
@@ -61,12 +62,12 @@ def test_15_the_mark_is_on_the_word_that_is_said(reader: Person, tab: Page, answ
     for _, word in words[5 :: len(words) // 10]:
         middle = (word["start"] + word.get("end", word["start"])) / 2
         tab.evaluate(f"document.getElementById('audio').currentTime = {middle}")
-        tab.wait_for(f"String([...CSS.highlights.get('playing')][0]) === {word['word']!r}", 3)
+        tab.wait_for(f"{marks_of('playing')}[0] === {word['word']!r}", 3)
     tab.evaluate("document.getElementById('audio').currentTime = 0")
     tab.wait_for("CSS.highlights.get('playing').size === 0")
     tab.evaluate(
         "(() => { window.heard = []; (function look() { const said = "
-        "String([...CSS.highlights.get('playing')][0] ?? ''); "
+        f"{marks_of('playing')}[0]; "
         "if (said && heard.at(-1) !== said) heard.push(said); requestAnimationFrame(look); })(); })()"
     )
     reader.clicks("#play")
@@ -134,6 +135,21 @@ def test_17_the_shares_of_the_legend_are_the_talk_times(reader: Person, answer: 
     shares = [int(share.rstrip("%")) for *_, share in rows]
     assert sum(shares) == pytest.approx(100, abs=1)
     assert shares[0] == pytest.approx(100 * max(spoken.values()) / sum(spoken.values()), abs=1)
+
+
+def test_17_of_many_people_those_who_speak_least_share_the_last_lane(
+    person: Person, live_service: Any, answer: dict[str, Any], meeting: Path, tmp_path: Path
+) -> None:
+    segments = [{**said, "speaker": f"P{index % 10}"} for index, said in enumerate(answer["segments"])]
+    person.visit(live_service.url)
+    person.reads({**answer, "segments": segments}, meeting, tmp_path)
+    rows = person.legend()
+    assert len(rows) == 11
+    assert rows[7][0] == "3 others"
+    assert int(rows[7][2].rstrip("%")) == pytest.approx(
+        sum(int(row[2].rstrip("%")) for row in rows[8:]), abs=2
+    )
+    person.tab.wait_for("document.getElementById('lanes').style.height === '240px'")
 
 
 def test_17_the_time_line_zooms_by_buttons_and_keys(

@@ -49,9 +49,9 @@ def modules(running_browser: Chromium, live_service: Service) -> Iterator[Module
 )
 def test_a_stream_is_read_however_it_is_cut(pieces: list[str], modules: Modules) -> None:
     heard = modules.run(
-        "upload",
-        "const heard = []; const read = m.eventReader((name, data) => heard.push([name, data]), () "
-        "=> heard.push('sign')); "
+        "job",
+        "const heard = []; "
+        "const read = m.eventReader((name, data) => heard.push(data ? [name, data] : name)); "
         f"for (const piece of {json.dumps(pieces)}) read(piece); return heard;",
     )
     assert heard == [["queue", "{}"], "sign", ["message", "last"]]
@@ -59,7 +59,7 @@ def test_a_stream_is_read_however_it_is_cut(pieces: list[str], modules: Modules)
 
 def test_lines_of_data_are_joined_and_an_unfinished_event_is_none(modules: Modules) -> None:
     heard = modules.run(
-        "upload",
+        "job",
         "const heard = []; const read = m.eventReader((name, data) => heard.push(data)); "
         "read('data: a\\ndata: b\\n\\ndata: never finished\\n'); return heard;",
     )
@@ -91,7 +91,7 @@ SEGMENT = {"start": 0.0, "end": 1.6, "text": "one two three", "speaker": "A", "w
 def test_words_that_stay_keep_their_times_and_new_ones_share_the_gap(
     text: str, times: list[tuple[float, float]], modules: Modules
 ) -> None:
-    words = modules.call("edit", "retimed", SEGMENT, text)["words"]
+    words = modules.call("transcript", "retimed", SEGMENT, text)["words"]
     assert [word["word"] for word in words] == text.split()
     assert [(word["start"], word["end"]) for word in words] == times
     assert {word["speaker"] for word in words} == {"A"}
@@ -101,13 +101,13 @@ def test_words_that_stay_keep_their_times_and_new_ones_share_the_gap(
 def test_a_language_without_blanks_is_edited_by_characters(modules: Modules) -> None:
     words = [{"word": each, "start": index, "end": index + 1} for index, each in enumerate("你好世界")]
     segment = {"start": 0, "end": 4, "text": "你好世界", "words": words}
-    edited = modules.call("edit", "retimed", segment, "你们好世界")["words"]
+    edited = modules.call("transcript", "retimed", segment, "你们好世界")["words"]
     assert "".join(word["word"] for word in edited) == "你们好世界"
     assert [word for word in edited if word in words] == words
 
 
 def test_a_line_without_words_only_changes_its_text(modules: Modules) -> None:
-    assert modules.call("edit", "retimed", {"start": 0, "end": 1, "text": "a"}, "b") == {
+    assert modules.call("transcript", "retimed", {"start": 0, "end": 1, "text": "a"}, "b") == {
         "start": 0,
         "end": 1,
         "text": "b",
@@ -120,18 +120,18 @@ def work(*segments: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_line_that_becomes_empty_is_gone(modules: Modules) -> None:
-    assert modules.call("edit", "editText", work(SEGMENT), 0, "  ")["segments"] == []
+    assert modules.call("transcript", "editText", work(SEGMENT), 0, "  ")["segments"] == []
 
 
 def test_cutting_at_an_end_cuts_nothing(modules: Modules) -> None:
     for offset in (0, len(SEGMENT["text"])):  # type: ignore[arg-type]
-        assert modules.call("edit", "split", work(SEGMENT), 0, offset)["segments"] == [SEGMENT]
+        assert modules.call("transcript", "split", work(SEGMENT), 0, offset)["segments"] == [SEGMENT]
 
 
 def test_what_was_cut_is_joined_to_what_it_was(modules: Modules) -> None:
-    cut = modules.call("edit", "split", work(SEGMENT), 0, 4)
+    cut = modules.call("transcript", "split", work(SEGMENT), 0, 4)
     assert [segment["text"] for segment in cut["segments"]] == ["one", "two three"]
-    assert modules.call("edit", "join", cut, 1)["segments"] == [SEGMENT]
+    assert modules.call("transcript", "join", cut, 1)["segments"] == [SEGMENT]
 
 
 def test_merging_takes_words_of_other_lines_along(modules: Modules) -> None:
@@ -164,7 +164,7 @@ def test_stretches_that_touch_are_drawn_as_one(modules: Modules) -> None:
         {"speaker": "A", "start": 1, "end": 2},
         {"speaker": "B", "start": 2, "end": 9},
     ]
-    assert modules.call("lanes", "blocks", said, "A", [0, 10], 100) == [[0, 20]]
+    assert modules.call("lanes", "blocks", said, ["A"], [0, 10], 100) == [[0, 20]]
 
 
 def test_search_takes_what_is_written_literally(modules: Modules) -> None:
@@ -192,7 +192,7 @@ def jobs(*states: str) -> list[dict[str, Any]]:
     ],
 )
 def test_one_is_sent_while_one_is_worked_on(states: list[str], starts: int | None, modules: Modules) -> None:
-    found = modules.call("state", "nextToStart", jobs(*states), 10)
+    found = modules.call("job", "nextToStart", jobs(*states), 10)
     assert (found["id"] if found else None) == starts
 
 
@@ -210,7 +210,7 @@ def test_progress_never_falls_and_what_ended_stays_as_it_is(modules: Modules) ->
         f"{{ job = m.reduce(job, event, 5); seen.push([job.state, job.all]); }} "
         "return {seen, stages: job.stages};"
     )
-    found = modules.run("state", body)
+    found = modules.run("job", body)
     assert found["seen"] == [
         ["uploading", 0],
         ["running", 0.6],

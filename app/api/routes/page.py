@@ -1,7 +1,8 @@
 """The page at /: drop a recording, read who said what. Its modules are served as they lie here."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.exceptions import HTTPException
 
 from app.api.dependencies import ServicesDep
 from app.api.routes.docs import HEADERS, STATIC
@@ -34,3 +35,12 @@ async def page(services: ServicesDep) -> Response:
     """Return the page, with what it has to know of this service."""
     facts = as_markup(service_facts(services))
     return HTMLResponse(f"{_BEFORE}{_FACTS}{facts}{_AFTER}", headers=PAGE_HEADERS)
+
+
+@router.get("/meeting.flac")
+async def sample(services: ServicesDep) -> Response:
+    """Return the recording that the page offers to try the service with."""
+    path = services.catalogue.sample
+    if path is None:
+        raise HTTPException(404, "the default model has no sample")
+    return FileResponse(path, headers=HEADERS)

@@ -1,107 +1,76 @@
 // What leaves the page: documents in every form, written by the service; the work itself as a file; the clipboard.
 
-import { announce, byId, h, place, toast } from "./dom.js";
+import { announce, h, openPopover, toast, ui } from "./dom.js";
+import { errorText } from "./files.js";
 import { number, t } from "./i18n.js";
-import { errorOf, parsed } from "./upload.js";
-import { plainText, toDocument, WORK_VERSION } from "./transcript.js";
+import { errorOf, parsed } from "./job.js";
+import { plainText, toDocument } from "./transcript.js";
 
-const CUES = new Set(["srt", "vtt"]);
-
-export const baseOf = (name) => name.replace(/\.[^.]+$/, "");
+const baseOf = (name) => name.replace(/\.[^.]+$/, "");
 
 /** Offer every form that the service writes, with what can be chosen for it. */
-export function openDownloads(anchor, service, entry) {
-  const host = byId("downloads");
-  const named = h("input", { type: "checkbox", checked: true });
-  const width = h("input", { type: "number", min: 1, max: 1000, placeholder: number(42) });
-  const options = () => ({ named: named.checked, width: width.value });
+export function openDownloads(anchor, outputs, entry) {
+  const host = ui.downloads, alert = h("p", { role: "alert" });
+  const named = h("input", { type: "checkbox", checked: true }), width = h("input", { type: "number", min: 1, max: 1000, placeholder: number(42) });
+  const choose = (output) => download(entry, output, named.checked, width.value).then(() => host.hidePopover(), ({ message }) => alert.replaceChildren(message));
   host.replaceChildren(
-    h("ul", { class: "formats" }, service.outputs.map((output) => h("li", {}, h("button", {
-      onclick: () => download(entry, output, options()).then(() => host.hidePopover(), (error) => failed(host, error)),
-    }, h("strong", {}, output.label), h("span", { class: "hint" }, `.${output.ending}`))))),
-    entry.history.work.speakers.length ? h("label", { class: "check" }, named, t("download.speakers")) : "",
-    h("label", {}, h("span", {}, t("download.width")), width),
-    h("p", { role: "alert" }),
+    h("ul.formats", {}, outputs.map((output) => h("li", {}, h("button", { onclick: () => choose(output) }, h("strong", {}, output.label), h("span.hint", {}, `.${output.ending}`))))),
+    entry.history.work.speakers.length ? h("label.check", {}, named, t("download.speakers")) : "",
+    h("label", {}, t("download.width"), width), alert,
   );
-  host.showPopover();
-  place(host, anchor);
-  host.ontoggle = ({ newState }) => anchor.setAttribute("aria-expanded", String(newState === "open"));
-  host.querySelector("button").focus();
+  openPopover(host, anchor);
 }
 
-function failed(host, error) {
-  host.querySelector("[role=alert]").textContent = error.message;
+/** Save the document as the service writes it: there is no second writer of subtitles here. */
+async function download({ name, history }, output, named, width) {
+  const query = new URLSearchParams({ output: output.name, ...(width && ["srt", "vtt"].includes(output.name) && { max_line_width: width }) });
+  const body = JSON.stringify(toDocument(history.work, named));
+  const answer = await fetch(`render?${query}`, { method: "POST", headers: { "Content-Type": "application/json" }, body }).catch(() => null);
+  if (!answer?.ok) throw new Error(errorText(answer ? errorOf(answer.status, parsed(await answer.text())) : { code: "no_connection" }));
+  save(await answer.blob(), `${baseOf(name)}.${output.ending}`);
 }
 
-async function download(entry, output, options) {
-  save(await rendered(entry.history.work, output.name, options), `${baseOf(entry.name)}.${output.ending}`);
-  announce(t("download.done", { name: output.label }));
-}
-
-/** Return the document as the service writes it: there is no second writer of subtitles here. */
-export async function rendered(work, output, { named = true, width = "" } = {}) {
-  const query = new URLSearchParams({ output, ...(width && CUES.has(output) && { max_line_width: width }) });
-  const answer = await fetch(`render?${query}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(toDocument(work, { named })),
-  }).catch(() => null);
-  if (answer?.ok) return answer.blob();
-  const error = answer ? errorOf(answer.status, parsed(await answer.text())) : { code: "no_connection" };
-  throw new Error(error.detail ?? t(`error.${error.code}`, { status: String(error.status ?? "") }));
-}
-
-/** Save every work in one form, each as a file of its own. */
-export async function downloadAll(entries, service, output = service.outputs.find(({ name }) => name === "text") ?? service.outputs[0]) {
+export async function downloadAll(entries, outputs) {
   for (const entry of entries) {
-    await download(entry, output, {}).catch((error) => toast(error.message));
+    await download(entry, outputs.find(({ name }) => name === "text"), true).catch(({ message }) => toast(message));
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }
 
-export function saveWork(entry) {
-  const { work } = entry.history;
-  const file = { name: entry.name, ...(entry.file && { size: entry.file.size }) };
-  const kept = { ...toDocument(work), work: { version: WORK_VERSION, speakers: work.speakers.map(({ name }) => name), file } };
-  save(new Blob([JSON.stringify(kept)], { type: "application/json" }), `${baseOf(entry.name)}.work.json`);
-  entry.history.saved();
-  announce(t("work.saved"));
+export function saveWork({ name, file, history }) {
+  const work = { version: 1, speakers: history.work.speakers.map((each) => each.name), file: { name, size: file?.size } };
+  save(new Blob([JSON.stringify({ ...toDocument(history.work), work })], { type: "application/json" }), `${baseOf(name)}.work.json`);
+  history.saved();
 }
 
-/** Return {document, name, size} of a file that saveWork wrote, or of an answer of the API; null where it is neither. */
+/** Return {document, name, size} of saved work or of an answer of the API, else null. */
 export async function readWork(file) {
   const document = parsed(await file.text());
   if (!Array.isArray(document?.segments) || typeof document.duration !== "number") return null;
-  const { name, size } = document.work?.file ?? { name: baseOf(file.name) };
-  return { document, name, size };
+  return { document, name: baseOf(file.name), ...document.work?.file };
 }
 
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  const link = h("a", { href: url, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+function save(blob, download) {
+  announce(t("download.done", { name: download }));
+  const href = URL.createObjectURL(blob);
+  h("a", { href, download }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
-export const copyTranscript = (entry) => copyText(plainText(toDocument(entry.history.work).segments));
+export const copyTranscript = ({ history }) => copyText(plainText(toDocument(history.work).segments));
 
-/** Copy, by what a page over plain http may use as well; what does not work is said. */
+/** Copy, over plain http too; what does not work is said. */
 export async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return toast(t("copied"));
-  } catch {
-    return toast(copyBySelection(text) ? t("copied") : t("copy.failed"));
-  }
+  const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  toast(t(copied || copyBySelection(text) ? "copied" : "copy.failed"));
 }
 
-function copyBySelection(text) {
-  const field = h("textarea", { value: text, class: "unseen", "aria-hidden": "true" });
-  const focused = document.activeElement;
+function copyBySelection(value) {
+  const field = h("textarea.unseen", { value, ariaHidden: true }), focused = document.activeElement;
   document.body.append(field);
   field.select();
   const copied = document.execCommand("copy");
   field.remove();
-  focused?.focus?.();
+  focused.focus();
   return copied;
 }

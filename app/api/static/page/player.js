@@ -1,80 +1,72 @@
 // The player: the recording as the person's own file, never sent back, heard by the browser itself.
 
-import { byId, h, icon } from "./dom.js";
-import { clock, number, spoken, t } from "./i18n.js";
+import { h, say, ui } from "./dom.js";
+import { clock, dress, number, spoken, t } from "./i18n.js";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 const KEPT = "page.speed", STEP_SECONDS = 5, PAGE_SECONDS = 30;
 
-/** `onTime(seconds, following)` is called each frame while playing and after each jump; `nameAt(seconds)` tells who speaks. */
+/** `onTime(seconds, following)` is called each frame while playing and after each jump. */
 export function createPlayer({ onTime, nameAt, chooseFile }) {
-  const audio = byId("audio"), seekBar = byId("seek"), speed = byId("speed"), offset = byId("offset"), follow = byId("follow");
-  let url = null, duration = 0, stretches = null, playable = false, wanted = null;
+  const { audio, seek: bar, speed, offset, follow, play: button } = ui;
+  let url = null, duration = 0, stretches = null, wanted = null;
 
   const shift = () => Number(offset.value) || 0;
-  const time = () => (wanted ?? audio.currentTime - shift());
+  const time = () => wanted ?? audio.currentTime - shift();
+  const note = (...content) => say(ui.playerNote, ...content);
 
   function load(file, seconds) {
-    pause();
-    if (url) URL.revokeObjectURL(url);
-    url = file ? URL.createObjectURL(file) : null;
+    audio.pause();
+    URL.revokeObjectURL(url);
+    url = file && URL.createObjectURL(file);
     duration = seconds;
-    stretches = null;
-    wanted = null;
+    stretches = wanted = null;
     offset.value = 0;
-    byId("offset-label").hidden = true;
-    seekBar.max = Math.ceil(seconds);
-    setPlayable(Boolean(file));
+    ui.offsetLabel.hidden = true;
+    bar.max = Math.ceil(seconds);
+    setPlayable(file);
     if (url) audio.src = url;
     else audio.removeAttribute("src");
-    note(file ? [] : [t("player.none"), " ", h("button", { onclick: chooseFile }, t("player.choose"))]);
+    if (file) note();
+    else note(t("player.none"), " ", h("button", { onclick: chooseFile }, t("player.choose")));
     tell();
   }
 
   function setPlayable(can) {
-    playable = can;
-    for (const id of ["play", "back", "forward", "speed", "follow"]) byId(id).disabled = !can;
+    for (const each of [button, ui.back, ui.forward, speed, follow]) each.disabled = !can;
   }
 
-  function note(content) {
-    byId("player-note").replaceChildren(...content);
-    byId("player-note").hidden = !content.length;
-  }
-
-  audio.addEventListener("error", () => {
+  audio.onerror = () => {
     if (!url) return;
     setPlayable(false);
-    showPlaying(false);
-    note([t("player.unplayable")]);
-  });
+    showPlaying();
+    note(t("player.unplayable"));
+  };
 
-  /** The browser may count the time of an MP3 otherwise than the service: say so, and let it be moved. */
-  audio.addEventListener("loadedmetadata", () => {
-    audio.playbackRate = Number(speed.value);
+  /** Browsers may count the time of an MP3 otherwise than the service: say so, and let it be moved. */
+  audio.onloadedmetadata = () => {
+    audio.playbackRate = speed.value;
     if (wanted !== null) seek(wanted);
-    const differs = Number.isFinite(audio.duration) && duration && Math.abs(audio.duration - duration) / duration > 0.005;
-    if (!differs) return;
-    byId("offset-label").hidden = false;
-    note([t("player.differs", { browser: clock(audio.duration), service: clock(duration) })]);
-  });
+    if (!Number.isFinite(audio.duration) || Math.abs(audio.duration - duration) <= duration * 0.005) return;
+    ui.offsetLabel.hidden = false;
+    note(t("player.differs", { browser: clock(audio.duration), service: clock(duration) }));
+  };
 
   function seek(seconds) {
-    const target = Math.min(Math.max(0, seconds), duration);
-    const ready = audio.readyState > 0;
-    wanted = ready ? null : target;
-    if (ready) audio.currentTime = Math.max(0, target + shift());
+    const target = Math.min(Math.max(0, seconds), duration), isReady = audio.readyState > 0;
+    wanted = isReady ? null : target;
+    if (isReady) audio.currentTime = Math.max(0, target + shift());
     tell(target);
   }
-
-  const play = () => playable && audio.play().catch(() => {});
-  const pause = () => audio.pause();
-  const toggle = () => (audio.paused ? play() : pause());
+  const skip = (seconds) => seek(time() + seconds);
+  const play = () => button.disabled || audio.play().catch(() => {});
+  const toggle = () => (audio.paused ? play() : audio.pause());
 
   /** Tell where the player is; the list follows where it `moved`, not where only words were changed. */
   function tell(seconds = time(), moved = true) {
-    seekBar.value = seconds;
-    seekBar.setAttribute("aria-valuetext", [spoken(seconds), nameAt(seconds)].filter(Boolean).join(", "));
-    byId("time").textContent = `${clock(seconds)} / ${clock(duration)}`;
+    bar.value = seconds;
+    bar.ariaValueText = [spoken(seconds), nameAt(seconds)].filter(Boolean).join(", ");
+    ui.time.textContent = `${clock(seconds)} / ${clock(duration)}`;
     onTime(seconds, moved && follow.checked);
   }
 
@@ -86,63 +78,57 @@ export function createPlayer({ onTime, nameAt, chooseFile }) {
     requestAnimationFrame(frame);
   }
 
-  /** With only one speaker to be heard, jump over what the others say. */
+  /** With one speaker to be heard, jump over what the others say. */
   function skipOthers() {
-    if (!stretches) return;
-    const now = time();
-    const next = stretches.find(([, end]) => end > now);
-    if (!next) pause();
-    else if (now < next[0] - 0.05) seek(next[0]);
+    const now = time(), next = stretches?.find(({ end }) => end > now);
+    if (stretches && !next) audio.pause();
+    else if (now < next?.start - 0.05) seek(next.start);
   }
 
-  audio.addEventListener("play", () => {
-    showPlaying(true);
+  audio.onplay = () => {
+    showPlaying();
     requestAnimationFrame(frame);
-  });
-  audio.addEventListener("pause", () => showPlaying(false));
-  audio.addEventListener("seeked", () => audio.paused && tell());
+  };
+  audio.onpause = showPlaying;
+  audio.onseeked = () => audio.paused && tell();
 
-  function showPlaying(playing) {
-    byId("play").replaceChildren(icon(playing ? "pause" : "play"));
-    byId("play").setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
+  function showPlaying() {
+    button.dataset.icon = button.dataset.label = audio.paused || audio.error ? "play" : "pause";
+    dress(button);
   }
 
-  byId("play").addEventListener("click", toggle);
-  byId("back").addEventListener("click", () => seek(time() - STEP_SECONDS));
-  byId("forward").addEventListener("click", () => seek(time() + STEP_SECONDS));
-  seekBar.addEventListener("input", () => seek(Number(seekBar.value)));
-  seekBar.addEventListener("keydown", (event) => {
+  button.onclick = toggle;
+  ui.back.onclick = () => skip(-STEP_SECONDS);
+  ui.forward.onclick = () => skip(STEP_SECONDS);
+  bar.oninput = () => seek(Number(bar.value));
+  bar.onkeydown = (event) => {
     const step = { PageUp: PAGE_SECONDS, PageDown: -PAGE_SECONDS }[event.key];
     if (!step) return;
     event.preventDefault();
-    seek(time() + step);
-  });
-  offset.addEventListener("change", () => seek(time()));
-  speed.addEventListener("change", () => setSpeed(speed.value));
+    skip(step);
+  };
+  offset.onchange = () => skip(0);
+  speed.onchange = () => setSpeed(speed.value);
 
   function setSpeed(value) {
-    speed.value = value;
-    audio.playbackRate = Number(value);
+    speed.value = audio.playbackRate = value;
     localStorage.setItem(KEPT, value);
   }
 
   function fill() {
-    const kept = speed.value || localStorage.getItem(KEPT) || "1";
-    speed.replaceChildren(...SPEEDS.map((rate) => h("option", { value: String(rate) }, `${number(rate)}×`)));
-    speed.value = SPEEDS.includes(Number(kept)) ? kept : "1";
-    showPlaying(!audio.paused);
+    const kept = Number(speed.value || localStorage.getItem(KEPT));
+    speed.replaceChildren(...SPEEDS.map((value) => h("option", { value }, `${number(value)}×`)));
+    speed.value = SPEEDS.includes(kept) ? kept : 1;
   }
   fill();
-  audio.preservesPitch = true;
 
   return {
-    load, play, pause, toggle, seek, fill,
+    load, play, toggle, seek, skip, fill,
+    pause: () => audio.pause(),
     tellAgain: () => tell(time(), false),
-    skip: (seconds) => seek(time() + seconds),
-    faster: (steps) => setSpeed(String(SPEEDS[Math.min(Math.max(0, SPEEDS.indexOf(Number(speed.value)) + steps), SPEEDS.length - 1)])),
+    faster: (steps) => setSpeed(SPEEDS[Math.min(Math.max(0, speed.selectedIndex + steps), SPEEDS.length - 1)]),
     hearOnly(next) { stretches = next; },
     get time() { return time(); },
     get isPlaying() { return !audio.paused; },
-    get hasFile() { return Boolean(url); },
   };
 }

@@ -1,62 +1,101 @@
-// Who spoke, for how long, and what they are called: the legend of the time line.
+// Who spoke, for how long, and what they are called: the legend, and the menus that give lines to people.
 
-import { byId, h, icon } from "./dom.js";
-import { about, clock, percent, t } from "./i18n.js";
-import { initial } from "./list.js";
-import { nameOf, talkTimes } from "./transcript.js";
+import { ask, h, icon, openMenu, ui } from "./dom.js";
+import { clock, percent, spoken, t } from "./i18n.js";
+import { addSpeaker, colourOf, initialOf, merge, nameOf, reassign, rename, sumOf, talkTimes } from "./transcript.js";
+
+/** With more people than that, those who speak least share the last lane. */
+const MOST_LANES = 8;
 
 /** `actions`: work(), apply(work), hearOnly(id), showOnly(id). */
-export function createSpeakers(actions) {
-  const body = byId("legend").tBodies[0];
+export function createSpeakers({ work, apply, hearOnly, showOnly }) {
+  const [body] = ui.legend.tBodies;
 
-  function show(work) {
-    const rows = talkTimes(work);
+  /** Show the talk times; return the rows that have a lane. */
+  function show() {
     const focused = document.activeElement, id = focused?.closest("#legend tr")?.dataset.id;
-    body.replaceChildren(...rows.map(legendRow));
+    const rows = talkTimes(work()).map((row) => ({ ...row, ids: [row.id] }));
+    const others = rows.length > MOST_LANES ? rows.slice(MOST_LANES - 1) : [];
+    const lanes = others.length ? [...rows.slice(0, MOST_LANES - 1), together(others)] : rows;
+    body.replaceChildren(...[...lanes, ...others].map(legendRow));
     if (id !== undefined) (body.querySelector(`[data-id="${CSS.escape(id)}"]`) ?? body).querySelector(`button.${focused.className}`)?.focus();
-    return rows;
+    return lanes;
   }
 
-  function legendRow({ id, name, colour, seconds, share, lines }) {
-    const label = t("speakers.lines", { n: lines });
-    return h("tr", { "data-id": id, "data-colour": colour % 8 },
-      h("th", { scope: "row" }, h("button", { class: "who", title: t("speaker.rename", { name }), "aria-label": t("speaker.rename", { name }), onclick: ({ currentTarget }) => renameHere(id, currentTarget) },
-        h("span", { class: "avatar", "data-initial": initial(name) }), h("span", { class: "name" }, name))),
-      h("td", { class: "time", title: label }, clock(seconds), h("span", { class: "unseen" }, ` (${about(seconds)}, ${label})`)),
-      h("td", { class: "share" }, percent(share)),
-      h("td", {}, h("button", { class: "quiet", "aria-haspopup": "menu", "aria-label": t("speaker.menu", { name }), onclick: ({ currentTarget }) => menus().then(({ menuOf }) => menuOf(id, currentTarget)) }, icon("more"))));
+  function together(rows) {
+    const [seconds, share, lines] = ["seconds", "share", "lines"].map((name) => sumOf(rows, name));
+    return { ids: rows.map(({ id }) => id), name: t("speakers.others", { n: rows.length }), seconds, share, lines };
   }
 
-  /** The name becomes a field in its place. Enter or leaving it saves, Escape restores. */
-  function renameHere(id, button) {
-    menus();
-    const old = nameOf(actions.work(), id);
-    const field = h("input", { type: "text", value: old, maxLength: 80, "aria-label": t("speaker.name"), autocomplete: "off" });
-    let open = true;
-    const leave = async (save, refocus) => {
-      if (!open) return;
-      open = false;
-      field.replaceWith(button);
-      if (save) await (await menus()).give(id, field.value);
-      if (refocus && !body.querySelector("input")) focusName(id);
-    };
-    field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== "Escape") return;
-      event.preventDefault();
-      leave(event.key === "Enter", true);
-    });
-    field.addEventListener("blur", () => leave(true));
-    button.replaceWith(field);
+  function legendRow(row) {
+    const { id, name, seconds, share, lines } = row, label = t("speakers.lines", { n: lines });
+    const tip = t("speaker.rename", { name });
+    const item = h("tr", {},
+      h("th", { scope: "row" }, id === undefined ? name : h("button.who", { title: tip, ariaLabel: tip, onclick: () => giveName(id) }, h("span.avatar"), h("span.name", {}, name))),
+      h("td.time", { title: label }, clock(seconds), h("span.unseen", {}, ` (${spoken(seconds)}, ${label})`)),
+      h("td.share", {}, percent(share)),
+      h("td", {}, id !== undefined && h("button.quiet", { ariaHasPopup: "menu", ariaLabel: t("speaker.menu", { name }), onclick: ({ currentTarget }) => openMenuOf(id, currentTarget) }, icon("more"))));
+    if (id !== undefined) {
+      item.dataset.id = id;
+      item.querySelector(".avatar").dataset.initial = initialOf(row);
+    }
+    item.style.setProperty("--who", row.colour === undefined ? "" : colourOf(row));
+    return item;
+  }
+
+  function openMenuOf(id, anchor) {
+    const name = nameOf(work(), id), others = work().speakers.filter((each) => each.id !== id);
+    openMenu(anchor, name, [
+      renaming(id, name),
+      { label: t("speaker.hear", { name }), run: () => hearOnly(id) },
+      { label: t("speaker.only", { name }), run: () => showOnly(id) },
+      ...others.map((other) => ({ label: t("merge.into", { name: other.name }), run: () => mergeInto(id, other.id) })),
+    ]);
+  }
+
+  const renaming = (id, name) => ({ label: t("speaker.rename", { name }), run: () => giveName(id) });
+
+  /** Ask for a name; one that another has already means the same person, if a human says so. */
+  async function giveName(id) {
+    const now = nameOf(work(), id), name = await askName(now);
+    const other = work().speakers.find((each) => each.name === name && each.id !== id);
+    if (other) await mergeInto(id, other.id);
+    else if (name && name !== now) apply(rename(work(), id, name));
+  }
+
+  async function mergeInto(id, into) {
+    const question = t("merge.text", { from: nameOf(work(), id), into: nameOf(work(), into) });
+    if (await ask(t("merge.title"), h("p", {}, question), [["yes", t("merge.yes")], ["", t("cancel")]])) apply(merge(work(), id, into));
+  }
+
+  async function askName(value) {
+    const field = h("input", { value, maxLength: 80, ariaLabel: t("speaker.name"), autocomplete: "off" });
+    const answer = ask(t("speaker.name"), field, [["yes", t("ok")], ["", t("cancel")]]);
     field.select();
+    return await answer && field.value.trim().replace(/\s+/gu, " ");
   }
 
-  function focusName(id) {
-    const at = talkTimes(actions.work()).findIndex((row) => row.id === id);
-    body.rows[at]?.querySelector("button")?.focus();
+  function chooseFor(index, anchor) {
+    const { speaker } = work().segments[index], name = nameOf(work(), speaker) || t("nobody");
+    const further = (label, chosen) => ({ label, run: () => openMenu(anchor, label, people(chosen)) });
+    openMenu(anchor, t("line.speaker"), [
+      ...people((_, each) => each === index, speaker),
+      further(t("line.onwards"), (_, each) => each >= index),
+      further(t("line.all", { name }), (segment) => segment.speaker === speaker),
+      ...(speaker ? [renaming(speaker, name)] : []),
+    ]);
   }
 
-  /** Questions and menus are fetched when the first of them is needed. */
-  const menus = () => import("./speaker_menus.js").then(({ createMenus }) => createMenus(actions));
+  function people(chosen, now) {
+    const known = work().speakers.map(({ id, name }) => ({ label: name, checked: id === now, run: () => apply(reassign(work(), chosen, id)) }));
+    return [...known, { label: t("speaker.new"), run: () => giveToNew(chosen) }];
+  }
 
-  return { show, chooseFor: (index, anchor) => menus().then(({ chooseFor }) => chooseFor(index, anchor)) };
+  async function giveToNew(chosen) {
+    const name = await askName("");
+    const known = work().speakers.find((each) => each.name === name || each.id === name);
+    if (name) apply(reassign(known ? work() : addSpeaker(work(), name), chosen, known?.id ?? name));
+  }
+
+  return { show, chooseFor };
 }
