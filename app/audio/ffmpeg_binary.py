@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 
 
 def find_ffmpeg() -> str:
@@ -22,6 +23,7 @@ def find_ffmpeg() -> str:
         raise FileNotFoundError("no ffmpeg found: install it, or the imageio-ffmpeg wheel") from exc
 
 
+@cache
 def supports_fd_protocol(ffmpeg: str) -> bool:
     """Return whether `ffmpeg` can read an inherited descriptor with seeking (from version 6 on)."""
     listing = subprocess.run(
