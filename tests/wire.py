@@ -1,5 +1,6 @@
 """The application behind a real socket, and requests written byte by byte, as no client library would."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -30,6 +31,7 @@ class Wire:
     port: int
     app: FastAPI
     directory: Path
+    loop: asyncio.AbstractEventLoop
 
     @property
     def url(self) -> str:
@@ -63,11 +65,17 @@ def wired(engines: FakeEngines, directory: Path, **settings: object) -> Iterator
         DOOR.before(app), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
     wait_until(lambda: server.started)
     try:
-        yield Wire(listener.getsockname()[1], app, directory)
+        yield Wire(listener.getsockname()[1], app, directory, loops[0])
     finally:
         engines.gate.set()
         server.should_exit = True

@@ -252,7 +252,7 @@ def test_the_end_of_the_service_is_an_error_of_those_who_wait(tmp_path: Path) ->
 def give_up(wire: Wire) -> None:
     """Let the worker give its work no time to end, as after SIGTERM."""
     worker = wire.app.state.services.worker
-    asyncio.run_coroutine_threadsafe(worker.drain(0.0), worker._watchdog.get_loop()).result(5)
+    asyncio.run_coroutine_threadsafe(worker.drain(0.0), wire.loop).result(5)
 
 
 def test_progress_is_told_at_most_twice_a_second(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from app.engines.whisper.rows import Decoded, Row
 from app.engines.whisper.transcriber import WhisperTranscriber
 from tests.engines.conftest import DEMO, nothing, recordings, samples_of
 
+VOCABULARY = tokenizers.Tokenizer.from_file(str(DEMO / "whisper" / "tokenizer.json"))
+
 
 def test_all_tokens_with_figures_are_found_and_no_letters() -> None:
-    vocabulary = tokenizers.Tokenizer.from_file(str(DEMO / "whisper" / "tokenizer.json"))
-    tokenizer = Tokenizer(vocabulary, True, task="transcribe", language="en")
+    tokenizer = Tokenizer(VOCABULARY, True, task="transcribe", language="en")
     found = set(numeral_tokens(tokenizer))
-    assert found >= {vocabulary.token_to_id(sign) for sign in "0123456789%$"}
+    assert found >= {VOCABULARY.token_to_id(sign) for sign in "0123456789%$"}
     assert not found & set(tokenizer.encode(" A sentence, äöü, with no figure in it!"))
     assert max(found) < tokenizer.eot
 
@@ -39,5 +40,5 @@ def test_the_decoder_is_kept_from_figures_where_that_is_asked_for(
     request = TranscriptionRequest(language="en", suppress_numerals=suppress, beam_size=2)
     said = transcriber.transcribe(samples_of(recordings("conversation-en-*")[0]), request, nothing)
     assert said.segments
-    seven = transcriber._model.hf_tokenizer.token_to_id("7")
+    seven = VOCABULARY.token_to_id("7")
     assert {(seven in row.search.suppressed, row.search.beam_size) for row in given} == {(suppress, 2)}

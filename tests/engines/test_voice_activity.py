@@ -210,4 +210,4 @@ def test_the_operators_number_of_windows_reaches_the_search_for_speech(
         chunk_seconds=10.0,
         speech_batch_size=asked,
     )
-    assert loaded._voice_activity.network.batch_size == windows
+    assert loaded.voice_activity.network.batch_size == windows

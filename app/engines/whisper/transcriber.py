@@ -142,6 +142,11 @@ class WhisperTranscriber:
         """What decodes its chunks."""
         return self._decoder
 
+    @property
+    def voice_activity(self) -> VoiceActivity:
+        """What finds the speech."""
+        return self._voice_activity
+
     def with_decoder(self, decoder: RowDecoder) -> "WhisperTranscriber":
         """Return a view that decodes by `decoder`, which works on the same weights."""
         view = copy(self)
