@@ -19,7 +19,8 @@ from app.settings.schema import Settings
 from tests.fake_engines import FakeEngines, LoadedFakes
 
 
-def main(gate: Path, manner: str = "") -> NoReturn:
+def main(gate_path: str, manner: str = "") -> NoReturn:
+    gate = Path(gate_path)
     settings = Settings()
     configure_logging(settings.log_format, settings.log_level)
     engines = LoadedFakes() if manner == "unloaded" else FakeEngines()
@@ -55,4 +56,4 @@ def endless_torch() -> Callable[..., NoReturn]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(*sys.argv[1:])

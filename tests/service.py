@@ -6,16 +6,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
+
+from tests.forked import ForkedProcess, start_forked
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
+AnyProcess: TypeAlias = "subprocess.Popen[bytes] | ForkedProcess"
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Service:
     """A running service: where it listens, its process and its log."""
 
     url: str
-    process: "subprocess.Popen[bytes]"
+    process: AnyProcess
     log_path: Path
 
     @property
@@ -39,7 +44,7 @@ class Service:
         return exit_status(self.process, self.log_path, seconds)
 
 
-def exit_status(process: "subprocess.Popen[bytes]", log_path: Path, seconds: float) -> int:
+def exit_status(process: AnyProcess, log_path: Path, seconds: float) -> int:
     """Wait for the end of a service; one that does not end fails with its log and what its threads do."""
     try:
         return process.wait(seconds)
@@ -62,10 +67,12 @@ def running_service(
     *,
     wait_for: str = "healthy",
     program: Sequence[str] = (),
+    forked: Callable[[], object] | None = None,
 ) -> Iterator[Service]:
     """Yield a service with `settings` in its environment, once /health says `wait_for`; "": at once.
 
-    Another `program` finds its port in the environment.
+    Another `program`, or a function to run in a fork of what has imported the engines, finds its port in the
+    environment.
     """
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
@@ -83,10 +90,14 @@ def running_service(
     }
     served = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
     log_path = directory / f"service-{port}.log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            program or served, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
-        )
+    process: AnyProcess
+    if forked is not None:
+        process = start_forked(forked, environment=environment, directory=directory, log=log_path)
+    else:
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                program or served, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
+            )
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:
         if wait_for:
@@ -96,6 +107,17 @@ def running_service(
         if process.poll() is None:
             process.kill()
             process.wait(30)
+
+
+def _serve() -> int:
+    """Do what `python -m app serve` does, on the port of the environment."""
+    from app.__main__ import main
+
+    return main(["serve", "--host", "127.0.0.1"])
+
+
+forked_service = partial(running_service, forked=_serve)
+"""The same service without the seconds of importing, for tests of what comes after them."""
 
 
 def wait_for_status(service: Service, status: str, seconds: float = START_SECONDS) -> None:

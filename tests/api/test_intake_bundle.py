@@ -1,6 +1,7 @@
 """Leaving and stopping while the real engines work: the slot is free soon, what was accepted is finished."""
 
 import io
+import signal
 import socket
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.service import Service, running_service
+from tests.service import Service, forked_service
 from tests.wire import form, head, read_answer, wait_until
 
 TIMES = 8
@@ -61,11 +62,11 @@ def test_sigterm_while_the_engines_work_costs_no_word(
     """The request that runs and the one that waits get the answer that an undisturbed service gives."""
     upload = opening.read_bytes()
     undisturbed = httpx.post(f"{live_service.url}/asr", files={"audio_file": upload}, timeout=600).json()
-    with running_service(tmp_path, {"SHUTDOWN_GRACE_SECONDS": "600"}) as service:
+    with forked_service(tmp_path, {"SHUTDOWN_GRACE_SECONDS": "600"}) as service:
         with send(service, form(upload)) as running, send(service, form(upload)) as waiting:
             wait_until(lambda: busy(service) == (1, 1))
             time.sleep(0.5)
-            service.process.terminate()
+            service.process.send_signal(signal.SIGTERM)
             assert read_answer(running).json == undisturbed
             assert read_answer(waiting).json == undisturbed
         assert service.process.wait(60) == 0

@@ -17,8 +17,10 @@ import psutil
 import pytest
 
 from app.audio.ffmpeg_binary import find_ffmpeg
+from tests.fake_service import main as fake_service
+from tests.forked import start_forked
 from tests.in_process import tone
-from tests.service import ROOT, free_port
+from tests.service import ROOT, AnyProcess, free_port
 from tests.wire import DOOR, form, head, is_closed, read_answer, told, wait_until
 
 
@@ -27,7 +29,7 @@ class Process:
     """A running fake service."""
 
     port: int
-    process: "subprocess.Popen[bytes]"
+    process: AnyProcess
     gate: Path
     uploads: Path
     log: Path
@@ -63,6 +65,7 @@ class Process:
 
 @contextmanager
 def service(directory: Path, *arguments: str, wrap: Sequence[str] = (), **settings: str) -> Iterator[Process]:
+    """Yield a fake service in a process of its own, a fork unless a program is to `wrap` it."""
     port, gate, uploads = free_port(), directory / "gate", directory / "uploads"
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
@@ -75,9 +78,15 @@ def service(directory: Path, *arguments: str, wrap: Sequence[str] = (), **settin
         **{name.upper(): value for name, value in settings.items()},
     }
     log = directory / "service.log"
-    command = [*wrap, sys.executable, "-m", "tests.fake_service", str(gate), *arguments]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+    process: AnyProcess
+    if wrap:
+        command = [*wrap, sys.executable, "-m", "tests.fake_service", str(gate), *arguments]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+    else:
+        process = start_forked(
+            fake_service, str(gate), *arguments, environment=environment, directory=directory, log=log
+        )
     running = Process(port, process, gate, uploads, log)
     try:
         wait_until(running.answers, seconds=60)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from tests.conftest import DEMO
-from tests.service import Service, running_service
+from tests.service import Service, forked_service
 from tests.truth import compare, load_truth, mean
 
 
@@ -88,7 +88,7 @@ def test_a_model_of_the_hub_without_network_is_refused_quickly(live_service: Ser
 def test_an_unreachable_hub_is_named_within_five_seconds(tmp_path: Path, meeting: Path) -> None:
     """The same without HF_HUB_OFFLINE: the hub is asked, and its silence is told."""
     settings = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
-    with running_service(tmp_path, settings) as service:
+    with forked_service(tmp_path, settings) as service:
         started = time.monotonic()
         with meeting.open("rb") as file:
             response = httpx.post(f"{service.url}/asr?model=tiny", files={"audio_file": file}, timeout=60)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from app.__main__ import main
+from tests.forked import start_forked
 from tests.hub.isolated import PROBE
 from tests.hub.local_hub import LocalHub, Repository, local_hub
 from tests.service import INHERITED, ROOT
@@ -66,6 +68,23 @@ def prefetch(cache: Path, settings: Mapping[str, str], *arguments: str) -> "subp
     )
 
 
+def _prefetch_in_this_process(*arguments: str) -> int:
+    return main(["prefetch", *arguments])
+
+
+def forked_prefetch(cache: Path, settings: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    """Do the same without the seconds of importing; return the exit status and what was printed."""
+    log = cache / "printed.txt"
+    process = start_forked(
+        _prefetch_in_this_process,
+        *arguments,
+        environment=environment(cache, settings),
+        directory=cache.parent,
+        log=log,
+    )
+    return process.wait(280), log.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def prefetched(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Prefetched:
     cache = tmp_path_factory.mktemp("cache")
@@ -87,12 +106,12 @@ def test_prefetch_of_a_gated_model_without_a_token_fails_and_says_why(
 ) -> None:
     for name in ("models--Systran--faster-whisper-tiny", "models--someone--wav2vec2-english"):
         (tmp_path / name).symlink_to(prefetched.cache / name)
-    done = prefetch(tmp_path, {"HF_ENDPOINT": hub.endpoint}, "tiny", "--languages", "en")
-    assert done.returncode == 1
-    assert "accept its terms" in done.stderr
-    assert "HF_TOKEN" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "failed" in done.stdout
+    status, printed = forked_prefetch(tmp_path, {"HF_ENDPOINT": hub.endpoint}, "tiny", "--languages", "en")
+    assert status == 1
+    assert "accept its terms" in printed
+    assert "HF_TOKEN" in printed
+    assert "Traceback" not in printed
+    assert "failed" in printed
 
 
 def test_prefetch_of_an_unknown_name_asks_nobody(hub: LocalHub, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from tests.hub.local_hub import LocalHub, Repository, local_hub
 from tests.in_process import tone
-from tests.service import ROOT, Service, running_service
+from tests.service import ROOT, Service, forked_service
 from tests.wire import form, head, wait_until
 
 WHISPER = "Systran/faster-whisper-tiny"
@@ -50,7 +50,7 @@ def test_a_slow_download_is_shared_left_and_waited_for(tmp_path: Path) -> None:
     with local_hub() as hub, ThreadPoolExecutor(1) as executor:
         hub.repositories = {WHISPER: slow_whisper()}
         chosen = settings(hub.endpoint, PRELOAD_MODEL="none", WATCHDOG_SECONDS=str(WATCHDOG_SECONDS))
-        with running_service(tmp_path, chosen) as service:
+        with forked_service(tmp_path, chosen) as service:
 
             def running() -> int:
                 return int(service.health().json()["queue"]["running"])
@@ -75,7 +75,7 @@ def test_sigterm_does_not_wait_for_a_download(tmp_path: Path) -> None:
     with local_hub() as hub:
         hub.repositories = {WHISPER: slow_whisper()}
         chosen = settings(hub.endpoint, PRELOAD_MODEL="tiny")
-        with running_service(tmp_path, chosen, wait_for="loading") as service:
+        with forked_service(tmp_path, chosen, wait_for="loading") as service:
             wait_until(lambda: downloads(hub) == 1, seconds=60)
             began = time.monotonic()
             assert service.stop() == 0

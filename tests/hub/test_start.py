@@ -1,7 +1,6 @@
 """The service's start and life with hubs and volumes that refuse, come late, or are not there any more."""
 
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +10,9 @@ from typing import Any
 import httpx
 
 from tests.conftest import DEMO, first_seconds
+from tests.hub.impatient_service import main as impatient_main
 from tests.hub.local_hub import Repository, local_hub
-from tests.service import Service, free_port, running_service
+from tests.service import Service, forked_service, free_port, running_service
 
 HELLO = first_seconds(DEMO / "meeting.flac", 2.2)
 WHISPER = "Systran/faster-whisper-tiny"
@@ -29,7 +29,7 @@ def settings(endpoint: str, **more: str) -> dict[str, str]:
     return {**ours, **more}
 
 
-impatient_service = partial(running_service, program=(sys.executable, "-m", "tests.hub.impatient_service"))
+impatient_service = partial(running_service, forked=impatient_main)
 """One that tries again soon, lest tests wait for half a minute."""
 
 
@@ -66,7 +66,7 @@ def test_a_hub_that_comes_late_is_waited_for_and_a_second_start_needs_none(tmp_p
             assert wait_for(service, lambda body: body["status"] == "healthy").status_code == 200
         assert "Traceback" not in service.log
     started = time.monotonic()
-    with running_service(tmp_path, settings(endpoint, PRELOAD_DIARIZATION="false")) as service:
+    with forked_service(tmp_path, settings(endpoint, PRELOAD_DIARIZATION="false")) as service:
         print(f"second start without a hub: healthy after {time.monotonic() - started:.1f} s")
 
 
@@ -76,7 +76,7 @@ def test_a_gated_pipeline_leaves_the_rest_working_and_says_what_to_do(tmp_path: 
             WHISPER: Repository(DEMO / "whisper"),
             DIARIZER: Repository(DEMO / "diarization", gated=True),
         }
-        with running_service(tmp_path, settings(hub.endpoint), wait_for="degraded") as service:
+        with forked_service(tmp_path, settings(hub.endpoint), wait_for="degraded") as service:
             answer = service.health()
             assert answer.status_code == 200
             (reason,) = answer.json()["reasons"]
@@ -92,7 +92,7 @@ def test_a_gated_pipeline_leaves_the_rest_working_and_says_what_to_do(tmp_path: 
 
 def test_a_default_model_that_cannot_be_loaded_is_unhealthy_from_the_first_minute(tmp_path: Path) -> None:
     more = {"PRELOAD_DIARIZATION": "false", "EXTRA_MODELS": "tiny=/no/where"}
-    with running_service(tmp_path, settings("http://127.0.0.1:9", **more), wait_for="unhealthy") as service:
+    with forked_service(tmp_path, settings("http://127.0.0.1:9", **more), wait_for="unhealthy") as service:
         assert "directory" in service.health().json()["reasons"][0]
         assert service.stop() == 0
 
@@ -119,7 +119,7 @@ def ask(service: Service, model: str) -> httpx.Response:
 def test_a_broken_model_that_a_client_keeps_asking_for_leaves_the_default_one_in_use(tmp_path: Path) -> None:
     mine = shutil.copytree(DEMO / "whisper", tmp_path / "mine")
     (mine / "model.bin").write_bytes(b"no model")
-    with running_service(tmp_path, {"EXTRA_MODELS": f"mine={mine}"}) as service:
+    with forked_service(tmp_path, {"EXTRA_MODELS": f"mine={mine}"}) as service:
         for _ in range(5):
             assert ask(service, "mine").status_code == 503
         answer = service.health()
