@@ -1,5 +1,6 @@
 """Fixtures that several kinds of test share."""
 
+import gc
 import io
 import re
 from collections.abc import Iterator
@@ -25,20 +26,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep", action="store_true", help="compute it anew and write it to tests/data/stock")
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look never again at what has been imported: a round takes a second by now."""
+    gc.collect()
+    gc.freeze()
+
+
+ENGINES, LIVE, FORKS, SOUNDS = "engines", "live service", "forks", "sounds"
+LONGEST_FIRST = (LIVE, ENGINES, FORKS, SOUNDS, "tests/hub/test_offline.py", "tests/api/test_schemathesis.py")
+"""What is handed out before all else, so that no worker has much left when the others run dry."""
+
+
 class ByWhatIsShared(LoadScopeScheduling):
     """Of several workers one loads the engines, one starts the live service, and no file is divided."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if path.startswith("tests/engines/"):
-            return "engines"
-        return "live service" if _asks_the_live_service(path) else path
+        return _shared_by(nodeid.partition("::")[0])
+
+    def _assign_work_unit(self, node: Any) -> None:
+        for group in reversed(LONGEST_FIRST):
+            if group in self.workqueue:
+                self.workqueue.move_to_end(group, last=False)
+        super()._assign_work_unit(node)
 
 
 @cache
-def _asks_the_live_service(path: str) -> bool:
-    """Return whether a file of tests names one of the fixtures that start the service."""
-    return bool(re.search(r"\b(live_service|meeting_answer|sdk)\b", (ROOT / path).read_text("utf-8")))
+def _shared_by(path: str) -> str:
+    """Return what the tests of a file share with those of others: something that takes seconds to begin."""
+    if path.startswith("tests/engines/"):
+        return ENGINES
+    if path.startswith("tests/audio/"):
+        return SOUNDS
+    text = (ROOT / path).read_text("utf-8")
+    if re.search(r"\b(live_service|meeting_answer|sdk)\b", text):
+        return LIVE
+    return FORKS if re.search(r"\b(forked_service|start_forked|test_intake_stopping)\b", text) else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
