@@ -32,7 +32,7 @@ def run(scale: Scale) -> Iterator[Comparison | Figure]:
     choice = Choice(
         "tiny" if scale.quick else "large", "float16" if on_card else "int8", 16 if on_card else 2
     )
-    seconds = 20.0 if scale.quick else 1800.0
+    seconds = 8.0 if scale.quick else 1800.0
     engines = load(choice, scale.device, scale.cache)
     whole(engines, seconds / 3, beside=False)  # kernels are chosen, caches filled
     for beside in (False, True):

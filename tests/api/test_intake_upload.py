@@ -5,13 +5,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from app.api.middleware.lingering_close import LingeringClose
 from app.settings.schema import Settings
 from app.work.upload_store import StoredUpload
 from tests.fake_engines import FakeEngines
@@ -34,10 +36,22 @@ from tests.wire import (
 STALL_SECONDS = 0.4
 
 
+@contextmanager
+def hasty(directory: Path, **settings: object) -> Iterator[Wire]:
+    """Yield a service that does not wait for two seconds before it closes on a silent client.
+
+    That it waits long enough for a slow one is tested in test_intake_leaving.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.main.LingeringClose", partial(LingeringClose, idle_seconds=0.2))
+        with wired(FakeEngines(), directory, **settings) as wire:
+            yield wire
+
+
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     directory = tmp_path_factory.mktemp("uploads")
-    with wired(FakeEngines(), directory, max_file_size_mb=2, upload_stall_seconds=STALL_SECONDS) as wire:
+    with hasty(directory, max_file_size_mb=2, upload_stall_seconds=STALL_SECONDS) as wire:
         yield wire
 
 
@@ -147,7 +161,7 @@ def test_an_upload_that_drips_is_ended_too(wire: Wire) -> None:
 def slow_lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """At least 20 kB/s once 0.3 s are over, and 1 s for the whole upload."""
     limits = {"upload_stall_seconds": 0.3, "upload_min_bytes_per_second": 20_000, "upload_timeout_seconds": 1}
-    with wired(FakeEngines(), tmp_path_factory.mktemp("slow"), **limits) as wire:
+    with hasty(tmp_path_factory.mktemp("slow"), **limits) as wire:
         yield wire
 
 

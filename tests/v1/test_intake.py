@@ -13,6 +13,8 @@ from tests.wire import DOOR, wait_until
 NOT_THE_SAME = {
     "test_answers_come_beside_a_long_job_and_a_full_queue": "asks other routes",
     "test_work_that_never_ends_can_neither_keep_nor_abort_the_process": "is of the process, not of a route",
+    "test_sigterm_ends_an_idle_service_with_status_0": "is of the process, not of a route",
+    "test_a_directory_that_cannot_be_written_stops_the_start": "is of the process, not of a route",
     "test_a_balancer_has_time_to_notice_before_work_is_refused": "posts to /asr itself",
     "test_a_file_of_the_largest_size_passes_at_the_rate_of_a_phone": "asks no route",
 }
