@@ -42,10 +42,11 @@ def hasty(directory: Path, **settings: object) -> Iterator[Wire]:
 
     That it waits long enough for a slow one is tested in test_intake_leaving.py.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.main.LingeringClose", partial(LingeringClose, idle_seconds=0.2))
-        with wired(FakeEngines(), directory, **settings) as wire:
-            yield wire
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("app.main.LingeringClose", partial(LingeringClose, idle_seconds=0.2))
+            wire = stack.enter_context(wired(FakeEngines(), directory, **settings))
+        yield wire
 
 
 @pytest.fixture(scope="module")

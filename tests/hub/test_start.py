@@ -90,6 +90,17 @@ def test_a_gated_pipeline_leaves_the_rest_working_and_says_what_to_do(tmp_path: 
             assert any("HF_TOKEN" in warning for warning in words.json()["warnings"])
 
 
+def test_an_unreachable_hub_is_named_within_five_seconds(tmp_path: Path) -> None:
+    """The hub is asked, and its silence is told."""
+    with forked_service(tmp_path, settings("http://127.0.0.1:9", PRELOAD_MODEL="demo")) as service:
+        started = time.monotonic()
+        response = httpx.post(f"{service.url}/asr?model=tiny", files={"audio_file": HELLO}, timeout=60)
+        assert time.monotonic() - started < 5
+        assert response.status_code == 503
+        assert "tiny" in response.json()["detail"]
+        assert "Traceback" not in service.log
+
+
 def test_a_default_model_that_cannot_be_loaded_is_unhealthy_from_the_first_minute(tmp_path: Path) -> None:
     more = {"PRELOAD_DIARIZATION": "false", "EXTRA_MODELS": "tiny=/no/where"}
     with forked_service(tmp_path, settings("http://127.0.0.1:9", **more), wait_for="unhealthy") as service:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.card import large, peaks, service, start
+from benchmarks.card import large, peaks, start
 from benchmarks.card.engines import Choice
 from benchmarks.scale import Scale
-from tests.service import ROOT, Service
+from tests.service import ROOT
 
 
 def quick(cache: Path) -> Scale:
@@ -39,12 +39,6 @@ def test_peaks_and_starts_are_measured(cache: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "[0.0, 0.0]\n"
     start.main("cpu", 0.0)
     assert capsys.readouterr().out.count(",") == 3
-
-
-def test_the_service_is_measured(live_service: Service) -> None:
-    figure = service.measure_meeting(live_service, 1)
-    assert "word error rate 0.0" in figure.note
-    assert service.measure_raw(live_service, 5, 1).value > 0
 
 
 def test_the_script_runs_its_steps(tmp_path: Path) -> None:
