@@ -12,6 +12,9 @@ from tests.image.conftest import Container, Engine, started
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
+NO_SPEECH = "no speech was found"
+"""What the files hold is tones."""
+
 
 @pytest.fixture(scope="module")
 def limited_container(engine: Engine, volume: str) -> Iterator[Container]:
@@ -32,7 +35,8 @@ def test_every_format_is_decoded_to_its_length(demo_container: Container, tmp_pa
         files = {"audio_file": form.encode(source, tmp_path).read_bytes()}
         answer = httpx.post(f"{demo_container.url}/asr", params=options, files=files, timeout=60)
         heard = answer.json()
-        if abs(heard.get("duration", 0) - len(TONES)) > 0.1 or "warnings" in heard:
+        complaints = set(heard.get("warnings", ())) - {NO_SPEECH}
+        if abs(heard.get("duration", 0) - len(TONES)) > 0.1 or complaints:
             wrong.append(f"{form.name}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, "\n" + "\n".join(wrong)
 

@@ -53,12 +53,14 @@ def rows_of(places: Sequence[tuple[ctranslate2.StorageView, int]]) -> ctranslate
     return ctranslate2.StorageView.from_array(together).to(first.dtype)
 
 
-def part_of(batch: ctranslate2.StorageView, row: int, first: int, beyond: int) -> ctranslate2.StorageView:
-    """Return the steps from `first` to `beyond` of one row of `batch` (rows, 1500, dimension)."""
+def parts_of(batch: ctranslate2.StorageView, row: int, parts: Sequence[slice]) -> ctranslate2.StorageView:
+    """Return these ranges of the steps of one row of `batch` (rows, 1500, dimension), joined."""
     if batch.device == "cpu":
-        return ctranslate2.StorageView.from_array(np.asarray(batch)[row : row + 1, first:beyond])
-    part = _on_gpu(batch)[row : row + 1, first:beyond].contiguous()
-    return ctranslate2.StorageView.from_array(part).to(batch.dtype)
+        steps = np.asarray(batch)[row]
+        return ctranslate2.StorageView.from_array(np.concatenate([steps[part] for part in parts])[None])
+    on_gpu = _on_gpu(batch)[row]
+    joined = torch.cat([on_gpu[part] for part in parts])[None]
+    return ctranslate2.StorageView.from_array(joined).to(batch.dtype)
 
 
 def _on_gpu(batch: ctranslate2.StorageView) -> torch.Tensor:

@@ -15,7 +15,9 @@ SHORT: Seconds = 3.0
 SOON: Seconds = 1.0
 CHANGE_COST = 6.0
 """Evidence, in nats, that a change of language takes; to interrupt a language takes two changes."""
-MOST_EVIDENCE = 3.0
+FIRST_COST = 2.0
+"""Evidence that beginning in another language than the main one takes."""
+MOST_EVIDENCE = 5.0
 """Nats that one window counts at most: no single sound decides."""
 _LEAST_SHARE = 1e-3
 _CANDIDATE_SHARE = 0.5
@@ -70,7 +72,8 @@ def smoothed(heard: Sequence[Heard], main: str, before: str | None = None) -> li
     is that of the window before the first.
     """
     codes = [main, *sorted(_candidates(heard) - {main})]
-    costs = {code: 0.0 if code == (before or main) else CHANGE_COST for code in codes}
+    change = CHANGE_COST if before else FIRST_COST
+    costs = {code: 0.0 if code == (before or main) else change for code in codes}
     came_from: list[dict[str, str]] = []
     for window in heard:
         origin = {
