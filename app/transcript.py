@@ -66,6 +66,8 @@ class Decoding:
     """How many times smaller zlib makes the text: high where words repeat."""
     written: tuple[int, ...] = ()
     """All numbers in the order in which they were decoded, those of times among them."""
+    speech: tuple[tuple[Seconds, Seconds], ...] = ()
+    """From when to when somebody speaks in that stretch, in order of time; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,12 @@ def test_words_can_be_timed_afterwards_as_if_it_had_been_asked_for_at_once(
 
 def segment_of(*pieces: bytes, speech: Sequence[tuple[float, float]] = ()) -> Segment:
     """Return a segment whose tokens last half a second each."""
-    decoding = Decoding(tuple(Token(number, piece) for number, piece in enumerate(pieces)))
+    tokens = tuple(Token(number, piece) for number, piece in enumerate(pieces))
+    decoding = Decoding(tokens, speech=tuple(speech))
     text = b"".join(pieces).decode("utf-8", "replace").strip()
     reading = Reading((-0.5,) * len(pieces), tuple(0.5 * place for place in range(len(pieces) + 1)))
     segment = Segment(10.0, 20.0, text, decoding=decoding)
-    return with_readings(segment, decoding, reading, speech)
+    return with_readings(segment, decoding, reading)
 
 
 def test_words_of_several_tokens_and_characters_of_several_tokens() -> None:

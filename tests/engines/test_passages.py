@@ -16,7 +16,8 @@ def heard(*languages: str, share: float = 0.95, seconds: float = 5.0) -> list[He
 
 
 def chunk(start: float, end: float, *segments: tuple[float, float]) -> Chunk:
-    return {"start": start, "end": end, "segments": list(segments) or [(start, end)]}
+    speech = list(segments) or [(start, end)]
+    return {"start": start, "end": end, "segments": speech, "speech": speech}
 
 
 def test_each_passage_of_a_mixed_recording_has_its_own_language() -> None:

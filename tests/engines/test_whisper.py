@@ -307,7 +307,7 @@ def test_rows_of_different_prompts_may_be_handed_over_together_and_come_out_as_a
 ) -> None:
     """Languages, tasks, earlier text of any length, temperatures and orders: each row gets its own text."""
     decoder = DirectDecoder(model)
-    whole = {"start": 0.0, "end": 9.0, "segments": []}
+    whole = {"start": 0.0, "end": 9.0, "segments": [], "speech": []}
     names = ("sentence-en-*", "sentence-de-*", "translation-?")
     paths = [recordings(name)[0] for name in names]
     sounds = decoder.encode([features_of(samples_of(path), whole, model.mels) for path in paths])

@@ -5,6 +5,7 @@ Where speech was found says how much of a word is sound.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -18,37 +19,59 @@ from app.engines.whisper.rows import Reading
 from app.options.languages import LANGUAGES_WITHOUT_SPACES
 from app.transcript import Decoding, Seconds, Segment, Token
 
+Span = tuple[Seconds, Seconds]
+
 TAIL: Seconds = 0.2
 """What is added to a word before punctuation: attention leaves it before its sound has ended."""
 SLACK: Seconds = 0.05
 """How much earlier and later than was found speech may begin and end."""
+LATE: Seconds = 0.4
+"""How much later than speech the first token in it may begin and still be what it begins with."""
 
 
-def with_readings(
-    segment: Segment, decoding: Decoding, reading: Reading, speech: Sequence[tuple[Seconds, Seconds]]
-) -> Segment:
+def with_readings(segment: Segment, decoding: Decoding, reading: Reading) -> Segment:
     """Return `segment`, decoded as `decoding`, with the times and probabilities of its tokens.
 
-    They lie within `speech`, where it is known: from when to when somebody speaks, in order of time.
+    They lie where somebody speaks, as far as that is known.
     """
-    spans = (
-        _spoken_part((segment.start + start, min(segment.start + end, segment.end)), speech)
+    spans = [
+        _spoken_part((segment.start + start, min(segment.start + end, segment.end)), decoding.speech)
         for start, end in pairwise(reading.times)
-    )
+    ]
     tokens = tuple(
         replace(token, logprob=logprob, start=round(start, 3), end=round(max(start, end), 3))
-        for token, logprob, (start, end) in zip(decoding.tokens, reading.logprobs, spans, strict=True)
+        for token, logprob, (start, end) in zip(
+            decoding.tokens, reading.logprobs, _begun_with_speech(spans, decoding.speech), strict=True
+        )
     )
     return replace(segment, decoding=replace(decoding, tokens=tokens))
 
 
-def _spoken_part(
-    span: tuple[Seconds, Seconds], speech: Sequence[tuple[Seconds, Seconds]]
-) -> tuple[Seconds, Seconds]:
-    """Return what of `span` lies in the stretch of `speech` that most of it lies in; all of it if in none."""
+def _spoken_part(span: Span, speech: Sequence[Span]) -> Span:
+    """Return what of `span` lies in the stretch of `speech` that most of it lies in.
+
+    What lies in a pause altogether belongs to what follows, if that is nearer than what went before.
+    """
     parts = [(max(span[0], start - SLACK), min(span[1], end + SLACK)) for start, end in speech]
     start, end = max(parts, key=lambda part: part[1] - part[0], default=span)
-    return (start, end) if start < end else span
+    if start <= end:
+        return start, end
+    after = min((first - SLACK for first, _ in speech if first - SLACK >= span[1]), default=math.inf)
+    before = max((last + SLACK for _, last in speech if last + SLACK <= span[0]), default=-math.inf)
+    return (after, after) if after - span[1] < span[0] - before else span
+
+
+def _begun_with_speech(spans: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+    """Return `spans`, in order of time; the first in a stretch of `speech` begins with it if LATE at most."""
+    begun = list(spans)
+    onsets = [start for start, _ in speech]
+    before = -math.inf
+    for place, (start, end) in enumerate(spans):
+        onset = onsets[bisect_right(onsets, start) - 1] if onsets and start > onsets[0] else start
+        if before <= onset + SLACK and start - onset <= LATE:
+            begun[place] = onset, end
+        before = end
+    return begun
 
 
 def sentences_of(segment: Segment, language: str) -> tuple[Segment, ...]:
@@ -68,13 +91,21 @@ def sentences_of(segment: Segment, language: str) -> tuple[Segment, ...]:
 
 
 def _with_tails(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Return `tokens`, those before punctuation longer by up to TAIL of its time."""
+    """Return `tokens`, those before punctuation longer by up to TAIL of its time, until the next one."""
+    none = Token(0, b"")
+    followed = zip(tokens, (*tokens[1:], none), (*tokens[2:], none, none), strict=False)
     return tuple(
-        replace(token, end=token.end + min(TAIL, mark.end - mark.start))
-        if token.end is not None and mark.start is not None and mark.end is not None and _is_mark(mark)
+        replace(token, end=_with_tail(token.end, mark, math.inf if after.start is None else after.start))
+        if token.end is not None and _is_mark(mark)
         else token
-        for token, mark in pairwise((*tokens, Token(0, b"")))
+        for token, mark, after in followed
     )
+
+
+def _with_tail(end: Seconds, mark: Token, following: Seconds) -> Seconds:
+    """Return `end`, later by up to TAIL of the time of `mark`, but before what follows."""
+    seconds = 0.0 if mark.start is None or mark.end is None else mark.end - mark.start
+    return max(end, min(end + min(TAIL, seconds), following))
 
 
 def _is_mark(token: Token) -> bool:

@@ -17,7 +17,7 @@ from app.engines.whisper.vocabulary import Vocabulary
 from app.events import ChunkDecoded, Listener, advance_of, nobody_counts, nobody_listens
 from app.options.languages import UNDETERMINED
 from app.stage import Stage
-from app.transcript import Seconds, Segment
+from app.transcript import Segment
 
 Languages = Callable[[Sequence[Chunk], Sequence[Encoded]], list[tuple[Chunk, str]]]
 """Returns chunks, given with what the encoder made of them, each with its language, or cut into such."""
@@ -49,8 +49,6 @@ class ChunkDecoding:
     batch_size: int
     checkpoint: Checkpoint
     tell: Listener = nobody_listens
-    pad: Seconds = 0.0
-    """How much earlier and later than somebody speaks the speech of a chunk begins and ends."""
     encoded: dict[float, Encoded] = field(default_factory=dict)
     """Chunks that were encoded before, by their starts; each is used once."""
     guarded: bool = True
@@ -137,7 +135,7 @@ class ChunkDecoding:
             segment_of(passage.chunk, len(self.waveform) / SAMPLE_RATE),
             text=self.vocabulary.text(written.decoded) if kept else "",
             avg_logprob=logprob if math.isfinite(logprob) else None,
-            decoding=written.decoding,
+            decoding=replace(written.decoding, speech=tuple(passage.chunk["speech"])),
             language=passage.language,
         )
 
@@ -159,22 +157,14 @@ class ChunkDecoding:
         read = list(segments)
         for (place, decoding), tokens, whole in zip(wanted, numbers, readings, strict=True):
             reading = whole.only([self.vocabulary.is_text(token) for token in tokens])
-            speech = self._unpadded(passages[place].chunk)
-            read[place] = with_readings(segments[place], decoding, reading, speech)
+            read[place] = with_readings(segments[place], decoding, reading)
         return read
-
-    def _unpadded(self, chunk: Chunk) -> list[tuple[Seconds, Seconds]]:
-        """Return from when to when somebody speaks in `chunk`; at the recording's edges there is no pad."""
-        duration = len(self.waveform) / SAMPLE_RATE
-        return [
-            (start + self.pad * (start > 0), end - self.pad * (end < duration))
-            for start, end in chunk["segments"]
-            if end - start > 3 * self.pad
-        ]
 
     def read_out_again(self, segments: Sequence[Segment]) -> list[Segment]:
         """Return `segments`, as they came from here, with what is known of each of their tokens."""
-        chunks: list[Chunk] = [{"start": each.start, "end": each.end, "segments": []} for each in segments]
+        chunks: list[Chunk] = [
+            {"start": each.start, "end": each.end, "segments": [], "speech": []} for each in segments
+        ]
         read: list[Segment] = []
         for batch, features in ahead(self._batches(chunks)):
             self.checkpoint()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from app.engines.whisper.speech_chunks import Chunk
+from app.engines.whisper.speech_chunks import Chunk, within
 from app.transcript import Seconds
 
 WINDOW: Seconds = 6.0
@@ -108,9 +108,5 @@ def divided(
 
 
 def _cut(chunk: Chunk, start: Seconds, end: Seconds) -> Chunk:
-    inside = [
-        (max(start, first), min(end, last))
-        for first, last in chunk["segments"]
-        if first < end and last > start
-    ]
-    return {"start": start, "end": end, "segments": inside}
+    inside, speech = within(chunk["segments"], start, end), within(chunk["speech"], start, end)
+    return {"start": start, "end": end, "segments": inside, "speech": speech}

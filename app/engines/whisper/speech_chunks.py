@@ -14,6 +14,8 @@ PAUSE: Seconds = 2.0
 """A shorter one belongs to the speech around it."""
 CUT_PAUSE: Seconds = 0.5
 """Chunks are cut in one that is no shorter."""
+BREATH: Seconds = 0.2
+"""A shorter gap is no pause: the lips are closed."""
 
 Span = tuple[int, int]
 """Half-open range of frames."""
@@ -25,7 +27,9 @@ class Chunk(TypedDict):
     start: float
     end: float
     segments: list[tuple[float, float]]
-    """The speech in it, pauses shorter than PAUSE included."""
+    """The speech in it, pauses shorter than PAUSE included, each as much wider as is heard around it."""
+    speech: list[tuple[float, float]]
+    """From when to when somebody speaks, between pauses of BREATH or more; empty where that is not known."""
 
 
 def chunks_of(
@@ -38,13 +42,23 @@ def chunks_of(
     """
     pad = round(bounds.pad / FRAME)
     whole = duration / FRAME
-    wider = [(max(0, start - pad), min(end + pad, whole)) for start, end in spans(active(scores, bounds))]
+    found = spans(active(scores, bounds))
+    wider = [(max(0, start - pad), min(end + pad, whole)) for start, end in found]
     speech = [
         piece
         for span in _joined(wider, round(CUT_PAUSE / FRAME))
         for piece in _cut(scores, span, longest / FRAME)
     ]
-    return _merged([(start * FRAME, end * FRAME) for start, end in speech], longest)
+    spoken = [(start * FRAME, end * FRAME) for start, end in _joined(found, round(BREATH / FRAME))]
+    merged = _merged([(start * FRAME, end * FRAME) for start, end in speech], longest)
+    return [chunk | {"speech": within(spoken, chunk["start"], chunk["end"])} for chunk in merged]
+
+
+def within(
+    speech: Sequence[tuple[Seconds, Seconds]], start: Seconds, end: Seconds
+) -> list[tuple[Seconds, Seconds]]:
+    """Return what of `speech` lies between two times."""
+    return [(max(start, first), min(end, last)) for first, last in speech if first < end and last > start]
 
 
 def active(scores: NDArray[np.float32], bounds: SpeechBounds) -> NDArray[np.bool_]:
@@ -91,7 +105,7 @@ def _merged(speech: Sequence[tuple[Seconds, Seconds]], longest: Seconds) -> list
     chunks: list[Chunk] = []
     for start, end in speech:
         if not chunks or end - chunks[-1]["start"] > longest:
-            chunks.append({"start": start, "end": end, "segments": [(start, end)]})
+            chunks.append({"start": start, "end": end, "segments": [(start, end)], "speech": []})
             continue
         segments = chunks[-1]["segments"]
         begun = segments.pop()[0] if start - segments[-1][1] < PAUSE else start

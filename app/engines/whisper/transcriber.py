@@ -290,7 +290,6 @@ class WhisperTranscriber:
             self._batch_size,
             checkpoint,
             tell,
-            self._bounds.changed(pad=request.vad_pad).pad,
             {} if encoded is None else encoded,
             self._scope.guarded,
         )
