@@ -35,6 +35,18 @@ def most_errors(edge: str, part: float = 0.95) -> Callable[[Sums], float | None]
     return percentile
 
 
+def right_of_tenth(tenth: int) -> Callable[[Sums], float | None]:
+    """Return how many in a hundred of the words with a score in this tenth are right."""
+    return share(f"scored right {tenth}", f"scored {tenth}")
+
+
+def calibration_error(sums: Sums) -> float | None:
+    """Return how far scores are from the share of words that are right, in points, the mean over words."""
+    words = sum(sums.get(f"scored {tenth}", 0) for tenth in range(10))
+    apart = (abs(sums.get(f"scored right {t}", 0) - sums.get(f"promised {t}", 0)) for t in range(10))
+    return 100 * sum(apart) / words if words else None
+
+
 FIGURES: Mapping[str, Callable[[Sums], float | None]] = MappingProxyType(
     {
         "word error rate, %": share("word errors", "words"),
@@ -49,6 +61,13 @@ FIGURES: Mapping[str, Callable[[Sums], float | None]] = MappingProxyType(
         "word starts, 95 %, ms": most_errors("start"),
         "word ends, mean error, ms": mean_error("end"),
         "word ends, 95 %, ms": most_errors("end"),
+        **{
+            f"words scored {tenth / 10:.1f} to {(tenth + 1) / 10:.1f} that are right, %": right_of_tenth(
+                tenth
+            )
+            for tenth in range(10)
+        },
+        "scores, mean distance from the share that is right, points": calibration_error,
         "speech missed, %": share("speech missed", "speech"),
         "other sound called speech, %": share("other called speech", "other"),
         "seconds per audio minute": share("seconds", "audio seconds", 60.0),
@@ -64,6 +83,7 @@ SHOWN: Mapping[str, Sequence[str]] = MappingProxyType(
         "language": ("right language, %",),
         "passages": ("time in the right language, %", "recordings with a wrong language"),
         "borders": tuple(name for name in FIGURES if name.startswith("word ") and "ms" in name),
+        "confidence": tuple(name for name in FIGURES if "score" in name),
         "missed": ("speech missed, %", "other sound called speech, %"),
         "time": (
             "seconds per audio minute",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from rapidfuzz.distance import Levenshtein
 from torchmetrics.functional.text import char_error_rate, chrf_score, word_error_rate
 
 from app.audio.waveform import SAMPLE_RATE
@@ -80,6 +81,25 @@ def borders(recording: Recording, heard: Heard) -> Sums:
     return dict(counts)
 
 
+def confidence(recording: Recording, heard: Heard) -> Sums:
+    """Return, by tenths of the score, how many words have it, how many are right, and what was promised."""
+    said, true = [plain(word.text) for word in heard.words], plain(recording.text).split()
+    right = {
+        place
+        for part in Levenshtein.opcodes(said, true)
+        if part.tag == "equal"
+        for place in range(part.src_start, part.src_end)
+    }
+    counts: Counter[str] = Counter()
+    for place, word in enumerate(heard.words):
+        if word.score is not None:
+            tenth = min(9, int(10 * word.score))
+            counts[f"scored {tenth}"] += 1
+            counts[f"scored right {tenth}"] += place in right
+            counts[f"promised {tenth}"] += word.score
+    return dict(counts)
+
+
 def missed(recording: Recording, speech: Sequence[tuple[Seconds, Seconds]], length: Seconds) -> Sums:
     """Return the seconds of true speech outside `speech`, and of other sound inside it."""
     true = joined([(passage.start, passage.end) for passage in recording.passages])
@@ -102,6 +122,7 @@ MEASURES: Mapping[str, Callable[[Recording, Heard], Sums]] = MappingProxyType(
         "language": language,
         "passages": passages,
         "borders": borders,
+        "confidence": confidence,
     }
 )
 

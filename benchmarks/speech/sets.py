@@ -60,7 +60,7 @@ def czech(source: Source) -> SpeechSet:
 def borders(source: Source) -> SpeechSet:
     """Return Dutch and Czech dialogue again: when do the first and last words of each clip sound?"""
     recordings = (*_mixes(source, "nl", 3, 2), *_mixes(source, "cs", 3, 2))
-    return SpeechSet("borders", ("borders",), recordings, word_times=True)
+    return SpeechSet("borders", ("borders", "confidence"), recordings, word_times=True)
 
 
 def telephone(_source: Source) -> SpeechSet:

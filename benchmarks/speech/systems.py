@@ -33,6 +33,8 @@ class Piece:
     end: Seconds
     text: str
     language: str | None = None
+    score: float | None = None
+    """How sure the system is of a word, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Ours:
                 Piece(each.start, each.end, each.text, getattr(each, "language", None))
                 for each in transcript.segments
             ),
-            tuple(Piece(*word.span, word.text) for word in words if word.span),
+            tuple(Piece(*word.span, word.text, score=word.score) for word in words if word.span),
             {stage.value: seconds for stage, seconds in context.stage_seconds.items()},
         )
 

@@ -1,5 +1,6 @@
 """Word times by Whisper's attention, on the bundle, whose true times are known."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from app.engines.interfaces import TranscriptionRequest, always
 from app.engines.whisper.attention import sentences_of, with_readings
+from app.engines.whisper.confidence import calibrated
 from app.engines.whisper.rows import Reading
 from app.engines.whisper.transcriber import WhisperTranscriber
 from app.transcript import Decoding, Segment, Token, Word
@@ -138,3 +140,16 @@ def test_bytes_that_are_no_text_lose_no_word() -> None:
 def test_a_text_without_a_spoken_character_keeps_its_place() -> None:
     (sentence,) = sentences_of(segment_of(b"...", b"!"), "en")
     assert (sentence.start, sentence.text) == (10.0, "...!")
+
+
+def test_the_score_of_a_word_is_how_probable_it_is_that_it_is_right() -> None:
+    (sentence,) = sentences_of(segment_of(b" good"), "en")
+    (word,) = sentence.words or ()
+    assert word.score == pytest.approx(calibrated(math.exp(-0.5)), abs=0.001)
+
+
+def test_a_surer_decoder_gives_a_higher_score_between_0_and_1() -> None:
+    scores = [calibrated(share / 20) for share in range(21)]
+    assert scores == sorted(scores)
+    assert 0 < scores[0] < 0.01
+    assert 0.99 < scores[-1] < 1

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from app.engines.alignment.sentences import SentenceSplitter
 from app.engines.alignment.words import AlignedText, is_spoken, to_sentences, words_without_times
+from app.engines.whisper.confidence import calibrated
 from app.engines.whisper.rows import Reading
 from app.options.languages import LANGUAGES_WITHOUT_SPACES
-from app.transcript import Decoding, Seconds, Segment, Token
+from app.transcript import Decoding, Seconds, Segment, Token, Word
 
 Span = tuple[Seconds, Seconds]
 
@@ -86,8 +87,18 @@ def sentences_of(segment: Segment, language: str) -> tuple[Segment, ...]:
     if not sentences:
         return (replace(segment, words=words_without_times(segment.text, spaced=spaced)),)
     return tuple(
-        replace(sentence, decoding=segment.decoding, language=segment.language) for sentence in sentences
+        replace(
+            sentence,
+            words=tuple(map(_with_confidence, sentence.words or ())),
+            decoding=segment.decoding,
+            language=segment.language,
+        )
+        for sentence in sentences
     )
+
+
+def _with_confidence(word: Word) -> Word:
+    return word if word.score is None else replace(word, score=round(calibrated(word.score), 3))
 
 
 def _with_tails(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
