@@ -13,8 +13,11 @@ from app.pace import GRID, Pace, Rates
 from app.stage import Stage
 from app.transcript import Seconds
 
-EVIDENCE = 0.1
-"""Part of the work after which it tells of the rest, on a machine that has not done all of it before."""
+EVIDENCE = 0.5
+"""Part of the work after which it tells of the rest, on a machine that has not done all of it before.
+
+What stages take in proportion to each other differs several times from one machine and model to another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Reading:
     done_of_all: float
     """Of the whole request, 0 to 1; never less than before."""
     seconds_left: Seconds | None
-    """None: a model is being loaded, or a stage has never run here and little is done yet."""
+    """None: a model is being loaded, or a stage has never run here and less than EVIDENCE is done."""
 
 
 @dataclass(slots=True)

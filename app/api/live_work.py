@@ -1,13 +1,14 @@
 """Work whose client listens to it: what it tells on its way, on the event loop."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Generic, TypeVar
 
 from app.api.event_stream import EventStream
 from app.checkpoint import Checkpoint
-from app.events import ChunkDecoded, Event
+from app.events import ChunkDecoded, Event, StageAdvanced
 from app.request_context import RequestContext
 from app.stage import Stage
 from app.work.worker import Place
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 FIRST_SECONDS = 1.0
 """How long an answer waits for a failure that deserves a status of its own."""
+
+ADVANCE_SECONDS = 0.1
+"""Between two advances that the event loop hears of: engines tell of hundreds a second, and each wakes it."""
 
 
 class LiveWork(Generic[T]):
@@ -33,6 +37,7 @@ class LiveWork(Generic[T]):
         self._told: asyncio.Queue[Event | None] = asyncio.Queue()
         self._readable = asyncio.Event()
         self._chunks = 0
+        self._advanced_at = 0.0
         self._holding = holding
         context.tell = self._tell
         self._work = asyncio.create_task(place.run(work))
@@ -81,7 +86,12 @@ class LiveWork(Generic[T]):
         await self._holding.aclose()
 
     def _tell(self, event: Event) -> None:
-        """Take an event from the thread that works."""
+        """Take an event from the thread that works; of advances close to each other only the first."""
+        if isinstance(event, StageAdvanced):
+            now = time.monotonic()
+            if now - self._advanced_at < ADVANCE_SECONDS:
+                return
+            self._advanced_at = now
         self._loop.call_soon_threadsafe(self._note, event)
 
     def _note(self, event: Event) -> None:
