@@ -10,6 +10,8 @@ Results = Mapping[str, Any]
 
 _MEMORY = "memory"
 """The benchmark of the GPU's memory, which has tables of its own."""
+_PAGE = ("page", "progress")
+"""What a person in front of the page notices, which has a table of its own as well."""
 
 
 def speed_tables(results: Results) -> str:
@@ -40,7 +42,7 @@ def gpu_tables(results: Results) -> str:
 
 def channels_table(results: Results) -> str:
     """Return what was measured of recordings with one person per channel, of other stereo, of known texts."""
-    rows = [row for each in results.values() for row in each["results"]]
+    rows = [row for name, each in results.items() if name not in _PAGE for row in each["results"]]
     figures = [(*_figure(row), row.get("note", "")) for row in rows if "value" in row]
     beside = [_comparison(row) for row in rows if "ratio" in row]
     return (
@@ -49,6 +51,14 @@ def channels_table(results: Results) -> str:
         + "\n"
         + table(("Known texts", "Reference", "Ours", "Ratio", "Goal", "Results"), beside)
     )
+
+
+def page_table(results: Results) -> str:
+    """Return what was measured of the page and of progress."""
+    kept = {name: results[name] for name in _PAGE}
+    rows = [row for each in kept.values() for row in each["results"] if "value" in row]
+    figures = [(*_figure(row), row.get("note", "")) for row in rows]
+    return f"On {_place(kept)}:\n\n" + table(("In a real browser", "Value", "Goal", "Of which"), figures)
 
 
 def service_table(load: Results) -> str:
