@@ -32,13 +32,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-ENGINES, LIVE, FORKS, SOUNDS = "engines", "live service", "forks", "sounds"
-LONGEST_FIRST = (LIVE, ENGINES, FORKS, SOUNDS, "tests/hub/test_offline.py", "tests/api/test_schemathesis.py")
+LIVE, FORKS = "live service", "forks"
+FOLDERS = ("tests/engines/", "tests/browser/", "tests/audio/")
+"""Whose tests share engines that were loaded, programs that were started, recordings that were encoded."""
+LONGEST_FIRST = (LIVE, *FOLDERS[:2], FORKS, FOLDERS[2], "tests/api/test_schemathesis.py")
 """What is handed out before all else, so that no worker has much left when the others run dry."""
 
 
 class ByWhatIsShared(LoadScopeScheduling):
-    """Of several workers one loads the engines, one starts the live service, and no file is divided."""
+    """What shares something that takes seconds to begin is done by one worker, and no file is divided."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _shared_by(nodeid.partition("::")[0])
@@ -52,11 +54,10 @@ class ByWhatIsShared(LoadScopeScheduling):
 
 @cache
 def _shared_by(path: str) -> str:
-    """Return what the tests of a file share with those of others: something that takes seconds to begin."""
-    if path.startswith("tests/engines/"):
-        return ENGINES
-    if path.startswith("tests/audio/"):
-        return SOUNDS
+    """Return what the tests of a file share with those of others, or the file itself."""
+    for folder in FOLDERS:
+        if path.startswith(folder):
+            return folder
     text = (ROOT / path).read_text("utf-8")
     if re.search(r"\b(live_service|meeting_answer|sdk)\b", text):
         return LIVE

@@ -3,12 +3,18 @@
 A key that is NotRequired is absent where its value is not known; no value is ever null.
 """
 
-from typing import Annotated, Literal, NotRequired
+import ast
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+CLOSED = ConfigDict(extra="forbid")
 """Nothing is sent that is not described."""
 
 Time = Annotated[float, Field(ge=0, description="Seconds from the start of the recording.", examples=[0.52])]
@@ -18,7 +24,35 @@ LanguageCode = Annotated[
 ]
 
 
-@with_config(CLOSED)
+T = TypeVar("T")
+
+
+@cache
+def _docstrings() -> dict[str, dict[str, str]]:
+    """Return what stands below the keys of each class of this file."""
+    classes = (node for node in ast.parse(Path(__file__).read_bytes()).body if isinstance(node, ast.ClassDef))
+    return {found.name: dict(_key_and_docstring(found.body)) for found in classes}
+
+
+def _key_and_docstring(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for above, below in pairwise(body):
+        match above, below:
+            case ast.AnnAssign(target=ast.Name(key)), ast.Expr(ast.Constant(str(text))):
+                yield key, inspect.cleandoc(text)
+
+
+def described(answer: type[T]) -> type[T]:
+    """Return the TypedDict `answer`, closed, each key described by the docstring below it.
+
+    As by pydantic's use_attribute_docstrings, which reads this file anew for each response of each route: for
+    a fifth of a second, while the first request waits.
+    """
+    for key, text in _docstrings().get(answer.__name__, {}).items():
+        answer.__annotations__[key] = Annotated[answer.__annotations__[key], Field(description=text)]
+    return with_config(CLOSED)(answer)
+
+
+@described
 class WordAnswer(TypedDict):
     """One word."""
 
@@ -30,7 +64,7 @@ class WordAnswer(TypedDict):
     speaker: NotRequired[Speaker]
 
 
-@with_config(CLOSED)
+@described
 class SegmentAnswer(TypedDict):
     """A stretch of speech, at best one sentence of one speaker."""
 
@@ -53,7 +87,7 @@ class SegmentAnswer(TypedDict):
     """At which it was decoded: above 0 where what 0 gave was improbable or repeated itself."""
 
 
-@with_config(CLOSED)
+@described
 class TrackAnswer(TypedDict):
     """A sound track of the file, as audio_track may name it."""
 
@@ -65,7 +99,7 @@ class TrackAnswer(TypedDict):
     codec: str
 
 
-@with_config(CLOSED)
+@described
 class FitAnswer(TypedDict):
     """How well the given transcript fits the recording, as shares of characters."""
 
@@ -75,7 +109,7 @@ class FitAnswer(TypedDict):
     """Of what was heard: in the transcript."""
 
 
-@with_config(CLOSED)
+@described
 class TranscriptAnswer(TypedDict):
     """What was said, when and by whom."""
 
@@ -101,7 +135,7 @@ class TranscriptAnswer(TypedDict):
     """Name of the Whisper model."""
 
 
-@with_config(CLOSED)
+@described
 class LanguageAnswer(TypedDict):
     """The language most probably spoken."""
 
@@ -113,7 +147,7 @@ class LanguageAnswer(TypedDict):
     warnings: NotRequired[list[str]]
 
 
-@with_config(CLOSED)
+@described
 class ModelAnswer(TypedDict):
     """A model that requests may name."""
 
@@ -124,7 +158,7 @@ class ModelAnswer(TypedDict):
     owned_by: str
 
 
-@with_config(CLOSED)
+@described
 class ModelList(TypedDict):
     """Every model that requests may name, the default first."""
 
@@ -132,7 +166,7 @@ class ModelList(TypedDict):
     data: list[ModelAnswer]
 
 
-@with_config(CLOSED)
+@described
 class DiarizationState(TypedDict):
     """Whether speakers can be told apart."""
 
@@ -144,7 +178,7 @@ class DiarizationState(TypedDict):
     """Why it is not available, or not proven to be."""
 
 
-@with_config(CLOSED)
+@described
 class QueueState(TypedDict):
     """How busy the service is."""
 
@@ -155,7 +189,7 @@ class QueueState(TypedDict):
     max_waiting: int
 
 
-@with_config(CLOSED)
+@described
 class HealthAnswer(TypedDict):
     """How the service is."""
 
@@ -171,7 +205,7 @@ class HealthAnswer(TypedDict):
     version: str
 
 
-@with_config(CLOSED)
+@described
 class ErrorAnswer(TypedDict):
     """Why a request was not carried out."""
 
@@ -183,7 +217,7 @@ class ErrorAnswer(TypedDict):
     """The value of X-Request-ID, to find the request in the log."""
 
 
-@with_config(CLOSED)
+@described
 class OpenAiError(TypedDict):
     """What is wrong, as OpenAI's clients read it."""
 
@@ -196,7 +230,7 @@ class OpenAiError(TypedDict):
     """Stable and machine-readable."""
 
 
-@with_config(CLOSED)
+@described
 class OpenAiErrorAnswer(TypedDict):
     """Why a request to /v1 was not carried out."""
 
