@@ -2,7 +2,9 @@
 
 import gc
 import io
+import os
 import re
+import ssl
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stock engines")
     group.addoption("--recompute", action="store_true", help="compute what the stock engines answer anew")
     group.addoption("--keep", action="store_true", help="compute it anew and write it to tests/data/stock")
+
+
+def pytest_configure() -> None:
+    """Let httpx look for certificates when it needs one: it reads 150 for each client, even of plain HTTP."""
+    os.environ.setdefault("SSL_CERT_DIR", ssl.get_default_verify_paths().openssl_capath)
 
 
 def pytest_collection_finish() -> None:
