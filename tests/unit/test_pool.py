@@ -410,8 +410,15 @@ def test_what_was_of_use_before_stays_although_nobody_waits_for_it_any_more() ->
 def test_a_client_that_names_model_after_model_and_leaves_loads_one_and_keeps_none() -> None:
     pool = Pool(ask_every_seconds=0.001, linger_seconds=0.01)
     factories = {name: Factory(delay=threading.Event()) for name in "abcdefgh"}
-    for name, factory in factories.items():
-        abandon(pool, name, factory)
+
+    def leave_once_it_loads() -> None:
+        if factories["a"].loads:
+            raise ClientLeft
+
+    with pytest.raises(ClientLeft), pool.lease(key("a"), factories["a"], leave_once_it_loads):
+        pass
+    for name in "bcdefgh":
+        abandon(pool, name, factories[name])
     for factory in factories.values():
         assert factory.delay is not None
         factory.delay.set()
