@@ -8,8 +8,9 @@ PY := $(VENV)/bin/python
 DOCKER ?= docker
 IMAGE ?= whisperx-asr-api
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' app/__init__.py)
-TEST_WORKERS := 2
-TEST_THREADS = $(shell echo $$((($$(nproc) + 1) / $(TEST_WORKERS))))
+# One more than two cores: while one waits, the others compute.
+TEST_WORKERS := 3
+TEST_THREADS = $(shell echo $$((($$(nproc) + $(TEST_WORKERS) - 1) / $(TEST_WORKERS))))
 UV := $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes
 
 demo: $(VENV)/.runtime
