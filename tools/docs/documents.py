@@ -21,7 +21,7 @@ RESULTS = Path("benchmarks", "results")
 CPU = RESULTS / "amd-epyc-2-cores.json"
 GPU = RESULTS / "nvidia-h100-80gb-hbm3.json"
 OTHER_CPU = RESULTS / "intel-r-xeon-r-processor-2-cores.json"
-SPEECH = RESULTS / "speech-amd-epyc-2-cores.json"
+SPEECH = RESULTS / "speech-intel-r-xeon-r-processor-2-cores.json"
 """The machines whose figures are shown; others may lie beside them."""
 
 Table = tuple[str, Callable[[], str]]
