@@ -82,9 +82,27 @@ def leave() -> None:
 
 
 def abandon(pool: Pool, name: str, load: Callable[[Expect], LoadedEngine[Toy]]) -> None:
-    """Ask for an engine and leave while it is loaded."""
+    """Ask for an engine and leave at once, perhaps before anybody has begun to load it."""
     with pytest.raises(ClientLeft), pool.lease(key(name), load, leave):
         pass
+
+
+def abandon_once(
+    begun: Callable[[], bool], pool: Pool, name: str, load: Callable[[Expect], LoadedEngine[Toy]]
+) -> None:
+    """Ask for an engine and leave while it is loaded."""
+
+    def leave_once_it_loads() -> None:
+        if begun():
+            raise ClientLeft
+
+    with pytest.raises(ClientLeft), pool.lease(key(name), load, leave_once_it_loads):
+        pass
+
+
+def abandon_loading(pool: Pool, name: str, factory: Factory) -> None:
+    before = factory.loads
+    abandon_once(lambda: factory.loads > before, pool, name, factory)
 
 
 def finish_loading(pool: Pool, factory: Factory) -> None:
@@ -373,7 +391,7 @@ def factory_threads(name: str) -> list[threading.Thread]:
 def test_who_leaves_during_a_load_is_free_at_once_and_what_it_brings_goes_again() -> None:
     pool, factory = Pool(ask_every_seconds=0.001, linger_seconds=0.01), Factory(delay=threading.Event())
     began = time.monotonic()
-    abandon(pool, "a", factory)
+    abandon_loading(pool, "a", factory)
     assert time.monotonic() - began < 2
     assert pool.loading
     assert names(pool) == []
@@ -384,7 +402,7 @@ def test_who_leaves_during_a_load_is_free_at_once_and_what_it_brings_goes_again(
 
 def test_who_asks_anew_at_once_finds_what_was_loaded_for_nobody() -> None:
     pool, factory = Pool(ask_every_seconds=0.001, linger_seconds=0.2), Factory(delay=threading.Event())
-    abandon(pool, "a", factory)
+    abandon_loading(pool, "a", factory)
     finish_loading(pool, factory)
     with pool.lease(key("a"), factory, stay) as toy:
         assert not toy.closed
@@ -399,7 +417,7 @@ def test_what_was_of_use_before_stays_although_nobody_waits_for_it_any_more() ->
         pass
     pool.unload_unused()
     factory.delay = threading.Event()
-    abandon(pool, "a", factory)
+    abandon_loading(pool, "a", factory)
     finish_loading(pool, factory)
     assert [(entry.key.name, entry.leases) for entry in pool.loaded()] == [("a", 0)]
     with pool.lease(key("a"), factory, stay) as toy:
@@ -410,13 +428,7 @@ def test_what_was_of_use_before_stays_although_nobody_waits_for_it_any_more() ->
 def test_a_client_that_names_model_after_model_and_leaves_loads_one_and_keeps_none() -> None:
     pool = Pool(ask_every_seconds=0.001, linger_seconds=0.01)
     factories = {name: Factory(delay=threading.Event()) for name in "abcdefgh"}
-
-    def leave_once_it_loads() -> None:
-        if factories["a"].loads:
-            raise ClientLeft
-
-    with pytest.raises(ClientLeft), pool.lease(key("a"), factories["a"], leave_once_it_loads):
-        pass
+    abandon_loading(pool, "a", factories["a"])
     for name in "bcdefgh":
         abandon(pool, name, factories[name])
     for factory in factories.values():
@@ -489,7 +501,7 @@ def test_who_stays_gets_the_engine_although_the_first_to_ask_has_left(memory_lac
             return toy
 
     with ThreadPoolExecutor(1) as executor:
-        abandon(pool, "a", factory)
+        abandon_loading(pool, "a", factory)
         future = executor.submit(stays)
         assert waits.wait(5)
         if memory_lacks:
@@ -515,7 +527,7 @@ def test_a_load_that_fails_when_nobody_waits_any_more_is_remembered_for_the_next
     clock = Clock()
     pool = Pool(ask_every_seconds=0.001, cool_down_seconds=30, clock=clock)
     factory = Factory(delay=threading.Event(), failure=ModelUnavailable("a", "no such file", 5))
-    abandon(pool, "a", factory)
+    abandon_loading(pool, "a", factory)
     finish_loading(pool, factory)
     clock.now = 10
     with (
@@ -541,7 +553,7 @@ def test_what_was_loaded_for_somebody_cannot_be_unloaded_before_he_takes_it() ->
 def test_what_nobody_waited_for_any_more_goes_when_it_is_beyond_the_limit() -> None:
     pool, factory = Pool(ask_every_seconds=0.001, max_loaded=1), Factory(delay=threading.Event())
     with pool.lease(key("lent"), Factory(), stay):
-        abandon(pool, "a", factory)
+        abandon_loading(pool, "a", factory)
         finish_loading(pool, factory)
         wait_until(lambda: factory.alive == 0)
         assert names(pool) == ["lent"]
@@ -624,11 +636,13 @@ def test_nothing_of_a_failed_load_or_of_who_asked_for_it_stays_in_memory(leaves:
 
 def test_what_was_unloaded_stays_in_no_thread(caplog: pytest.LogCaptureFixture) -> None:
     """Not even in that of the thread that loaded it, for nobody in the end, and unloads it at once."""
-    pool, go = Pool(ask_every_seconds=0.001, max_loaded=1), threading.Event()
+    pool = Pool(ask_every_seconds=0.001, max_loaded=1)
+    begun, go = threading.Event(), threading.Event()
     toys: list[weakref.ref[Toy]] = []
     still_there: list[bool] = []
 
     def load(expect: Expect) -> LoadedEngine[Toy]:
+        begun.set()
         assert go.wait(5)
         loaded = Factory()()
         toys.append(weakref.ref(loaded.engine))
@@ -642,7 +656,7 @@ def test_what_was_unloaded_stays_in_no_thread(caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.INFO)
     caplog.handler.addFilter(look)
     with pool.lease(key("lent"), Factory(), stay):
-        abandon(pool, "a", load)
+        abandon_once(begun.is_set, pool, "a", load)
         go.set()
         wait_until(lambda: bool(still_there))
     assert still_there == [False]
