@@ -53,7 +53,7 @@ class PastRay:
 
     Ray would take a body off the connection as fast as it comes, into memory. The application reads it
     itself: so it notices a client that leaves, and limits and times uploads. Ray would also name each answer
-    a second time.
+    a second time, and send each 40 ms late.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -64,6 +64,7 @@ class PastRay:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _send_at_once(receive)
         others = [pair for pair in scope["headers"] if pair[0] != READ_DIRECTLY[0]]
 
         async def send_named_once(message: Message) -> None:
@@ -72,6 +73,18 @@ class PastRay:
             await send(message)
 
         await self._app({**scope, "headers": [*others, READ_DIRECTLY]}, receive, send_named_once)
+
+
+def _send_at_once(receive: Receive) -> None:
+    """Switch Nagle's algorithm off for the connection of `receive`, which is a method of uvicorn's.
+
+    asyncio does that for sockets that are said to be TCP. Ray opens its own without saying so, and the body
+    of an answer waited until the other side had confirmed the head: 40 ms.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    connection = transport.get_extra_info("socket") if transport else None
+    if connection is not None and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _named_once(headers: Headers) -> list[tuple[bytes, bytes]]:
