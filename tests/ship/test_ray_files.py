@@ -87,6 +87,7 @@ def test_no_log_holds_a_query() -> None:
 
 def test_nothing_is_reported_and_nobody_enters_without_the_token() -> None:
     assert NODE["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert NODE["RAY_USAGE_STATS_REPORT_URL"] == "http://127.0.0.1:9/"
     assert NODE["RAY_AUTH_MODE"] == "token"
 
 
