@@ -11,6 +11,7 @@ Results = Mapping[str, Any]
 _MEMORY = "memory"
 """The benchmark of the GPU's memory, which has tables of its own."""
 _PAGE = ("page", "progress")
+_CHANNELS = ("stereo", "calls", "known_text")
 """What a person in front of the page notices, which has a table of its own as well."""
 
 
@@ -42,7 +43,7 @@ def gpu_tables(results: Results) -> str:
 
 def channels_table(results: Results) -> str:
     """Return what was measured of recordings with one person per channel, of other stereo, of known texts."""
-    rows = [row for name, each in results.items() if name not in _PAGE for row in each["results"]]
+    rows = [row for name in _CHANNELS for row in results[name]["results"]]
     figures = [(*_figure(row), row.get("note", "")) for row in rows if "value" in row]
     beside = [_comparison(row) for row in rows if "ratio" in row]
     return (
